@@ -58,10 +58,6 @@ class ActiumError(Exception):
         return self.message if self.hint is None else f"{self.message} {self.hint}"
 
 
-class InvalidInputError(ActiumError, ValueError):
-    """Something given from outside is wrong."""
-
-
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
     """One thing that is wrong with one field.
@@ -83,11 +79,11 @@ class FieldProblem:
         return f"{self.path or '(whole)'}: {self.problem}{shown}"
 
 
-class InvalidConfigurationError(InvalidInputError):
-    """An action's configuration does not fit its flavor.
+class InvalidInputError(ActiumError, ValueError):
+    """Something given from outside is wrong.
 
     Attributes:
-        problems: One entry a wrong field.
+        problems: One entry a wrong field; empty where the whole is wrong.
     """
 
     def __init__(self, message: str, *, problems: Sequence[FieldProblem] = (), hint: str | None = None) -> None:
@@ -99,6 +95,10 @@ class InvalidConfigurationError(InvalidInputError):
         if self.hint is not None:
             lines.append(self.hint)
         return "\n".join(lines)
+
+
+class InvalidConfigurationError(InvalidInputError):
+    """An action's configuration does not fit its flavor."""
 
 
 class InvalidFilterError(InvalidInputError):

@@ -1,0 +1,176 @@
+"""What requests and responses have in common: names, refusal of bad input, and hydration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from actium.errors import FieldProblem, HydrationError, InvalidInputError
+
+DEFAULT_PROJECT = "default"
+SHOWN_CHARACTERS = 80
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must not contain control characters or unpaired surrogates")
+    if value != value.strip():
+        raise ValueError("must not begin or end with a space")
+    return value
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_printable)]
+"""What an object is called: 1 to 255 printable characters."""
+
+
+def _storable(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("must not contain NUL bytes")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("must not contain unpaired surrogates") from error
+    return value
+
+
+Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_storable)]
+"""Free text, such as a description: up to 10,000 characters."""
+
+
+class BaseRequest(BaseModel):
+    """Base of what a caller asks for. Unknown keys are refused, so that a misspelled one is never ignored.
+
+    Raises:
+        InvalidInputError: From the constructor, with one problem a wrong field.
+    """
+
+    model_config = ConfigDict(extra="forbid", validate_default=False)
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise InvalidInputError(
+                f"This {type(self).__name__} is not valid.", problems=field_problems(error)
+            ) from error
+
+
+BodyT = TypeVar("BodyT", bound=BaseModel)
+MetadataT = TypeVar("MetadataT", bound=BaseModel)
+ResourcesT = TypeVar("ResourcesT", bound=BaseModel)
+
+
+class ResponsePart(BaseModel):
+    """Base of a response's body, metadata and resources."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoMetadata(ResponsePart):
+    """The metadata of objects that have none."""
+
+
+class NoResources(ResponsePart):
+    """The resources of objects that refer to nothing."""
+
+
+class BaseResponse(BaseModel, Generic[BodyT, MetadataT, ResourcesT]):
+    """What a caller gets back.
+
+    The body is always there. Metadata and resources come with ``hydrate=True`` only, and reading one that did not
+    come is an error: a response never fetches behind the caller's back.
+
+    Attributes:
+        id: The object's id.
+        name: The object's name.
+        body: What a listing shows.
+        metadata: The rest of the object, when hydrated.
+        resources: What the object refers to, when hydrated.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    name: str
+    body: BodyT
+    metadata: MetadataT | None = None
+    resources: ResourcesT | None = None
+
+    def get_metadata(self) -> MetadataT:
+        """Return the metadata.
+
+        Raises:
+            HydrationError: This response was not hydrated.
+        """
+        if self.metadata is None:
+            raise self._not_hydrated("metadata")
+        return self.metadata
+
+    def get_resources(self) -> ResourcesT:
+        """Return the resources.
+
+        Raises:
+            HydrationError: This response was not hydrated.
+        """
+        if self.resources is None:
+            raise self._not_hydrated("resources")
+        return self.resources
+
+    def _not_hydrated(self, part: str) -> HydrationError:
+        kind = type(self).__name__.removesuffix("Response")
+        return HydrationError(
+            f"{kind} {self.name!r} ({self.id}) was read without its {part}.",
+            hint="Read it with hydrate=True: get(id, hydrate=True) or list(filter, hydrate=True).",
+        )
+
+
+def field_problems(error: ValidationError, *, secret_paths: frozenset[str] = frozenset()) -> tuple[FieldProblem, ...]:
+    """Tell a pydantic error as one problem a field.
+
+    Args:
+        error: What pydantic raised.
+        secret_paths: Paths, without list indexes, whose values must not be shown.
+    """
+    return tuple(
+        FieldProblem(
+            path=dotted(item["loc"]),
+            problem=item["msg"].removeprefix("Value error, "),
+            value=None
+            if item["type"] == "missing" or _without_indexes(item["loc"]) in secret_paths
+            else shown(item["input"]),
+            expected=_expected(item["type"]),
+        )
+        for item in error.errors(include_url=False)
+    )
+
+
+def dotted(location: Iterable[str | int]) -> str:
+    """Write a location as ``a.b[2].c``."""
+    text = ""
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+def shown(value: object) -> str | None:
+    """Write a value for an error message: scalars only, shortened; containers may hold secrets."""
+    if isinstance(value, dict | list | tuple | set | BaseModel):
+        return None
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}… ({len(text):,} characters)"
+
+
+def _without_indexes(location: Iterable[str | int]) -> str:
+    return ".".join(part for part in location if isinstance(part, str))
+
+
+def _expected(error_type: str) -> str | None:
+    """The expected type in a word, from pydantic's error types such as ``int_parsing`` and ``uuid_type``."""
+    kind, _, problem = error_type.rpartition("_")
+    return kind.replace("_", " ") if problem in {"type", "parsing"} else None

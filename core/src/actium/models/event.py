@@ -1,0 +1,198 @@
+"""Events, as CloudEvents 1.0 describes them: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID, uuid4
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from actium.models.base import BaseRequest, BaseResponse, NoResources, ResponsePart, _storable
+from actium.models.page import BaseFilter, Columns
+
+MAX_EVENT_BYTES = 1_048_576
+"""How large an event's data may be, written as JSON."""
+
+_EXTENSION = re.compile(r"[a-z0-9]{1,64}")
+
+Attribute = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_storable)]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Event(BaseRequest):
+    """A CloudEvents 1.0 event.
+
+    Further keyword arguments are extension attributes: lower-case letters and digits, with a text, a whole number
+    or a truth value, e.g. ``Event(..., partitionkey="7")``.
+
+    Attributes:
+        id: Unique for its source; publishing the same (source, id) again changes nothing. Made up when not given.
+        source: Where it comes from, a URI reference such as ``/bucket/raw``.
+        type: What happened, e.g. ``com.example.data.arrived``.
+        specversion: Always ``1.0``.
+        subject: What it happened to, within the source.
+        time: When it happened; now when not given. Without a time zone it means UTC.
+        datacontenttype: The media type of the data.
+        dataschema: The URI of a schema of the data.
+        data: Anything JSON can hold. Dates, UUIDs and pydantic models are written in their JSON form.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: Attribute = Field(default_factory=lambda: str(uuid4()))
+    source: Attribute
+    type: Attribute
+    specversion: Literal["1.0"] = "1.0"
+    subject: Attribute | None = None
+    time: datetime = Field(default_factory=_now)
+    datacontenttype: Attribute | None = None
+    dataschema: Attribute | None = None
+    data: Any = None
+
+    @field_validator("time")
+    @classmethod
+    def _with_time_zone(cls, time: datetime) -> datetime:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+    @field_validator("data")
+    @classmethod
+    def _as_json(cls, data: Any) -> Any:
+        try:
+            plain = to_jsonable_python(data, bytes_mode="base64", inf_nan_mode="constants")
+            text = json.dumps(plain, allow_nan=False)
+        except (PydanticSerializationError, ValueError, RecursionError) as error:
+            raise ValueError(f"must be something JSON can hold: {error}") from error
+        if len(text) > MAX_EVENT_BYTES:
+            raise ValueError(
+                f"must be at most {MAX_EVENT_BYTES:,} bytes of JSON, is {len(text):,}; pass a reference to it instead"
+            )
+        return plain
+
+    @model_validator(mode="after")
+    def _check_extensions(self) -> Event:
+        for name, value in self.extensions().items():
+            if not _EXTENSION.fullmatch(name):
+                raise ValueError(f"{name!r} cannot be an attribute: lower-case letters and digits only, at most 64")
+            if not isinstance(value, str | int | bool):
+                raise ValueError(f"the extension attribute {name!r} must be text, a whole number or a truth value")
+            if isinstance(value, str):
+                _storable(value)
+        return self
+
+    def extensions(self) -> dict[str, Any]:
+        """The extension attributes."""
+        return self.__pydantic_extra__ or {}
+
+    def attributes(self) -> dict[str, str]:
+        """All context attributes that are set, in their canonical text form, as filters compare them."""
+        given = {
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "specversion": self.specversion,
+            "subject": self.subject,
+            "time": self.time.isoformat().replace("+00:00", "Z"),
+            "datacontenttype": self.datacontenttype,
+            "dataschema": self.dataschema,
+        }
+        attributes = {name: value for name, value in given.items() if value is not None}
+        for name, value in self.extensions().items():
+            attributes[name] = str(value).lower() if isinstance(value, bool) else str(value)
+        return attributes
+
+
+class EventBody(ResponsePart):
+    """The body of a stored event.
+
+    Attributes:
+        project: The project it was published in.
+        event_id: The CloudEvents ``id``, unique for its source.
+        source: Where it comes from.
+        type: What happened.
+        subject: What it happened to, within the source.
+        time: When it happened, as its source says.
+        received: When it was stored.
+    """
+
+    project: str
+    event_id: str
+    source: str
+    type: str
+    subject: str | None
+    time: datetime
+    received: datetime
+
+
+class EventMetadata(ResponsePart):
+    """The metadata of a stored event.
+
+    Attributes:
+        event: The whole event, with its data.
+        executions: The executions that it led to.
+    """
+
+    event: Event
+    executions: tuple[UUID, ...] = ()
+
+
+class EventResponse(BaseResponse[EventBody, EventMetadata, NoResources]):
+    """A stored event; its name is the CloudEvents ``id``."""
+
+    @property
+    def type(self) -> str:
+        """What happened."""
+        return self.body.type
+
+    @property
+    def source(self) -> str:
+        """Where it comes from."""
+        return self.body.source
+
+    @property
+    def event(self) -> Event:
+        """The whole event (hydrated)."""
+        return self.get_metadata().event
+
+
+class PublishedEvent(ResponsePart):
+    """What became of a published event, durable when it is returned.
+
+    Attributes:
+        id: The stored event's id.
+        executions: One execution a matching trigger.
+        duplicate: Whether this (source, id) was known already; then these are the first publication's results.
+    """
+
+    id: UUID
+    executions: tuple[UUID, ...]
+    duplicate: bool = False
+
+
+class EventFilter(BaseFilter):
+    """Which events to list."""
+
+    COLUMNS: ClassVar[Columns] = {
+        "id": UUID,
+        "event_id": str,
+        "source": str,
+        "type": str,
+        "subject": str,
+        "time": datetime,
+        "received": datetime,
+    }
+
+    sort_by: str = "desc:received"
+    id: UUID | str | list[UUID | str] | None = None
+    event_id: str | list[str] | None = None
+    source: str | list[str] | None = None
+    type: str | list[str] | None = None
+    subject: str | list[str] | None = None
+    time: datetime | str | list[datetime | str] | None = None
+    received: datetime | str | list[datetime | str] | None = None

@@ -1,0 +1,21 @@
+"""Stores: where everything durable lives. The contract is `BaseStore`; SQLite is the store that comes with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actium._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from actium.stores.base_store import BaseStore as BaseStore
+    from actium.stores.open_store import open_store as open_store
+    from actium.stores.sqlite.store import SQLiteStore as SQLiteStore
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "actium.stores.base_store": ("BaseStore",),
+        "actium.stores.open_store": ("open_store",),
+        "actium.stores.sqlite.store": ("SQLiteStore",),
+    },
+)

@@ -1,0 +1,397 @@
+"""The contract of stores. One suite of tests runs against every store that claims it.
+
+Every method is one transaction: all of it is durable when the method returns, or nothing of it happened. Methods may
+be called from any thread, and from several processes on one store. No database error ever leaves a store: callers see
+the errors of `actium.errors` only.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic
+from uuid import UUID
+
+from actium.errors import ConflictError
+from actium.models.base import DEFAULT_PROJECT
+from actium.models.page import DEFAULT_PAGE_SIZE, Condition, LogicalOperator
+from actium.stores.records import (
+    AccountRecord,
+    ActionRecord,
+    AttemptRecord,
+    EventRecord,
+    ExecutionDraft,
+    ExecutionRecord,
+    Outcome,
+    Record,
+    RecordedEvent,
+    Reference,
+    ResourceRecord,
+    RevisionRecord,
+    StoreProblem,
+    TokenRecord,
+    TriggerChanges,
+    TriggerRecord,
+)
+
+
+class StaleTriggersError(ConflictError):
+    """The triggers have changed since they were matched; match again with `BaseStore.trigger_changes`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which records to list.
+
+    Attributes:
+        project: Always applies; None for all projects.
+        conditions: What else must hold.
+        combine: Whether all conditions must hold or any.
+        sort_by: The column to sort by; equal ones are in the order in which they were stored.
+        descending: Whether the largest comes first.
+        index: Which page, from 1.
+        max_size: Records on a page.
+    """
+
+    project: str | None = DEFAULT_PROJECT
+    conditions: tuple[Condition, ...] = ()
+    combine: LogicalOperator = LogicalOperator.AND
+    sort_by: str = "created"
+    descending: bool = True
+    index: int = 1
+    max_size: int = DEFAULT_PAGE_SIZE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPage(Generic[Record]):
+    """One page of records, and how many there are on all pages."""
+
+    records: tuple[Record, ...]
+    total: int
+
+
+class BaseStore(ABC):
+    """Where accounts, actions, triggers, events, executions, tokens and the resources of plugins are kept."""
+
+    # Life
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where this store is, without secrets."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back all connections. Closing twice is harmless; any other use afterwards raises StoreClosedError."""
+
+    @abstractmethod
+    def check(self) -> tuple[StoreProblem, ...]:
+        """Check the store's integrity; empty when all is well."""
+
+    # Any record
+
+    @abstractmethod
+    def get(self, kind: type[Record], record_id: UUID) -> Record:
+        """Read one record.
+
+        Raises:
+            NotFoundError: There is none with this id.
+        """
+
+    @abstractmethod
+    def find(self, kind: type[Record], project: str, reference: str) -> tuple[Reference, ...]:
+        """Find what a person means by an id, a name, or the beginning of either.
+
+        An exact id wins over an exact name, that over beginnings. Executions are found by id only, events also by
+        their CloudEvents id.
+
+        Returns:
+            All that fit, at most 20; the caller decides what none or several mean.
+        """
+
+    @abstractmethod
+    def page(self, kind: type[Record], query: Query) -> RecordPage[Record]:
+        """List records. A page beyond the end is empty: the caller knows the total and decides what that means."""
+
+    # Service accounts
+
+    @abstractmethod
+    def insert_account(self, account: AccountRecord) -> None:
+        """Store a new account.
+
+        Raises:
+            AlreadyExistsError: The name is taken in its project.
+        """
+
+    @abstractmethod
+    def update_account(self, account: AccountRecord, *, expected_version: int) -> AccountRecord:
+        """Replace an account, with the next version.
+
+        Raises:
+            NotFoundError, AlreadyExistsError: As their names say.
+            VersionConflictError: It is no longer at the expected version.
+        """
+
+    @abstractmethod
+    def delete_account(self, account_id: UUID) -> None:
+        """Delete an account, its tokens with it.
+
+        Raises:
+            NotFoundError: There is none.
+            InUseError: Actions use it; their names are told.
+        """
+
+    # Actions
+
+    @abstractmethod
+    def insert_action(self, action: ActionRecord, resources: Sequence[Reference], *, changed_by: str) -> ActionRecord:
+        """Store a new action at version 1. One that is ``ready`` gets revision 1, any other revision 0.
+
+        Raises:
+            AlreadyExistsError: The name is taken in its project.
+            NotFoundError: There is no such service account in the action's project.
+            InactiveAccountError: The service account is switched off.
+        """
+
+    @abstractmethod
+    def update_action(
+        self,
+        action: ActionRecord,
+        resources: Sequence[Reference] | None,
+        *,
+        expected_version: int,
+        changed_by: str,
+    ) -> ActionRecord:
+        """Replace an action's row, with the next version; when it is ``ready``, with the next revision as well.
+
+        Args:
+            action: The row as it should be; ``version``, ``revision`` and ``updated`` are set by the store.
+            resources: What it refers to now, or None to leave that as it is.
+            expected_version: The version that the change was made for.
+            changed_by: Who is told in the revision.
+
+        Raises:
+            NotFoundError: There is no such action, or no such service account.
+            InactiveAccountError: The service account is another than before, and switched off.
+            AlreadyExistsError: The new name is taken.
+            VersionConflictError: It is no longer at the expected version.
+        """
+
+    @abstractmethod
+    def restore_action(self, action: ActionRecord, *, expected_version: int) -> ActionRecord:
+        """Put every field of an action's row back, as the next version, without a new revision.
+
+        Raises:
+            NotFoundError, VersionConflictError: As for `update_action`.
+        """
+
+    @abstractmethod
+    def begin_delete(self, action_id: UUID, *, cascade: bool) -> ActionRecord:
+        """Mark an action as ``deleting``, so that nothing new can refer to it. Marking twice is harmless.
+
+        Raises:
+            NotFoundError: There is none.
+            InUseError: Triggers use it and ``cascade`` is false; their names are told.
+        """
+
+    @abstractmethod
+    def remove_action(self, action_id: UUID, *, changed_by: str) -> None:
+        """Remove an action's row, its triggers and its references. Its revisions and executions stay.
+
+        A ``deleted`` revision is added where there are revisions.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+
+    @abstractmethod
+    def action_resources(self, action_id: UUID) -> tuple[Reference, ...]:
+        """What an action refers to, as it was stored with it."""
+
+    @abstractmethod
+    def actions_using(self, resource_type: str, resource_id: UUID) -> tuple[Reference, ...]:
+        """Which actions refer to a resource."""
+
+    @abstractmethod
+    def revisions(self, action_id: UUID) -> tuple[RevisionRecord, ...]:
+        """All revisions of an action, first to last; also of a deleted one."""
+
+    @abstractmethod
+    def revision(self, action_id: UUID, number: int) -> RevisionRecord:
+        """One revision of an action.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+
+    @abstractmethod
+    def provider_of(self, plugin_subtype: str, flavor: str) -> tuple[str, str] | None:
+        """Which distribution and version provided a flavor when an action of it was last stored, if any was."""
+
+    # Triggers
+
+    @abstractmethod
+    def insert_trigger(self, trigger: TriggerRecord) -> None:
+        """Store a new trigger.
+
+        Raises:
+            AlreadyExistsError: The name is taken in its project.
+            NotFoundError: There is no such action in the trigger's project.
+            NotReadyError: The action is being created or deleted.
+        """
+
+    @abstractmethod
+    def update_trigger(self, trigger: TriggerRecord, *, expected_version: int) -> TriggerRecord:
+        """Replace a trigger, with the next version.
+
+        Raises:
+            NotFoundError, AlreadyExistsError, VersionConflictError: As their names say.
+        """
+
+    @abstractmethod
+    def delete_trigger(self, trigger_id: UUID) -> None:
+        """Delete a trigger; its executions stay.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+
+    @abstractmethod
+    def trigger_generation(self) -> int:
+        """A number that grows with every change to any trigger, by any process."""
+
+    @abstractmethod
+    def trigger_changes(self, since: int) -> TriggerChanges:
+        """What happened to triggers after a generation; 0 gives all triggers there are."""
+
+    # Events and executions
+
+    @abstractmethod
+    def record_event(
+        self, event: EventRecord, executions: Sequence[ExecutionDraft], *, generation: int
+    ) -> RecordedEvent:
+        """Store an event and its executions together, once for its (project, source, event_id).
+
+        Args:
+            event: The event.
+            executions: One draft a matching trigger.
+            generation: The generation of triggers that was matched.
+
+        Raises:
+            StaleTriggersError: Triggers have changed since; nothing was stored.
+        """
+
+    @abstractmethod
+    def insert_execution(self, draft: ExecutionDraft, *, project: str, event: EventRecord | None) -> ExecutionRecord:
+        """Store an execution by hand, and the event it is given if that is new.
+
+        Raises:
+            NotFoundError: There is no such action in the project.
+            NotReadyError: The action has no usable revision yet, or is being deleted.
+        """
+
+    @abstractmethod
+    def executions_of_event(self, event_id: UUID) -> tuple[UUID, ...]:
+        """The executions that an event led to."""
+
+    @abstractmethod
+    def claim_execution(self, worker: str, *, execution_id: UUID | None = None) -> ExecutionRecord | None:
+        """Take the oldest ``pending`` execution, or the named one, make it ``running`` and begin its next attempt.
+
+        Returns:
+            The execution, or None when nothing (or not the named one) is pending.
+        """
+
+    @abstractmethod
+    def finish_execution(self, execution_id: UUID, *, attempt: int, outcome: Outcome) -> ExecutionRecord:
+        """Record how an attempt ended.
+
+        Raises:
+            NotFoundError: There is no such execution.
+            ConflictError: It is not ``running`` this attempt; nothing was changed.
+        """
+
+    @abstractmethod
+    def request_cancel(self, execution_id: UUID) -> ExecutionRecord:
+        """Cancel a ``pending`` execution at once; mark a ``running`` one so that its handler can end it.
+
+        Raises:
+            NotFoundError: There is no such execution.
+            ConflictError: It has ended already.
+        """
+
+    @abstractmethod
+    def cancel_requested(self, execution_id: UUID) -> bool:
+        """Whether someone asked for the end of an execution."""
+
+    @abstractmethod
+    def record_progress(self, execution_id: UUID, progress: Sequence[dict[str, Any]]) -> None:
+        """Replace what is known of an execution's steps; ignored once it has ended."""
+
+    @abstractmethod
+    def attempts(self, execution_id: UUID) -> tuple[AttemptRecord, ...]:
+        """All attempts of an execution, first to last."""
+
+    # Tokens
+
+    @abstractmethod
+    def insert_token(self, token: TokenRecord) -> None:
+        """Store a token's hash."""
+
+    @abstractmethod
+    def get_token(self, digest: str) -> TokenRecord | None:
+        """Find a token by its hash."""
+
+    @abstractmethod
+    def revoke_tokens(
+        self,
+        *,
+        when: datetime,
+        digest: str | None = None,
+        execution_id: UUID | None = None,
+        service_account_id: UUID | None = None,
+    ) -> int:
+        """Revoke the tokens that fit all that is given (at least one must be); says how many were still valid."""
+
+    # Resources of plugins
+
+    @abstractmethod
+    def insert_resource(self, resource: ResourceRecord) -> None:
+        """Store a new resource.
+
+        Raises:
+            AlreadyExistsError: The name is taken for its type and project.
+        """
+
+    @abstractmethod
+    def update_resource(self, resource: ResourceRecord, *, expected_version: int | None = None) -> ResourceRecord:
+        """Replace a resource's name and body, with the next version.
+
+        Args:
+            resource: The resource as it should be; ``version`` and ``updated`` are set by the store.
+            expected_version: The version that the change was made for; None to overwrite whatever is there.
+
+        Raises:
+            NotFoundError, AlreadyExistsError, VersionConflictError: As their names say.
+        """
+
+    @abstractmethod
+    def delete_resource(self, resource_id: UUID) -> None:
+        """Delete a resource.
+
+        Raises:
+            NotFoundError: There is none.
+            InUseError: Actions refer to it; their names are told.
+        """
+
+    # Settings
+
+    @abstractmethod
+    def get_setting(self, name: str) -> Any:
+        """A setting of this store, as JSON; None when it was never set."""
+
+    @abstractmethod
+    def put_setting(self, name: str, value: Any) -> None:
+        """Set a setting of this store."""
