@@ -1,0 +1,163 @@
+"""The hooks of Actium: where plugins are called, and where hook plugins take part.
+
+A flavor's handler answers the hooks of its own actions; its author never meets this module. A *hook plugin* (entry
+point group ``actium.hooks``, once enabled) takes part in every action's hooks, for audit, policy or telemetry. It
+wraps the hooks of `ActionHooks`::
+
+    from actium import hookimpl
+
+    @hookimpl(wrapper=True)
+    def run_action(config, trigger_execution):
+        started = time.perf_counter()
+        try:
+            return (yield)                      # the handler runs here; its result or exception arrives here
+        finally:
+            print(trigger_execution.id, time.perf_counter() - started)
+
+and implements those of `ObserverHooks` plainly. An implementation names only the arguments that it wants. Wrappers
+with ``tryfirst=True`` stand outermost, with ``trylast=True`` innermost. A wrapper sees the real outcome of an
+``async def`` handler, never its coroutine. To change a result, return another one; to refuse, raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pluggy
+
+if TYPE_CHECKING:
+    from actium.auth.context import AuthContext
+    from actium.models import (
+        ActionRequest,
+        ActionResponse,
+        ActionUpdate,
+        BaseResponse,
+        Event,
+        ResourceType,
+        TriggerExecutionResponse,
+    )
+    from actium.plugins.base_plugin_flavor import BasePluginConfig
+
+PROJECT_NAME = "actium"
+
+hookspec = pluggy.HookspecMarker(PROJECT_NAME)
+hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
+"""Marks an implementation of a hook, see the module's text for how to use it."""
+
+
+class ActionHooks:
+    """The hooks that one flavor's handler answers, and that hook plugins wrap."""
+
+    @hookspec(firstresult=True)
+    def create_action(self, action: ActionRequest) -> ActionResponse:  # type: ignore[empty-body]
+        """An action is to be created. The whole creation happens inside, validation, storing and provisioning.
+
+        Args:
+            action: What was asked for; a wrapper may change it before it yields.
+
+        Returns:
+            The stored action, hydrated.
+        """
+
+    @hookspec(firstresult=True)
+    def update_action(  # type: ignore[empty-body]
+        self, action: ActionResponse, action_update: ActionUpdate
+    ) -> ActionResponse:
+        """An action is to be changed. The whole update happens inside.
+
+        Args:
+            action: The action as it is, hydrated.
+            action_update: What to change; a wrapper may change it before it yields.
+
+        Returns:
+            The action as it is afterwards, hydrated.
+        """
+
+    @hookspec(firstresult=True)
+    def delete_action(self, action: ActionResponse, force: bool) -> None:
+        """An action is to be deleted; it is known that no trigger is in the way.
+
+        Args:
+            action: The action as it is, hydrated.
+            force: Whether the row goes even if the flavor cannot give back what it provisioned.
+        """
+
+    @hookspec(firstresult=True)
+    def get_action(self, action: ActionResponse, hydrate: bool) -> ActionResponse:  # type: ignore[empty-body]
+        """An action is being read, hydrated; reading without hydration calls no hook.
+
+        Args:
+            action: The action as it is stored.
+            hydrate: Always true; kept for handlers that are called directly.
+
+        Returns:
+            The action as the caller will see it.
+        """
+
+    @hookspec(firstresult=True)
+    def run_action(
+        self, config: BasePluginConfig, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
+    ) -> Any:
+        """An execution is run by a worker.
+
+        Args:
+            config: The configuration of the action's revision that was current when the execution was stored.
+            trigger_execution: The execution, hydrated, with the whole event; its id is the idempotency key.
+            auth_context: On whose behalf, with a token that lasts for the action's auth window.
+
+        Returns:
+            A result that JSON can hold, or None.
+        """
+
+    @hookspec(firstresult=True)
+    def extract_resources(  # type: ignore[empty-body]
+        self, action_config: BasePluginConfig, hydrate: bool
+    ) -> Mapping[ResourceType, BaseResponse[Any, Any, Any]]:
+        """Which resources a configuration refers to; kept with the action.
+
+        Args:
+            action_config: A valid configuration.
+            hydrate: Whether the resources are wanted with their metadata.
+
+        Returns:
+            One resource a type.
+        """
+
+    @hookspec(firstresult=True)
+    def render_configuration(
+        self, configuration: Mapping[str, Any], event: Event | None
+    ) -> Mapping[str, Any] | None:
+        """An execution's configuration can be filled from its event, before it is validated and run.
+
+        A hook plugin implements this plainly, not as a wrapper; the first result that is not None is taken.
+
+        Args:
+            configuration: As it is stored in the action's revision. To be left as it is.
+            event: What triggered the execution, None when it was run by hand without one.
+
+        Returns:
+            The configuration to run, or None to leave it to others.
+        """
+
+
+class ObserverHooks:
+    """What hook plugins are told. An observer that raises is logged with its name; it never harms what it observes."""
+
+    @hookspec
+    def event_published(self, event: Event, executions: Sequence[UUID]) -> None:
+        """An event is durable, with the executions that it led to.
+
+        Args:
+            event: The event.
+            executions: The ids of its executions; empty when no trigger matched.
+        """
+
+    @hookspec
+    def execution_changed(self, trigger_execution: TriggerExecutionResponse) -> None:
+        """An execution has begun to run or has ended, and that is durable.
+
+        Args:
+            trigger_execution: The execution, hydrated.
+        """

@@ -1,0 +1,206 @@
+"""Relays: the hooks of one flavor, as typed calls.
+
+pluggy calls every plugin that is registered with a manager. Each flavor in use therefore has a small manager of its
+own, with its handler and the enabled hook plugins: a flavor only sees its own actions, and a call costs the same
+beside one flavor as beside a thousand. See ``docs/explanation/relays.md``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+from uuid import UUID
+
+import pluggy
+
+from actium.plugins.awaiting_call import call_awaiting
+from actium.plugins.hook_plugins import HookPlugin, Origin
+from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks, hookimpl
+
+if TYPE_CHECKING:
+    from actium.auth.context import AuthContext
+    from actium.models import (
+        ActionRequest,
+        ActionResponse,
+        ActionUpdate,
+        BaseResponse,
+        Event,
+        ResourceType,
+        TriggerExecutionResponse,
+    )
+    from actium.plugins.base_plugin_flavor import BasePluginConfig
+
+logger = logging.getLogger("actium.plugins")
+
+Resources = Mapping["ResourceType", "BaseResponse[Any, Any, Any]"]
+
+
+class AnswersHooks(Protocol):
+    """What a relay needs of a flavor's handler."""
+
+    def create_action(self, action: ActionRequest) -> ActionResponse: ...
+    def update_action(self, action: ActionResponse, action_update: ActionUpdate) -> ActionResponse: ...
+    def delete_action(self, action: ActionResponse, force: bool = ...) -> None: ...
+    def get_action(self, action: ActionResponse, hydrate: bool = ...) -> ActionResponse: ...
+    def run(
+        self, config: Any, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
+    ) -> Any: ...
+    def extract_resources(self, action_config: Any, hydrate: bool = ...) -> Resources: ...
+
+
+class HandlerHooks:
+    """A handler as pluggy sees it, so that the authors of handlers never meet pluggy."""
+
+    def __init__(self, handler: AnswersHooks) -> None:
+        self._handler = handler
+
+    @hookimpl
+    def create_action(self, action: ActionRequest) -> ActionResponse:
+        return self._handler.create_action(action)
+
+    @hookimpl
+    def update_action(self, action: ActionResponse, action_update: ActionUpdate) -> ActionResponse:
+        return self._handler.update_action(action, action_update)
+
+    @hookimpl
+    def delete_action(self, action: ActionResponse, force: bool) -> None:
+        self._handler.delete_action(action, force)
+
+    @hookimpl
+    def get_action(self, action: ActionResponse, hydrate: bool) -> ActionResponse:
+        return self._handler.get_action(action, hydrate)
+
+    @hookimpl
+    def run_action(
+        self, config: BasePluginConfig, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
+    ) -> Any:
+        return self._handler.run(config, trigger_execution, auth_context)
+
+    @hookimpl
+    def extract_resources(self, action_config: BasePluginConfig, hydrate: bool) -> Resources:
+        return self._handler.extract_resources(action_config, hydrate)
+
+
+class Relay:
+    """The hooks of one flavor: its handler, wrapped by the enabled hook plugins.
+
+    An exception that leaves a hook carries a note with the hook, the flavor, its distribution and version.
+
+    Attributes:
+        origin: Where the flavor comes from.
+        is_async: Whether the flavor's handler runs as a coroutine.
+    """
+
+    def __init__(self, handler: AnswersHooks, origin: Origin, hook_plugins: Sequence[HookPlugin] = ()) -> None:
+        self.origin = origin
+        self.is_async = inspect.iscoroutinefunction(handler.run)
+        manager = pluggy.PluginManager(PROJECT_NAME)
+        manager.add_hookspecs(ActionHooks)
+        manager.register(HandlerHooks(handler), name=origin.name)
+        for plugin in hook_plugins:
+            manager.register(plugin, name=f"hooks:{plugin.origin.name}")
+        self._manager = manager
+        self._run = cast("Callable[..., Any]", manager.hook.run_action)
+        self._renders = bool(manager.hook.render_configuration.get_hookimpls())
+
+    def create_action(self, action: ActionRequest) -> ActionResponse:
+        """Create an action, see `ActionHooks.create_action`."""
+        return cast("ActionResponse", self._call("create_action", action=action))
+
+    def update_action(self, action: ActionResponse, action_update: ActionUpdate) -> ActionResponse:
+        """Update an action, see `ActionHooks.update_action`."""
+        return cast("ActionResponse", self._call("update_action", action=action, action_update=action_update))
+
+    def delete_action(self, action: ActionResponse, *, force: bool) -> None:
+        """Delete an action, see `ActionHooks.delete_action`."""
+        self._call("delete_action", action=action, force=force)
+
+    def get_action(self, action: ActionResponse) -> ActionResponse:
+        """Complete an action that is being read, see `ActionHooks.get_action`."""
+        return cast("ActionResponse", self._call("get_action", action=action, hydrate=True))
+
+    def extract_resources(self, action_config: BasePluginConfig, *, hydrate: bool) -> Resources:
+        """Find what a configuration refers to, see `ActionHooks.extract_resources`."""
+        return cast("Resources", self._call("extract_resources", action_config=action_config, hydrate=hydrate))
+
+    def render_configuration(self, configuration: Mapping[str, Any], event: Event | None) -> Mapping[str, Any]:
+        """Fill a configuration from an event, see `ActionHooks.render_configuration`."""
+        if not self._renders:
+            return configuration
+        rendered = self._call("render_configuration", configuration=configuration, event=event)
+        return configuration if rendered is None else cast("Mapping[str, Any]", rendered)
+
+    def run_action(
+        self, config: BasePluginConfig, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
+    ) -> Any | Awaitable[Any]:
+        """Run an action, see `ActionHooks.run_action`.
+
+        Returns:
+            What the run gave; where ``is_async``, an awaitable of that.
+        """
+        try:
+            if self.is_async:
+                return self._run_async(config, trigger_execution, auth_context)
+            return self._run(config=config, trigger_execution=trigger_execution, auth_context=auth_context)
+        except BaseException as error:
+            self._note(error, "run_action")
+            raise
+
+    async def _run_async(
+        self, config: BasePluginConfig, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
+    ) -> Any:
+        try:
+            return await call_awaiting(
+                self._manager.hook.run_action,
+                {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context},
+            )
+        except BaseException as error:
+            self._note(error, "run_action")
+            raise
+
+    def _call(self, hook: str, **arguments: object) -> object:
+        try:
+            return getattr(self._manager.hook, hook)(**arguments)
+        except BaseException as error:
+            self._note(error, hook)
+            raise
+
+    def _note(self, error: BaseException, hook: str) -> None:
+        error.add_note(f"raised in the hook {hook} of {self.origin}")
+
+
+class Observers:
+    """What the enabled hook plugins are told. None of them can harm what they observe."""
+
+    def __init__(self, hook_plugins: Sequence[HookPlugin]) -> None:
+        manager = pluggy.PluginManager(PROJECT_NAME)
+        manager.add_hookspecs(ObserverHooks)
+        for plugin in hook_plugins:
+            manager.register(plugin, name=f"hooks:{plugin.origin.name}")
+        self._published = manager.hook.event_published.get_hookimpls()
+        self._changed = manager.hook.execution_changed.get_hookimpls()
+
+    @property
+    def see_executions(self) -> bool:
+        """Whether anyone wants to be told of executions."""
+        return bool(self._changed)
+
+    def event_published(self, event: Event, executions: Sequence[UUID]) -> None:
+        """Tell that an event is durable, see `ObserverHooks.event_published`."""
+        self._tell(self._published, {"event": event, "executions": executions})
+
+    def execution_changed(self, trigger_execution: TriggerExecutionResponse) -> None:
+        """Tell that an execution has begun or ended, see `ObserverHooks.execution_changed`."""
+        self._tell(self._changed, {"trigger_execution": trigger_execution})
+
+    @staticmethod
+    def _tell(observers: Sequence[pluggy.HookImpl], arguments: Mapping[str, object]) -> None:
+        # Called one by one: in pluggy's own call an observer that raises would silence those behind it.
+        for observer in reversed(observers):
+            try:
+                observer.function(*(arguments[name] for name in observer.argnames))
+            except Exception:
+                origin = cast("HookPlugin", observer.plugin).origin
+                logger.exception("The hook plugin %s raised in %s.", origin, observer.function.__name__)
