@@ -232,6 +232,7 @@ class ActionRevisionResponse(ResponsePart):
         changed_by: Who.
         fields: Every field of the action after the change.
         before: The fields that the change replaced, with their old values.
+        problem: What was overruled by force, None as a rule.
     """
 
     number: int
@@ -240,6 +241,7 @@ class ActionRevisionResponse(ResponsePart):
     changed_by: str
     fields: dict[str, Any]
     before: dict[str, Any]
+    problem: str | None = None
 
 
 class ActionFilter(BaseFilter):

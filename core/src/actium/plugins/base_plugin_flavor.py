@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from actium.errors import NotConfiguredError
 from actium.models.base import BaseResponse
 from actium.models.kinds import PluginType
+from actium.plugins.origin import Origin
 from actium.stores.base_store import BaseStore
 
 
@@ -30,6 +31,7 @@ class BasePlugin(ABC):
     """Base of the objects that do a plugin's work. One is made for each flavor and application, at its first use."""
 
     _store: BaseStore | None = None
+    _origin: Origin | None = None
 
     @property
     @abstractmethod
@@ -51,13 +53,19 @@ class BasePlugin(ABC):
         if self._store is None:
             raise NotConfiguredError(
                 f"{type(self).__name__} has no store.",
-                hint="Get the plugin from an open Actium application, or call set_store(store) first.",
+                hint="Get the plugin from an open Actium application, or call attach(store) first.",
             )
         return self._store
 
-    def set_store(self, store: BaseStore) -> None:
-        """Give this plugin the application's store."""
+    @property
+    def origin(self) -> Origin:
+        """Which distribution this plugin comes from, as far as is known."""
+        return self._origin or Origin(self.flavor_class.key())
+
+    def attach(self, store: BaseStore, origin: Origin | None = None) -> None:
+        """Give this plugin the application's store, and tell it where it comes from."""
         self._store = store
+        self._origin = origin
 
     def close(self) -> None:
         """Give back what this plugin holds; called when its application closes. Does nothing by default."""

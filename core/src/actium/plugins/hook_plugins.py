@@ -7,36 +7,18 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pluggy
 
 from actium.errors import PluginQuarantinedError
 from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks
+from actium.plugins.origin import Origin
 
 logger = logging.getLogger("actium.plugins")
 
 _OPTIONS = f"{PROJECT_NAME}_impl"
 _ONLY_PLAIN = frozenset({"render_configuration"})
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a plugin comes from.
-
-    Attributes:
-        name: The flavor's key or the hook plugin's name.
-        distribution: What to ``pip install``, None for a plugin made in code.
-        version: The distribution's version.
-    """
-
-    name: str
-    distribution: str | None = None
-    version: str | None = None
-
-    def __str__(self) -> str:
-        return self.name if self.distribution is None else f"{self.name} ({self.distribution} {self.version})"
 
 
 class HookPlugin:

@@ -16,8 +16,9 @@ from uuid import UUID
 import pluggy
 
 from actium.plugins.awaiting_call import call_awaiting
-from actium.plugins.hook_plugins import HookPlugin, Origin
+from actium.plugins.hook_plugins import HookPlugin
 from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks, hookimpl
+from actium.plugins.origin import Origin
 
 if TYPE_CHECKING:
     from actium.auth.context import AuthContext

@@ -197,10 +197,10 @@ class BaseStore(ABC):
         """
 
     @abstractmethod
-    def remove_action(self, action_id: UUID, *, changed_by: str) -> None:
+    def remove_action(self, action_id: UUID, *, changed_by: str, problem: str | None = None) -> None:
         """Remove an action's row, its triggers and its references. Its revisions and executions stay.
 
-        A ``deleted`` revision is added where there are revisions.
+        A ``deleted`` revision is added where there are revisions, with the problem that was overruled, if any.
 
         Raises:
             NotFoundError: There is none.

@@ -74,6 +74,7 @@ class RevisionRecord:
     Attributes:
         change: ``created``, ``updated`` or ``deleted``.
         fields: Every field of the action after the change, as JSON.
+        problem: What was overruled by force, None as a rule.
     """
 
     action_id: UUID
@@ -82,6 +83,7 @@ class RevisionRecord:
     changed: datetime
     changed_by: str
     fields: dict[str, Any]
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

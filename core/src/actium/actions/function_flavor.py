@@ -1,0 +1,111 @@
+"""Flavors of one function: ``@action_flavor`` makes the handler and the flavor around it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from actium.actions.base_action import ActionConfig, BaseActionFlavor, BaseActionHandler
+from actium.auth.context import AuthContext
+from actium.errors import InvalidInputError
+from actium.models.execution import TriggerExecutionResponse
+from actium.models.kinds import OpenName
+
+_ARGUMENTS = ("config", "trigger_execution", "auth_context")
+
+
+def action_flavor(
+    key: str, *, config: type[ActionConfig] = ActionConfig, auth_window: int | None = None
+) -> Callable[[Callable[..., Any]], type[BaseActionFlavor]]:
+    """Make a whole flavor of one function, sync or async.
+
+    The decorated name becomes the flavor class, which is what the entry point names::
+
+        @action_flavor("notify.slack", config=SlackConfig)
+        def slack(config, trigger_execution):
+            ...
+
+    Args:
+        key: ``subtype.flavor``, the name of the entry point.
+        config: The model of its configurations.
+        auth_window: See `BaseActionFlavor.AUTH_WINDOW`.
+
+    Returns:
+        A decorator for a function that takes any of ``config``, ``trigger_execution`` and ``auth_context``, by name.
+
+    Raises:
+        InvalidInputError: The key is not of the form ``subtype.flavor``, or the function wants something else.
+    """
+    subtype, dot, flavor = key.partition(".")
+    if not dot:
+        raise InvalidInputError(f"{key!r} is no flavor key.", hint="Write subtype.flavor, e.g. 'notify.slack'.")
+    names = {"SUBTYPE": str(OpenName(subtype)), "FLAVOR": str(OpenName(flavor))}
+
+    def decorate(function: Callable[..., Any]) -> type[BaseActionFlavor]:
+        handler = _handler_class(function, config, lambda: made)
+        made: type[BaseActionFlavor] = type(
+            function.__name__,
+            (BaseActionFlavor,),
+            {
+                **names,
+                "PLUGIN_CLASS": handler,
+                "ACTION_CONFIG_CLASS": config,
+                "AUTH_WINDOW": auth_window,
+                "__doc__": function.__doc__,
+                "__module__": function.__module__,
+                "__qualname__": function.__qualname__,
+            },
+        )
+        return made
+
+    return decorate
+
+
+def _handler_class(
+    function: Callable[..., Any], config: type[ActionConfig], flavor: Callable[[], type[BaseActionFlavor]]
+) -> type[BaseActionHandler]:
+    wanted = _wanted(function)
+
+    def run(
+        self: BaseActionHandler,
+        config: ActionConfig,
+        trigger_execution: TriggerExecutionResponse,
+        auth_context: AuthContext,
+    ) -> Any:
+        given = {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context}
+        return function(**{name: given[name] for name in wanted})
+
+    async def run_async(
+        self: BaseActionHandler,
+        config: ActionConfig,
+        trigger_execution: TriggerExecutionResponse,
+        auth_context: AuthContext,
+    ) -> Any:
+        return await run(self, config, trigger_execution, auth_context)
+
+    return type(
+        f"{function.__name__}_handler",
+        (BaseActionHandler,),
+        {
+            "config_class": property(lambda self: config),
+            "flavor_class": property(lambda self: flavor()),
+            "run": run_async if inspect.iscoroutinefunction(function) else run,
+            "__module__": function.__module__,
+        },
+    )
+
+
+def _wanted(function: Callable[..., Any]) -> tuple[str, ...]:
+    parameters = inspect.signature(function).parameters.values()
+    unknown = [
+        parameter.name
+        for parameter in parameters
+        if parameter.name not in _ARGUMENTS and parameter.default is parameter.empty
+    ]
+    if unknown:
+        raise InvalidInputError(
+            f"{function.__qualname__} wants {', '.join(unknown)}, which a run does not have.",
+            hint=f"It may take any of {', '.join(_ARGUMENTS)}, by these names.",
+        )
+    return tuple(parameter.name for parameter in parameters if parameter.name in _ARGUMENTS)

@@ -1,0 +1,360 @@
+"""The life of a stored action: create, update, delete, and what happens when a step of it fails.
+
+    create   validate -> validate_action_request -> store (creating) -> process_action_request -> store (ready)
+             processing failed: the row is removed, the exception goes on
+    update   validate -> validate_action_update -> store (updating) -> process_action_update -> store (ready)
+             processing failed: every field goes back, the exception goes on
+    delete   mark (deleting; refused while triggers use it) -> process_action_delete -> remove
+             processing failed: the mark goes away, the exception goes on; with force the row goes all the same
+
+A flavor that does not override a ``process_...`` point has nothing that could be left half-done: its actions are
+stored ``ready`` at once, in one transaction. A crash in the middle leaves the status that names the step;
+`actium.actions.recovery` finishes or undoes it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from pydantic import BaseModel
+from pydantic_core import PydanticSerializationError
+
+from actium.actions.ignored_keys import ignored_key_warnings
+from actium.auth.actor import current_actor
+from actium.auth.context import DEFAULT_AUTH_WINDOW
+from actium.auth.secret_references import check_references, dump_with_references
+from actium.errors import (
+    ActiumError,
+    InvalidConfigurationError,
+    NotReadyError,
+    PluginError,
+    VersionConflictError,
+)
+from actium.models.action import ActionRequest, ActionResponse, ActionStatus, ActionUpdate
+from actium.models.base import BaseResponse
+from actium.stores.records import AccountRecord, ActionRecord, Reference
+from actium.stores.responses import action_resources, action_response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from actium.actions.base_action import ActionConfig, BaseActionHandler
+
+logger = logging.getLogger("actium.actions")
+
+MAX_CONFIGURATION_BYTES = 262_144
+"""How large a configuration may be, written as JSON."""
+
+
+def create(handler: BaseActionHandler, request: ActionRequest) -> ActionResponse:
+    """Create an action.
+
+    Args:
+        handler: The flavor's handler.
+        request: What was asked for; left as it is.
+
+    Returns:
+        The action, hydrated.
+
+    Raises:
+        InvalidConfigurationError: The configuration does not fit.
+        AlreadyExistsError, NotFoundError, InactiveAccountError: See `BaseStore.insert_action`.
+        Exception: Whatever the flavor raises; nothing is left behind then.
+    """
+    warnings = ignored_key_warnings(handler.config_class, request.configuration)
+    request = request.model_copy(deep=True)
+    config = handler.validate_action_configuration(request.configuration)
+    if overrides(handler, "validate_action_request"):
+        handler.validate_action_request(request, config)
+        request = ActionRequest(**{**dict(request), "configuration": {}})
+    action = _new_record(handler, request, config)
+    if not overrides(handler, "process_action_request"):
+        references = extract_references(handler, config)
+        stored = handler.store.insert_action(action, references, changed_by=current_actor())
+        return respond(handler, stored, references, warnings)
+    creating = replace(action, status=ActionStatus.CREATING)
+    stored = handler.store.insert_action(creating, (), changed_by=current_actor())
+    with _undone_by(lambda: handler.store.remove_action(stored.id, changed_by=current_actor()), "remove the action"):
+        response = action_response(stored, warnings=warnings)
+        handler.process_action_request(response, config)
+        references = extract_references(handler, config)
+        ready = handler.store.update_action(
+            absorbed(stored, response, config),
+            references,
+            expected_version=stored.version,
+            changed_by=current_actor(),
+        )
+    return respond(handler, ready, references, warnings)
+
+
+def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpdate) -> ActionResponse:
+    """Change an action. A configuration that is given replaces the old one whole; absent fields stay.
+
+    Args:
+        handler: The flavor's handler.
+        action: Which action.
+        change: What to change; left as it is.
+
+    Returns:
+        The action as it is afterwards, hydrated.
+
+    Raises:
+        InvalidConfigurationError: The new configuration does not fit.
+        NotReadyError: The action is being created, updated or deleted.
+        VersionConflictError: Someone else changed it meanwhile.
+        AlreadyExistsError, NotFoundError, InactiveAccountError: See `BaseStore.update_action`.
+        Exception: Whatever the flavor raises; every field is then as it was.
+    """
+    current = handler.store.get(ActionRecord, action.id)
+    _check_updatable(current, change)
+    change = change.model_copy(deep=True)
+    previous_config = _parsed(handler, current)
+    if "configuration" in change.model_fields_set:
+        given = change.configuration or {}
+        warnings = ignored_key_warnings(handler.config_class, given)
+        config: ActionConfig | None = handler.validate_action_configuration(given)
+    else:
+        warnings = ()
+        config = None if previous_config is None else previous_config.model_copy(deep=True)
+    if config is None:  # nothing that the flavor could check or adapt; renaming and disabling must go on working
+        stored = _stored_update(handler, current, _changed(handler, current, change, None), None)
+        return respond(handler, stored, handler.store.action_resources(current.id), warnings)
+    if overrides(handler, "validate_action_update"):
+        handler.validate_action_update(action_response(current), previous_config, change, config)
+        change = ActionUpdate(**{name: getattr(change, name) for name in change.model_fields_set})
+    changed = _changed(handler, current, change, config)
+    if not overrides(handler, "process_action_update"):
+        references = extract_references(handler, config)
+        return respond(handler, _stored_update(handler, current, changed, references), references, warnings)
+    stored = _stored_update(handler, current, replace(changed, status=ActionStatus.UPDATING), None)
+    with _undone_by(
+        lambda: handler.store.restore_action(current, expected_version=stored.version), "put the action back"
+    ):
+        response = action_response(stored, warnings=warnings)
+        handler.process_action_update(response, config, action_response(current), previous_config)
+        references = extract_references(handler, config)
+        ready = _stored_update(handler, stored, absorbed(stored, response, config), references)
+    return respond(handler, ready, references, warnings)
+
+
+def delete(handler: BaseActionHandler, action: ActionResponse, *, force: bool, cascade: bool) -> None:
+    """Delete an action.
+
+    Args:
+        handler: The flavor's handler.
+        action: Which action.
+        force: Remove it even if the flavor cannot give back what it provisioned, or its configuration does not fit.
+        cascade: Remove the triggers that use it, too.
+
+    Raises:
+        NotFoundError: There is none.
+        InUseError: Triggers use it; nothing was touched.
+        Exception: Whatever the flavor raises, unless ``force``; the action is then as it was.
+    """
+    marked = handler.store.begin_delete(action.id, cascade=cascade)
+    problem: str | None = None
+    if overrides(handler, "process_action_delete"):
+        before = replace(marked, status=ActionStatus.READY if marked.revision else ActionStatus.CREATING)
+        try:
+            config = handler.validate_action_configuration(marked.configuration)
+            handler.process_action_delete(action_response(marked), config, force)
+        except BaseException as error:
+            if not (force and isinstance(error, Exception)):
+                with _noting_failure(error, "take the mark of deletion away"):
+                    handler.store.restore_action(before, expected_version=marked.version)
+                raise
+            logger.exception("Action %r (%s) is deleted by force although its flavor failed.", marked.name, marked.id)
+            problem = f"deleted by force although {type(error).__name__}: {error}"
+    handler.store.remove_action(marked.id, changed_by=current_actor(), problem=problem)
+
+
+def complete(handler: BaseActionHandler, action: ActionResponse) -> ActionResponse:
+    """Complete a stored action with its resources and what its flavor adds.
+
+    A configuration that does not fit its flavor any more, or a flavor that fails, is told as the action's problem.
+    """
+    if action.resources is None:
+        action.resources = action_resources(
+            handler.store.get(AccountRecord, action.service_account_id), handler.store.action_resources(action.id)
+        )
+    try:
+        config = handler.validate_action_configuration(action.configuration)
+        handler.process_action_response(action, config)
+    except Exception as error:
+        logger.warning("Action %r (%s) has a problem.", action.name, action.id, exc_info=error)
+        action.body.problem = str(error)
+    return action
+
+
+def overrides(handler: BaseActionHandler, point: str) -> bool:
+    """Whether a handler overrides an override point."""
+    from actium.actions.base_action import BaseActionHandler
+
+    return getattr(type(handler), point) is not getattr(BaseActionHandler, point)
+
+
+def absorbed(stored: ActionRecord, response: ActionResponse, config: ActionConfig) -> ActionRecord:
+    """The row with what processing changed in the response or the configuration, ready for use."""
+    metadata = response.get_metadata()
+    return replace(
+        stored,
+        description=metadata.description,
+        labels=metadata.labels,
+        auth_window=metadata.auth_window,
+        enabled=response.enabled,
+        configuration=_dumped(config),
+        status=ActionStatus.READY,
+    )
+
+
+def respond(
+    handler: BaseActionHandler,
+    action: ActionRecord,
+    references: Sequence[Reference],
+    warnings: tuple[str, ...] = (),
+) -> ActionResponse:
+    """The hydrated response of a stored action."""
+    response = action_response(action, warnings=warnings)
+    response.resources = action_resources(
+        handler.store.get(AccountRecord, action.service_account_id), references
+    )
+    return response
+
+
+def extract_references(handler: BaseActionHandler, config: ActionConfig) -> tuple[Reference, ...]:
+    """What a configuration refers to, as the flavor says.
+
+    Raises:
+        PluginError: The flavor does not say it as a mapping of types to responses.
+    """
+    resources = handler.relay.extract_resources(config, hydrate=False)
+    if not isinstance(resources, Mapping) or not all(isinstance(item, BaseResponse) for item in resources.values()):
+        raise PluginError(
+            f"extract_resources of {handler.origin} returned {resources!r:.200}.",
+            hint="It must return a dict of ResourceType to responses, such as ResourceResponse.",
+        )
+    return tuple(Reference(type=str(kind), id=item.id, name=item.name) for kind, item in resources.items())
+
+
+def _new_record(handler: BaseActionHandler, request: ActionRequest, config: ActionConfig) -> ActionRecord:
+    now = datetime.now(UTC)
+    return ActionRecord(
+        id=uuid4(),
+        project=request.project,
+        name=request.name,
+        description=request.description,
+        plugin_subtype=request.plugin_subtype,
+        flavor=request.flavor,
+        configuration=_dumped(config),
+        service_account_id=request.service_account_id,
+        auth_window=_auth_window(handler, request.auth_window),
+        labels=request.labels,
+        enabled=request.enabled,
+        status=ActionStatus.READY,
+        version=1,
+        revision=0,
+        distribution=handler.origin.distribution,
+        distribution_version=handler.origin.version,
+        created=now,
+        updated=now,
+    )
+
+
+def _auth_window(handler: BaseActionHandler, asked: int | None) -> int:
+    if asked is not None:
+        return asked
+    default = handler.flavor_class.AUTH_WINDOW
+    return DEFAULT_AUTH_WINDOW if default is None else default
+
+
+def _check_updatable(current: ActionRecord, change: ActionUpdate) -> None:
+    if change.version is not None and change.version != current.version:
+        raise VersionConflictError(
+            f"The action {current.name!r} is at version {current.version}, not {change.version}.",
+            hint="Read it again and repeat the change.",
+        )
+    if current.status is not ActionStatus.READY:
+        raise NotReadyError(
+            f"The action {current.name!r} is {current.status.value}.",
+            hint="Wait for that to end; if its process is gone, `actium doctor --mend` finishes or undoes it.",
+        )
+
+
+def _parsed(handler: BaseActionHandler, action: ActionRecord) -> ActionConfig | None:
+    try:
+        return handler.validate_action_configuration(action.configuration)
+    except InvalidConfigurationError as error:
+        logger.info("The stored configuration of action %r does not fit any more: %s", action.name, error)
+        return None
+
+
+def _changed(
+    handler: BaseActionHandler, current: ActionRecord, change: ActionUpdate, config: ActionConfig | None
+) -> ActionRecord:
+    fields = change.changes()
+    if "auth_window" in fields:
+        fields["auth_window"] = _auth_window(handler, fields["auth_window"])
+    if config is not None:
+        fields["configuration"] = _dumped(config)
+    return replace(
+        current,
+        **fields,
+        distribution=handler.origin.distribution,
+        distribution_version=handler.origin.version,
+    )
+
+
+def _stored_update(
+    handler: BaseActionHandler, current: ActionRecord, changed: ActionRecord, references: Sequence[Reference] | None
+) -> ActionRecord:
+    return handler.store.update_action(
+        changed, references, expected_version=current.version, changed_by=current_actor()
+    )
+
+
+def _dumped(config: BaseModel) -> dict[str, Any]:
+    """The configuration as it is stored; the flavor may have changed it since it was validated."""
+    check_references(config)
+    try:
+        dumped = dump_with_references(config)
+        size = len(json.dumps(dumped, allow_nan=False))
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
+        if isinstance(error, ActiumError):
+            raise
+        raise InvalidConfigurationError(
+            f"This {type(config).__name__} cannot be written as JSON: {error}.",
+            hint="Use values that JSON can hold; infinity and NaN are none.",
+        ) from error
+    if size > MAX_CONFIGURATION_BYTES:
+        raise InvalidConfigurationError(
+            f"This {type(config).__name__} is {size:,} bytes as JSON; the limit is {MAX_CONFIGURATION_BYTES:,}.",
+            hint="Keep large content in a file or an object store, and configure where it is.",
+        )
+    return dumped
+
+
+@contextmanager
+def _undone_by(undo: Any, doing: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        with _noting_failure(error, doing):
+            undo()
+        raise
+
+
+@contextmanager
+def _noting_failure(original: BaseException, doing: str) -> Iterator[None]:
+    """Add the failure of a clean-up to the exception that made it necessary, never in its place."""
+    try:
+        yield
+    except Exception as error:
+        logger.exception("After a failure, Actium could not %s.", doing)
+        original.add_note(f"After this, Actium could not {doing} either: {type(error).__name__}: {error}")

@@ -1,0 +1,32 @@
+"""Who makes changes, as revisions record it."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_actor: ContextVar[str | None] = ContextVar("actium_actor", default=None)
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """Record changes made inside as made by ``name``; a service wraps each request of its users in this."""
+    token = _actor.set(name)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+def current_actor() -> str:
+    """Who makes changes now: see `acting_as`; otherwise the operating system's user."""
+    return _actor.get() or _system_user()
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return "unknown"

@@ -1,0 +1,201 @@
+"""References to secrets, the only form in which a configuration may hold one.
+
+A ``SecretStr`` field holds ``env:NAME`` or ``file:PATH``. The reference is what is stored, shown and logged; it is
+resolved when an execution runs, in that process, and what was resolved is masked in everything that is recorded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
+
+from actium.errors import FieldProblem, InvalidConfigurationError, SecretResolutionError
+from actium.models.base import dotted
+
+MASK = "**********"
+_SHORTEST_MASKED = 4
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+
+_resolved_here: ContextVar[list[str] | None] = ContextVar("actium_resolved_secrets", default=None)
+
+
+@contextmanager
+def noting_secrets() -> Iterator[list[str]]:
+    """Collect the secrets that are resolved inside, so that what is recorded afterwards can be masked."""
+    secrets: list[str] = []
+    token = _resolved_here.set(secrets)
+    try:
+        yield secrets
+    finally:
+        _resolved_here.reset(token)
+
+
+def _from_environment(name: str) -> str:
+    try:
+        return os.environ[name]
+    except KeyError as error:
+        raise SecretResolutionError(
+            f"The environment variable {name!r} is not set.", hint="Set it where the worker runs."
+        ) from error
+
+
+def _from_file(path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8").removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SecretResolutionError(
+            f"The secret file {path!r} cannot be read: {error}.", hint="Check the path where the worker runs."
+        ) from error
+
+
+RESOLVERS: Mapping[str, Callable[[str], str]] = {"env": _from_environment, "file": _from_file}
+"""How each scheme of references is resolved."""
+
+
+def check_references(config: BaseModel) -> None:
+    """Refuse literal secrets.
+
+    Raises:
+        InvalidConfigurationError: With the path of each; the values are not told.
+    """
+    problems = [
+        FieldProblem(path=dotted(location), problem="holds a literal secret", expected="a reference")
+        for location, secret in _secrets(config)
+        if not _is_reference(secret.get_secret_value())
+    ]
+    if problems:
+        raise InvalidConfigurationError(
+            f"This {type(config).__name__} holds secrets that would be stored.",
+            problems=problems,
+            hint="Write env:NAME or file:PATH instead; it is resolved when the action runs.",
+        )
+
+
+def dump_with_references(config: BaseModel) -> dict[str, Any]:
+    """Dump a configuration as JSON values, defaults made explicit, secrets as references."""
+    dumped = config.model_dump(mode="json")
+    for location, secret in _secrets(config):
+        holder: Any = dumped
+        for part in location[:-1]:
+            holder = holder[part]
+        holder[location[-1]] = secret.get_secret_value()
+    return dumped
+
+
+def resolve_references(config: ModelT) -> ModelT:
+    """Resolve all references, and note the secrets where `noting_secrets` asks for them.
+
+    Returns:
+        A configuration with the secrets themselves; the same object where it holds none.
+
+    Raises:
+        SecretResolutionError: One leads nowhere; the field's path is told.
+    """
+    if next(_secrets(config), None) is None:
+        return config
+    resolved: ModelT = _replace(config, (), _resolve)
+    return resolved
+
+
+def _resolve(secret: SecretStr, location: Location) -> SecretStr:
+    scheme, _, rest = secret.get_secret_value().partition(":")
+    try:
+        value = RESOLVERS[scheme](rest)
+    except SecretResolutionError as error:
+        error.add_note(f"in the field {dotted(location)}")
+        raise
+    noted = _resolved_here.get()
+    if noted is not None:
+        noted.append(value)
+    return SecretStr(value)
+
+
+def secret_fields(model: type[BaseModel]) -> frozenset[str]:
+    """The dotted paths of a model's fields that hold secrets; their values are never shown in errors."""
+    return frozenset(".".join(path) for path in _secret_fields(model, (), frozenset()))
+
+
+def _secret_fields(
+    annotation: object, path: tuple[str, ...], above: frozenset[object]
+) -> Iterator[tuple[str, ...]]:
+    if isinstance(annotation, type) and issubclass(annotation, SecretStr):
+        yield path
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in above:
+        for name, field in annotation.model_fields.items():
+            yield from _secret_fields(field.annotation, (*path, name), above | {annotation})
+    else:
+        for argument in get_args(annotation):
+            yield from _secret_fields(argument, path, above)
+
+
+def masked(value: Any, secrets: Sequence[str]) -> Any:
+    """Replace secrets in all texts of a JSON value; the longest first, so that none is left in part.
+
+    Secrets of fewer than four characters are not masked: they would tear holes into every text.
+    """
+    hidden = sorted((secret for secret in secrets if len(secret) >= _SHORTEST_MASKED), key=len, reverse=True)
+    return _masked(value, hidden) if hidden else value
+
+
+def _masked(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, dict):
+        return {_masked(key, secrets): _masked(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, secrets) for item in value]
+    return value
+
+
+def _is_reference(text: str) -> bool:
+    scheme, colon, rest = text.partition(":")
+    return bool(colon and rest) and scheme in RESOLVERS
+
+
+def _secrets(value: object, location: Location = ()) -> Iterator[tuple[Location, SecretStr]]:
+    if isinstance(value, SecretStr):
+        yield location, value
+    elif isinstance(value, SecretBytes | Secret):
+        raise InvalidConfigurationError(
+            f"The field {dotted(location)} is a {type(value).__name__}, which cannot hold a reference.",
+            hint="Declare it as pydantic.SecretStr.",
+        )
+    else:
+        for key, item in _items(value):
+            yield from _secrets(item, (*location, key))
+
+
+def _items(value: object) -> Iterator[tuple[str | int, object]]:
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield name, getattr(value, name)
+        yield from (value.__pydantic_extra__ or {}).items()
+    elif isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list | tuple):
+        yield from enumerate(value)
+
+
+def _replace(value: Any, location: Location, replacement: Callable[[SecretStr, Location], SecretStr]) -> Any:
+    if isinstance(value, SecretStr):
+        return replacement(value, location)
+    if isinstance(value, BaseModel):
+        return value.model_copy(
+            update={str(name): _replace(item, (*location, name), replacement) for name, item in _items(value)}
+        )
+    if isinstance(value, dict):
+        return {key: _replace(item, (*location, key), replacement) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_replace(item, (*location, index), replacement) for index, item in enumerate(value))
+    return value

@@ -1,0 +1,113 @@
+"""Access tokens: random, short-lived, and known to the store by their hash only."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from actium.auth.context import AuthContext, VerifiedToken
+from actium.errors import InactiveAccountError, InvalidTokenError, NotFoundError
+from actium.stores.base_store import BaseStore
+from actium.stores.records import AccountRecord, TokenRecord
+from actium.stores.responses import account_response
+
+_BYTES = 32
+
+
+class Tokens:
+    """Makes, verifies and revokes access tokens."""
+
+    def __init__(self, store: BaseStore, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._store = store
+        self._now = now
+
+    def issue(self, account: AccountRecord, *, execution_id: UUID | None, window: int) -> AuthContext:
+        """Make a token.
+
+        Args:
+            account: On whose behalf.
+            execution_id: For which execution.
+            window: Minutes that it is valid; 0 means no limit.
+
+        Raises:
+            InactiveAccountError: The account is switched off.
+        """
+        _check_active(account)
+        created = self._now()
+        expires = created + timedelta(minutes=window) if window else None
+        token = secrets.token_urlsafe(_BYTES)
+        self._store.insert_token(
+            TokenRecord(
+                digest=_digest(token),
+                service_account_id=account.id,
+                execution_id=execution_id,
+                created=created,
+                expires=expires,
+            )
+        )
+        return AuthContext(
+            service_account=account_response(account), access_token=SecretStr(token), expires=expires
+        )
+
+    def verify(self, token: str | SecretStr) -> VerifiedToken:
+        """Say whose a token is.
+
+        Raises:
+            InvalidTokenError: It is unknown, expired or revoked.
+            InactiveAccountError: Its account is switched off.
+        """
+        record = self._store.get_token(_digest(token))
+        if record is None:
+            raise InvalidTokenError("This token is not known.", hint="Tokens are valid for one execution only.")
+        if record.revoked is not None:
+            raise InvalidTokenError(f"This token was revoked at {record.revoked:%Y-%m-%d %H:%M:%S} UTC.")
+        if record.expires is not None and record.expires <= self._now():
+            raise InvalidTokenError(
+                f"This token expired at {record.expires:%Y-%m-%d %H:%M:%S} UTC.",
+                hint="Give the action a longer auth_window (minutes, 0 for no limit).",
+            )
+        try:
+            account = self._store.get(AccountRecord, record.service_account_id)
+        except NotFoundError as error:
+            raise InvalidTokenError("The service account of this token was deleted.") from error
+        _check_active(account)
+        return VerifiedToken(
+            service_account=account_response(account), execution_id=record.execution_id, expires=record.expires
+        )
+
+    def revoke(
+        self,
+        token: str | SecretStr | None = None,
+        *,
+        execution_id: UUID | None = None,
+        service_account_id: UUID | None = None,
+    ) -> int:
+        """Revoke the tokens that fit all that is given, at once and for good.
+
+        Returns:
+            How many were still valid.
+        """
+        return self._store.revoke_tokens(
+            when=self._now(),
+            digest=None if token is None else _digest(token),
+            execution_id=execution_id,
+            service_account_id=service_account_id,
+        )
+
+
+def _check_active(account: AccountRecord) -> None:
+    if not account.active:
+        raise InactiveAccountError(
+            f"The service account {account.name!r} is inactive.",
+            hint="Activate it, or give the action another one.",
+        )
+
+
+def _digest(token: str | SecretStr) -> str:
+    text = token.get_secret_value() if isinstance(token, SecretStr) else token
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,228 @@
+"""Records as callers see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from actium.models.account import ServiceAccountBody, ServiceAccountMetadata, ServiceAccountResponse
+from actium.models.action import ActionBody, ActionMetadata, ActionResources, ActionResponse
+from actium.models.event import Event, EventBody, EventMetadata, EventResponse
+from actium.models.execution import (
+    Attempt,
+    TriggerExecutionBody,
+    TriggerExecutionMetadata,
+    TriggerExecutionResources,
+    TriggerExecutionResponse,
+)
+from actium.models.kinds import ResourceType
+from actium.models.resource import ResourceBody, ResourceMetadata, ResourceReference, ResourceResponse
+from actium.models.trigger import TriggerBody, TriggerMetadata, TriggerResources, TriggerResponse
+from actium.stores.records import (
+    AccountRecord,
+    ActionRecord,
+    AttemptRecord,
+    EventRecord,
+    ExecutionRecord,
+    Reference,
+    ResourceRecord,
+    TriggerRecord,
+)
+
+
+def account_response(account: AccountRecord, *, hydrate: bool = True) -> ServiceAccountResponse:
+    """A service account."""
+    return ServiceAccountResponse(
+        id=account.id,
+        name=account.name,
+        body=ServiceAccountBody(
+            project=account.project,
+            active=account.active,
+            version=account.version,
+            created=account.created,
+            updated=account.updated,
+        ),
+        metadata=ServiceAccountMetadata(description=account.description) if hydrate else None,
+    )
+
+
+def action_response(
+    action: ActionRecord,
+    *,
+    hydrate: bool = True,
+    problem: str | None = None,
+    warnings: tuple[str, ...] = (),
+) -> ActionResponse:
+    """An action, without its resources."""
+    return ActionResponse(
+        id=action.id,
+        name=action.name,
+        body=ActionBody(
+            project=action.project,
+            plugin_subtype=action.plugin_subtype,
+            flavor=action.flavor,
+            enabled=action.enabled,
+            status=action.status,
+            version=action.version,
+            revision=action.revision,
+            service_account_id=action.service_account_id,
+            created=action.created,
+            updated=action.updated,
+            problem=problem,
+            warnings=warnings,
+        ),
+        metadata=ActionMetadata(
+            description=action.description,
+            configuration=action.configuration,
+            auth_window=action.auth_window,
+            labels=action.labels,
+            distribution=action.distribution,
+            distribution_version=action.distribution_version,
+        )
+        if hydrate
+        else None,
+    )
+
+
+def action_resources(account: AccountRecord, references: Sequence[Reference]) -> ActionResources:
+    """What an action refers to."""
+    return ActionResources(
+        service_account=account_response(account),
+        referenced={
+            reference.type: ResourceReference(
+                type=ResourceType(reference.type), id=reference.id, name=reference.name
+            )
+            for reference in references
+        },
+    )
+
+
+def trigger_response(
+    trigger: TriggerRecord, *, hydrate: bool = True, action: ActionRecord | None = None
+) -> TriggerResponse:
+    """A trigger; with its action as resource where that is given."""
+    return TriggerResponse(
+        id=trigger.id,
+        name=trigger.name,
+        body=TriggerBody(
+            project=trigger.project,
+            action_id=trigger.action_id,
+            is_active=trigger.is_active,
+            version=trigger.version,
+            created=trigger.created,
+            updated=trigger.updated,
+        ),
+        metadata=TriggerMetadata(
+            description=trigger.description, filters=trigger.filters, match_all=trigger.match_all
+        )
+        if hydrate
+        else None,
+        resources=None if action is None else TriggerResources(action=action_response(action, hydrate=False)),
+    )
+
+
+def event_of(record: EventRecord) -> Event:
+    """The event as it was published. It was validated then, so it is not validated again."""
+    return Event.model_construct(
+        id=record.event_id,
+        source=record.source,
+        type=record.type,
+        subject=record.subject,
+        time=record.time,
+        data=record.data,
+        **record.attributes,
+    )
+
+
+def event_response(
+    record: EventRecord, *, hydrate: bool = True, executions: Sequence[UUID] = ()
+) -> EventResponse:
+    """A stored event."""
+    return EventResponse(
+        id=record.id,
+        name=record.event_id,
+        body=EventBody(
+            project=record.project,
+            event_id=record.event_id,
+            source=record.source,
+            type=record.type,
+            subject=record.subject,
+            time=record.time,
+            received=record.received,
+        ),
+        metadata=EventMetadata(event=event_of(record), executions=tuple(executions)) if hydrate else None,
+    )
+
+
+def execution_response(
+    execution: ExecutionRecord,
+    *,
+    hydrate: bool = True,
+    event: EventRecord | None = None,
+    attempts: Sequence[AttemptRecord] = (),
+    resources: TriggerExecutionResources | None = None,
+) -> TriggerExecutionResponse:
+    """An execution."""
+    return TriggerExecutionResponse(
+        id=execution.id,
+        name=execution.action_name,
+        body=TriggerExecutionBody(
+            project=execution.project,
+            status=execution.status,
+            reason=execution.reason,
+            action_id=execution.action_id,
+            action_revision=execution.action_revision,
+            trigger_id=execution.trigger_id,
+            event_id=execution.event_id,
+            attempt=execution.attempt,
+            created=execution.created,
+            started=execution.started,
+            finished=execution.finished,
+        ),
+        metadata=_execution_metadata(execution, event, attempts) if hydrate else None,
+        resources=resources,
+    )
+
+
+def _execution_metadata(
+    execution: ExecutionRecord, event: EventRecord | None, attempts: Sequence[AttemptRecord]
+) -> TriggerExecutionMetadata:
+    plain: dict[str, Any] = {
+        "result": execution.result,
+        "error": execution.error,
+        "progress": tuple(execution.progress),
+        "cancel_requested": execution.cancel_requested,
+    }
+    return TriggerExecutionMetadata(
+        event=None if event is None else event_of(event),
+        attempts=tuple(
+            Attempt.model_validate(
+                {
+                    "number": attempt.number,
+                    "worker": attempt.worker,
+                    "started": attempt.started,
+                    "finished": attempt.finished,
+                    "status": attempt.status,
+                    "error": attempt.error,
+                }
+            )
+            for attempt in attempts
+        ),
+        **plain,
+    )
+
+
+def resource_response(resource: ResourceRecord, *, hydrate: bool = True) -> ResourceResponse:
+    """A plugin's resource."""
+    return ResourceResponse(
+        id=resource.id,
+        name=resource.name,
+        body=ResourceBody(
+            type=ResourceType(resource.type),
+            project=resource.project,
+            created=resource.created,
+            updated=resource.updated,
+        ),
+        metadata=ResourceMetadata(content=resource.body) if hydrate else None,
+    )
