@@ -39,6 +39,7 @@ from actium.errors import (
 )
 from actium.models.action import ActionRequest, ActionResponse, ActionStatus, ActionUpdate
 from actium.models.base import BaseResponse
+from actium.stores.base_store import BaseStore
 from actium.stores.records import AccountRecord, ActionRecord, Reference
 from actium.stores.responses import action_resources, action_response
 
@@ -173,6 +174,17 @@ def delete(handler: BaseActionHandler, action: ActionResponse, *, force: bool, c
             logger.exception("Action %r (%s) is deleted by force although its flavor failed.", marked.name, marked.id)
             problem = f"deleted by force although {type(error).__name__}: {error}"
     handler.store.remove_action(marked.id, changed_by=current_actor(), problem=problem)
+
+
+def remove_without_flavor(store: BaseStore, action: ActionRecord, *, cascade: bool, problem: str) -> None:
+    """Delete an action whose flavor is not there to give back what it provisioned.
+
+    Raises:
+        InUseError: Triggers use it; nothing was touched.
+    """
+    marked = store.begin_delete(action.id, cascade=cascade)
+    logger.warning("Action %r (%s) is deleted by force without its flavor: %s", marked.name, marked.id, problem)
+    store.remove_action(marked.id, changed_by=current_actor(), problem=f"deleted by force although {problem}")
 
 
 def complete(handler: BaseActionHandler, action: ActionResponse) -> ActionResponse:

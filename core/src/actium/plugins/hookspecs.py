@@ -76,12 +76,13 @@ class ActionHooks:
         """
 
     @hookspec(firstresult=True)
-    def delete_action(self, action: ActionResponse, force: bool) -> None:
-        """An action is to be deleted; it is known that no trigger is in the way.
+    def delete_action(self, action: ActionResponse, force: bool, cascade: bool) -> None:
+        """An action is to be deleted. The whole deletion happens inside.
 
         Args:
             action: The action as it is, hydrated.
             force: Whether the row goes even if the flavor cannot give back what it provisioned.
+            cascade: Whether the triggers that use it go, too; without it they keep it from being deleted.
         """
 
     @hookspec(firstresult=True)

@@ -43,7 +43,7 @@ class AnswersHooks(Protocol):
 
     def create_action(self, action: ActionRequest) -> ActionResponse: ...
     def update_action(self, action: ActionResponse, action_update: ActionUpdate) -> ActionResponse: ...
-    def delete_action(self, action: ActionResponse, force: bool = ...) -> None: ...
+    def delete_action(self, action: ActionResponse, force: bool = ..., cascade: bool = ...) -> None: ...
     def get_action(self, action: ActionResponse, hydrate: bool = ...) -> ActionResponse: ...
     def run(
         self, config: Any, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
@@ -66,8 +66,8 @@ class HandlerHooks:
         return self._handler.update_action(action, action_update)
 
     @hookimpl
-    def delete_action(self, action: ActionResponse, force: bool) -> None:
-        self._handler.delete_action(action, force)
+    def delete_action(self, action: ActionResponse, force: bool, cascade: bool) -> None:
+        self._handler.delete_action(action, force, cascade)
 
     @hookimpl
     def get_action(self, action: ActionResponse, hydrate: bool) -> ActionResponse:
@@ -114,9 +114,9 @@ class Relay:
         """Update an action, see `ActionHooks.update_action`."""
         return cast("ActionResponse", self._call("update_action", action=action, action_update=action_update))
 
-    def delete_action(self, action: ActionResponse, *, force: bool) -> None:
+    def delete_action(self, action: ActionResponse, *, force: bool, cascade: bool) -> None:
         """Delete an action, see `ActionHooks.delete_action`."""
-        self._call("delete_action", action=action, force=force)
+        self._call("delete_action", action=action, force=force, cascade=cascade)
 
     def get_action(self, action: ActionResponse) -> ActionResponse:
         """Complete an action that is being read, see `ActionHooks.get_action`."""

@@ -5,7 +5,7 @@ Times are aware and in UTC. Records hold plain JSON values where a plugin or a c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -58,6 +58,33 @@ class ActionRecord:
     updated: datetime
 
 
+def fields_of(action: ActionRecord) -> dict[str, Any]:
+    """Every field of an action as JSON, as revisions keep them."""
+    values = {field.name: getattr(action, field.name) for field in fields(action)}
+    for name in _IDS:
+        values[name] = str(values[name])
+    for name in _TIMES:
+        values[name] = values[name].isoformat()
+    values["status"] = action.status.value
+    return values
+
+
+def action_of(values: dict[str, Any]) -> ActionRecord:
+    """The action that a revision tells of."""
+    return ActionRecord(
+        **{
+            **values,
+            **{name: UUID(values[name]) for name in _IDS},
+            **{name: datetime.fromisoformat(values[name]) for name in _TIMES},
+            "status": ActionStatus(values["status"]),
+        }
+    )
+
+
+_IDS = ("id", "service_account_id")
+_TIMES = ("created", "updated")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """A resource that an action refers to, or an object that a look-up found."""
@@ -73,7 +100,7 @@ class RevisionRecord:
 
     Attributes:
         change: ``created``, ``updated`` or ``deleted``.
-        fields: Every field of the action after the change, as JSON.
+        fields: Every field of the action after the change, as `fields_of` writes them.
         problem: What was overruled by force, None as a rule.
     """
 

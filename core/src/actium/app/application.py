@@ -1,0 +1,133 @@
+"""`Actium`, the composition root. Nothing is global: two of them in one process share nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from actium.actions.base_action import BaseActionHandler
+from actium.app.accounts import Accounts
+from actium.app.actions import Actions
+from actium.app.doctor import Doctor
+from actium.app.events import Events
+from actium.app.executions import Executions
+from actium.app.flavors import Flavors
+from actium.app.triggers import Triggers
+from actium.auth.tokens import Tokens
+from actium.event_hub.coroutines import SharedLoop
+from actium.event_hub.event_hub import EventHub
+from actium.event_hub.execution import ExecutionRunner
+from actium.event_hub.worker import DEFAULT_POLL_INTERVAL, Worker
+from actium.models.base import DEFAULT_PROJECT
+from actium.plugins.base_plugin_flavor import BasePlugin
+from actium.plugins.registry import PluginFlavorRegistry
+from actium.plugins.relay import Relay
+from actium.stores.open_store import open_store
+
+DEFAULT_STORE = "sqlite:///actium.db"
+
+
+class Actium:
+    """Actions, triggers, events and executions in one store. Use it as a context manager, or call `close`.
+
+    It may be used from several threads.
+
+    Attributes:
+        store: The store.
+        registry: The plugins.
+        hub: The event hub.
+        auth: Makes, verifies and revokes tokens.
+        accounts: The service accounts.
+        actions: The actions.
+        triggers: The triggers.
+        events: The events.
+        executions: The executions.
+        flavors: The flavors.
+        doctor: Finds and mends what a crash left behind.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_STORE,
+        *,
+        project: str = DEFAULT_PROJECT,
+        hooks: Sequence[object] = (),
+        block: Sequence[str] = (),
+        strict_plugins: bool | None = None,
+    ) -> None:
+        """Open a store.
+
+        Args:
+            url: Which store, e.g. ``sqlite:///actium.db``; it is made where it does not exist.
+            project: Where names are looked up, and what is listed where a filter does not say.
+            hooks: The hook plugins to enable, by entry point name or as objects; ``ACTIUM_HOOKS`` adds to them.
+            block: Plugins or distributions not to use, by name; ``ACTIUM_BLOCK`` adds to them.
+            strict_plugins: Whether a broken plugin keeps the application from opening; None heeds
+                ``ACTIUM_STRICT_PLUGINS=1``.
+
+        Raises:
+            StoreError: The store cannot be opened.
+            PluginError: An enabled hook plugin, or with ``strict_plugins`` any plugin, is broken.
+        """
+        self.registry = PluginFlavorRegistry.from_environment(hooks=hooks, blocked=block, attach=self._attach)
+        self.registry.hook_plugins()
+        if _is_strict() if strict_plugins is None else strict_plugins:
+            self._refuse_broken_plugins()
+        self.project = project
+        self.store = open_store(url)
+        self._coroutines = SharedLoop()
+        self.auth = Tokens(self.store)
+        self.hub = EventHub(
+            self.store,
+            observers=self.registry.observers,
+            find_handler=lambda subtype, flavor: self.registry.get_relay(subtype, flavor),
+        )
+        self._runner = ExecutionRunner(
+            self.store, self.hub, self.auth, observers=self.registry.observers, coroutines=self._coroutines
+        )
+        self.accounts = Accounts(self.store, project)
+        self.actions = Actions(self.store, self.registry, self.hub, project)
+        self.triggers = Triggers(self.store, self.hub, project)
+        self.events = Events(self.store, self.hub, project)
+        self.executions = Executions(self.store, project)
+        self.flavors = Flavors(self.registry)
+        self.doctor = Doctor(self.store, self.registry)
+
+    def worker(self, *, poll_interval: float = DEFAULT_POLL_INTERVAL) -> Worker:
+        """Make a worker.
+
+        Args:
+            poll_interval: Seconds between looks for executions that other processes have stored.
+        """
+        return Worker(self._runner, stored_executions=self.hub.stored_executions, poll_interval=poll_interval)
+
+    def close(self) -> None:
+        """Close the handlers, the event loop and the store. Closing twice is harmless."""
+        self.registry.close()
+        self._coroutines.close()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _attach(self, plugin: BasePlugin, relay: Relay) -> None:
+        plugin.attach(self.store, relay.origin)
+        if isinstance(plugin, BaseActionHandler):
+            plugin.set_relay(relay)
+            plugin.set_event_hub(self.hub)
+
+    def _refuse_broken_plugins(self) -> None:
+        for status in self.registry.check():
+            if status.state == "quarantined" and status.error is not None:
+                raise status.error
+
+
+def _is_strict() -> bool:
+    return os.environ.get("ACTIUM_STRICT_PLUGINS", "") not in {"", "0"}

@@ -1,0 +1,145 @@
+"""What a crash left behind: finding it, and mending what can be mended."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+from actium.actions import recovery
+from actium.actions.base_action import BaseActionHandler
+from actium.models.action import ActionStatus
+from actium.models.execution import ExecutionStatus
+from actium.models.kinds import PluginType
+from actium.models.page import MAX_PAGE_SIZE, Condition, Operator
+from actium.plugins.registry import PluginFlavorRegistry
+from actium.stores.base_store import BaseStore, Query
+from actium.stores.records import ActionRecord, ExecutionRecord, Outcome, Record
+
+DEFAULT_GRACE = timedelta(minutes=10)
+"""How long a change of an action may take before it counts as left behind by a crash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes:
+        what: What it is about, e.g. ``action 'retrain'``.
+        problem: What is wrong.
+        remedy: What was done about it, or what to do.
+        mended: Whether it is well now.
+    """
+
+    what: str
+    problem: str
+    remedy: str
+    mended: bool = False
+
+
+class Doctor:
+    """Examines a store and its plugins."""
+
+    def __init__(self, store: BaseStore, registry: PluginFlavorRegistry) -> None:
+        self._store = store
+        self._registry = registry
+
+    def examine(self, *, mend: bool = False, grace: timedelta = DEFAULT_GRACE) -> tuple[Finding, ...]:
+        """Look for damage, for actions that a crash left half-changed, for executions without their worker, and for
+        broken plugins.
+
+        Args:
+            mend: Whether to finish or undo half-made changes, and to end executions whose worker is gone.
+            grace: How long a change of an action may take before it counts as left behind.
+        """
+        findings = [
+            Finding(what=f"store, {problem.where}", problem=problem.problem, remedy="Restore it from a backup.")
+            for problem in self._store.check()
+        ]
+        for action in self._half_changed(grace):
+            findings.append(self._action(action, mend=mend))
+        for execution in self._all(ExecutionRecord, ExecutionStatus.RUNNING):
+            if (finding := self._execution(execution, mend=mend)) is not None:
+                findings.append(finding)
+        findings.extend(self._plugins())
+        return tuple(findings)
+
+    def _half_changed(self, grace: timedelta) -> list[ActionRecord]:
+        before = datetime.now(UTC) - grace
+        states = (ActionStatus.CREATING, ActionStatus.UPDATING, ActionStatus.DELETING)
+        return [action for state in states for action in self._all(ActionRecord, state) if action.updated <= before]
+
+    def _action(self, action: ActionRecord, *, mend: bool) -> Finding:
+        what = f"action {action.name!r} ({action.id})"
+        problem = f"has been {action.status.value} since {action.updated:%Y-%m-%d %H:%M} UTC"
+        if not mend:
+            return Finding(what=what, problem=problem, remedy=f"Mending will {recovery.REMEDIES[action.status]}.")
+        try:
+            plugin = self._registry.get_plugin(str(PluginType.ACTION), action.plugin_subtype, action.flavor)
+            if not isinstance(plugin, BaseActionHandler):
+                raise TypeError(f"{type(plugin).__name__} is no action handler")
+            recovery.recover(plugin, action)
+        except Exception as error:
+            return Finding(
+                what=what,
+                problem=f"{problem}; mending failed: {type(error).__name__}: {error}",
+                remedy="Mend the cause and try again, or delete the action with force.",
+            )
+        return Finding(what=what, problem=problem, remedy=f"Did {recovery.REMEDIES[action.status]}.", mended=True)
+
+    def _execution(self, execution: ExecutionRecord, *, mend: bool) -> Finding | None:
+        attempts = self._store.attempts(execution.id)
+        if not attempts or not _is_gone(attempts[-1].worker):
+            return None
+        what = f"execution {execution.id} of {execution.action_name!r}"
+        problem = f"its worker {attempts[-1].worker} is gone"
+        if not mend:
+            return Finding(what=what, problem=problem, remedy="Mending will record it as failed.")
+        self._store.finish_execution(
+            execution.id,
+            attempt=execution.attempt,
+            outcome=Outcome(
+                status=ExecutionStatus.FAILED, reason=f"{problem}; what the action did so far is not known"
+            ),
+        )
+        return Finding(what=what, problem=problem, remedy="Recorded it as failed.", mended=True)
+
+    def _plugins(self) -> list[Finding]:
+        findings = [
+            Finding(what=f"distribution {problem.distribution}", problem=problem.error, remedy="Install it again.")
+            for problem in self._registry.discovery_problems()
+        ]
+        for status in self._registry.check():
+            if status.state == "quarantined":
+                findings.append(
+                    Finding(
+                        what=f"{status.kind} plugin {status.origin}",
+                        problem=status.problem or "is quarantined",
+                        remedy="`actium plugin check --debug` shows where it comes from.",
+                    )
+                )
+        return findings
+
+    def _all(self, kind: type[Record], status: ActionStatus | ExecutionStatus) -> list[Record]:
+        condition = Condition("status", Operator.EQUALS, status.value)
+        page = self._store.page(kind, Query(project=None, conditions=(condition,), max_size=MAX_PAGE_SIZE))
+        return list(page.records)
+
+
+def _is_gone(worker: str) -> bool:
+    """Whether a worker of this machine has no process any more; of others nothing is known."""
+    host, _, rest = worker.partition(":")
+    process = rest.partition(":")[0]
+    if os.name != "posix" or host != socket.gethostname() or not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+

@@ -1,0 +1,60 @@
+"""Events, as callers work with them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from actium.app.lookup import find_id, list_page
+from actium.event_hub.event_hub import EventHub
+from actium.models.event import Event, EventFilter, EventResponse, PublishedEvent
+from actium.models.page import Page
+from actium.stores.base_store import BaseStore
+from actium.stores.records import EventRecord
+from actium.stores.responses import event_response
+
+
+class Events:
+    """The events of an application."""
+
+    def __init__(self, store: BaseStore, hub: EventHub, project: str) -> None:
+        self._store = store
+        self._hub = hub
+        self._project = project
+
+    def publish(self, event: Event, *, project: str | None = None) -> PublishedEvent:
+        """Store an event with one execution a matching trigger. When this returns, all of it is durable.
+
+        Args:
+            event: The event; one whose (source, id) is known already changes nothing.
+            project: Whose triggers are matched; None for the application's project.
+
+        Returns:
+            The ids; the first publication's where the event was known already.
+        """
+        return self._hub.publish_event(event, project or self._project)
+
+    def get(self, reference: UUID | str, *, hydrate: bool = True) -> EventResponse:
+        """Read an event by its id or its CloudEvents id, or a unique beginning of either.
+
+        Raises:
+            NotFoundError, AmbiguousReferenceError: None, or several fit.
+        """
+        record = self._store.get(EventRecord, find_id(self._store, EventRecord, self._project, reference))
+        return self._response(record, hydrate=hydrate)
+
+    def list(self, asked: EventFilter | None = None, *, hydrate: bool = False) -> Page[EventResponse]:
+        """List events.
+
+        Raises:
+            InvalidQueryError: The filter asks for something that does not exist.
+        """
+        return list_page(
+            self._store,
+            EventRecord,
+            asked or EventFilter(project=self._project),
+            lambda record: self._response(record, hydrate=hydrate),
+        )
+
+    def _response(self, record: EventRecord, *, hydrate: bool) -> EventResponse:
+        executions = self._store.executions_of_event(record.id) if hydrate else ()
+        return event_response(record, hydrate=hydrate, executions=executions)

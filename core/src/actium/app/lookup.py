@@ -1,0 +1,96 @@
+"""Finding objects as people name them, and listing them in pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+from uuid import UUID
+
+from actium.errors import AmbiguousReferenceError, InvalidQueryError, NotFoundError
+from actium.models.page import BaseFilter, Page
+from actium.stores.base_store import BaseStore, Query
+from actium.stores.records import (
+    AccountRecord,
+    ActionRecord,
+    EventRecord,
+    ExecutionRecord,
+    Record,
+    ResourceRecord,
+    TriggerRecord,
+)
+
+ResponseT = TypeVar("ResponseT")
+
+_WORDS: dict[type, tuple[str, str]] = {
+    AccountRecord: ("service account", "account"),
+    ActionRecord: ("action", "action"),
+    TriggerRecord: ("trigger", "trigger"),
+    EventRecord: ("event", "event"),
+    ExecutionRecord: ("execution", "execution"),
+    ResourceRecord: ("resource", "resource"),
+}
+
+
+def find_id(store: BaseStore, kind: type[Record], project: str, reference: UUID | str) -> UUID:
+    """The id of what a person means by an id, a name, or a unique beginning of either.
+
+    Raises:
+        NotFoundError: Nothing fits.
+        AmbiguousReferenceError: Several fit; they are named.
+    """
+    if isinstance(reference, UUID):
+        return reference
+    word, command = _WORDS[kind]
+    found = store.find(kind, project, reference)
+    if len(found) == 1:
+        return found[0].id
+    if not found:
+        raise NotFoundError(
+            f"There is no {word} {reference!r} in the project {project!r}.",
+            hint=f"`actium {command} list` shows what there is.",
+        )
+    candidates = [f"{candidate.name} ({candidate.id})" for candidate in found]
+    raise AmbiguousReferenceError(
+        f"{reference!r} fits {len(candidates)} {word}s: {', '.join(candidates)}.",
+        candidates=candidates,
+        hint="Give more of the name or the id.",
+    )
+
+
+def list_page(
+    store: BaseStore,
+    kind: type[Record],
+    asked: BaseFilter,
+    respond: Callable[[Record], ResponseT],
+) -> Page[ResponseT]:
+    """One page of responses.
+
+    Raises:
+        InvalidQueryError: There is no such page or column, or a value does not fit its column.
+    """
+    column, descending = asked.order()
+    found = store.page(
+        kind,
+        Query(
+            project=asked.project,
+            conditions=asked.conditions(),
+            combine=asked.logical_operator,
+            sort_by=column,
+            descending=descending,
+            index=asked.index,
+            max_size=asked.max_size,
+        ),
+    )
+    total_pages = max(1, -(-found.total // asked.max_size))
+    if asked.index > total_pages:
+        raise InvalidQueryError(
+            f"There is no page {asked.index}: {found.total} items are {total_pages} pages of {asked.max_size}.",
+            hint=f"Ask for index 1 to {total_pages}.",
+        )
+    return Page(
+        index=asked.index,
+        max_size=asked.max_size,
+        total=found.total,
+        total_pages=total_pages,
+        items=[respond(record) for record in found.records],
+    )

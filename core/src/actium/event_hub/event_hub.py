@@ -1,0 +1,192 @@
+"""The hub on a store: publishing, matching, and executions by hand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
+from actium.event_hub.matching import MatchIndex
+from actium.errors import VersionConflictError
+from actium.filters import EventView, parse_filters
+from actium.models.base import DEFAULT_PROJECT
+from actium.models.event import Event, PublishedEvent
+from actium.models.execution import TriggerExecutionResponse
+from actium.models.trigger import TriggerResponse
+from actium.plugins.relay import Observers
+from actium.stores.base_store import BaseStore, StaleTriggersError
+from actium.stores.records import EventRecord, ExecutionDraft, TriggerRecord
+from actium.stores.responses import execution_response, trigger_response
+
+
+class EventHub(BaseEventHub):
+    """Takes events in for one store.
+
+    The triggers are kept in memory, indexed by what they match. Each publication names the generation of triggers
+    that it was matched with, and the store refuses an old one, so that a trigger that another process has just
+    changed counts from the next event on.
+    """
+
+    def __init__(
+        self,
+        store: BaseStore,
+        *,
+        observers: Callable[[], Observers],
+        find_handler: Callable[[str, str], object] | None = None,
+    ) -> None:
+        """Make a hub.
+
+        Args:
+            store: Where triggers, events and executions are.
+            observers: Gives the hook plugins' observers.
+            find_handler: Called with subtype and flavor when no handler of that flavor is subscribed yet; makes
+                the handler, which subscribes itself.
+        """
+        super().__init__()
+        self._store = store
+        self._observers = observers
+        self._find_handler = find_handler
+        self._triggers = TriggerIndexes(store)
+        self.stored_executions = threading.Event()
+        """Set whenever executions were stored; a waiting worker clears it."""
+
+    def action_callback(self, action_flavor: str, action_subtype: str) -> ActionCallback:
+        """The callback of a flavor; its handler is made when it is needed for the first time."""
+        if (action_subtype, action_flavor) not in self._callbacks and self._find_handler is not None:
+            self._find_handler(action_subtype, action_flavor)
+        return super().action_callback(action_flavor, action_subtype)
+
+    def activate_trigger(self, trigger_id: UUID) -> TriggerResponse:
+        """See `BaseEventHub.activate_trigger`."""
+        return self._set_active(trigger_id, active=True)
+
+    def deactivate_trigger(self, trigger_id: UUID) -> TriggerResponse:
+        """See `BaseEventHub.deactivate_trigger`."""
+        return self._set_active(trigger_id, active=False)
+
+    def publish_event(self, event: Event, project: str = DEFAULT_PROJECT) -> PublishedEvent:
+        """See `BaseEventHub.publish_event`."""
+        record = event_record(event, project)
+        view = EventView(attributes=event.attributes(), data=event.data)
+        while True:
+            generation, executions = self._triggers.matching(project, view)
+            try:
+                recorded = self._store.record_event(record, executions, generation=generation)
+                break
+            except StaleTriggersError:
+                self._triggers.refresh()
+        if not recorded.duplicate:
+            if recorded.execution_ids:
+                self.stored_executions.set()
+            self._observers().event_published(event, recorded.execution_ids)
+        return PublishedEvent(id=recorded.id, executions=recorded.execution_ids, duplicate=recorded.duplicate)
+
+    def trigger_action(
+        self, action_id: UUID, event: Event | None = None, project: str = DEFAULT_PROJECT
+    ) -> TriggerExecutionResponse:
+        """See `BaseEventHub.trigger_action`."""
+        record = None if event is None else event_record(event, project)
+        execution = self._store.insert_execution(
+            ExecutionDraft(id=uuid4(), action_id=action_id), project=project, event=record
+        )
+        self.stored_executions.set()
+        return execution_response(execution, event=record)
+
+    def _set_active(self, trigger_id: UUID, *, active: bool) -> TriggerResponse:
+        while True:
+            trigger = self._store.get(TriggerRecord, trigger_id)
+            if trigger.is_active is active:
+                return trigger_response(trigger)
+            try:
+                changed = self._store.update_trigger(
+                    replace(trigger, is_active=active), expected_version=trigger.version
+                )
+            except VersionConflictError:
+                continue  # someone changed another field in between; that change stays
+            return trigger_response(changed)
+
+
+class TriggerIndexes:
+    """The active triggers of all projects, as of one generation."""
+
+    def __init__(self, store: BaseStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._generation = 0
+        self._loaded = False
+        self._projects: dict[str, MatchIndex] = {}
+        self._triggers: dict[UUID, TriggerRecord] = {}
+        self._problems: dict[str, dict[UUID, str]] = {}
+
+    def matching(self, project: str, view: EventView) -> tuple[int, Sequence[ExecutionDraft]]:
+        """The generation, and one execution for each of its triggers that matches an event."""
+        if not self._loaded:
+            self.refresh()
+        with self._lock:
+            index = self._projects.get(project)
+            drafts = [] if index is None else [self._draft(match.key, match.problem) for match in index.match(view)]
+            broken = self._problems.get(project, {})
+            drafts += [self._draft(trigger_id, problem) for trigger_id, problem in broken.items()]
+            return self._generation, drafts
+
+    def refresh(self) -> None:
+        """Take in what happened to triggers since the last time."""
+        with self._lock:
+            changes = self._store.trigger_changes(self._generation)
+            for trigger_id in changes.removed:
+                self._discard(trigger_id)
+            for trigger in changes.changed:
+                self._discard(trigger.id)
+                if trigger.is_active:
+                    self._put(trigger)
+            self._generation = changes.generation
+            self._loaded = True
+
+    def _put(self, trigger: TriggerRecord) -> None:
+        self._triggers[trigger.id] = trigger
+        index = self._projects.setdefault(trigger.project, MatchIndex())
+        if trigger.match_all:
+            index.put(trigger.id, None)
+            return
+        try:
+            index.put(trigger.id, parse_filters(trigger.filters))
+        except ValueError as error:  # e.g. a dialect of a newer version: told at every event, never passed over
+            self._problems.setdefault(trigger.project, {})[trigger.id] = f"its filter cannot be read: {error}"
+
+    def _discard(self, trigger_id: UUID) -> None:
+        trigger = self._triggers.pop(trigger_id, None)
+        if trigger is not None:
+            self._projects[trigger.project].discard(trigger_id)
+            self._problems.get(trigger.project, {}).pop(trigger_id, None)
+
+    def _draft(self, trigger_id: UUID, problem: str | None) -> ExecutionDraft:
+        trigger = self._triggers[trigger_id]
+        told = None if problem is None else f"the trigger {trigger.name!r} could not be matched: {problem}"
+        return ExecutionDraft(id=uuid4(), action_id=trigger.action_id, trigger_id=trigger_id, problem=told)
+
+
+def event_record(event: Event, project: str) -> EventRecord:
+    """An event as it is stored."""
+    attributes = {
+        "specversion": event.specversion,
+        "datacontenttype": event.datacontenttype,
+        "dataschema": event.dataschema,
+        **event.extensions(),
+    }
+    return EventRecord(
+        id=uuid4(),
+        project=project,
+        event_id=event.id,
+        source=event.source,
+        type=event.type,
+        subject=event.subject,
+        time=event.time,
+        received=datetime.now(UTC),
+        attributes={name: value for name, value in attributes.items() if value is not None},
+        data=event.data,
+    )
+
+

@@ -1,0 +1,543 @@
+"""The registry: which plugins there are, and their classes, working objects and relays, each made at its first use.
+
+Listing imports nothing but this module and what it found in metadata. A plugin that is broken is *quarantined*:
+using it tells what is wrong with which distribution, and everything else goes on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from actium.errors import (
+
+    DuplicateFlavorError,
+    FlavorNotFoundError,
+    InvalidQueryError,
+    PluginBlockedError,
+    PluginError,
+    PluginQuarantinedError,
+)
+from actium.plugins.discovery import DiscoveryProblem, EntryPointRecord, find_entry_points
+from actium.plugins.origin import Origin
+
+if TYPE_CHECKING:
+    from actium.models import ActionFlavorResponse, Page
+    from actium.plugins.base_plugin_flavor import BasePlugin, BasePluginFlavor
+    from actium.plugins.hook_plugins import HookPlugin
+    from actium.plugins.relay import AnswersHooks, Observers, Relay
+
+logger = logging.getLogger("actium.plugins")
+
+ACTION = "action"
+HOOKS = "hooks"
+FLAVOR_GROUPS: Mapping[str, str] = {ACTION: "actium.action_flavors"}
+"""The entry point group of each type of flavor."""
+OTHER_GROUPS: Mapping[str, str] = {HOOKS: "actium.hooks", "commands": "actium.commands", "stores": "actium.stores"}
+
+
+class FlavorKey(NamedTuple):
+    """What a flavor is known by."""
+
+    type: str
+    subtype: str
+    flavor: str
+
+    @property
+    def name(self) -> str:
+        """``subtype.flavor``, the name of its entry point."""
+        return f"{self.subtype}.{self.flavor}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginStatus:
+    """What is known of a plugin.
+
+    Attributes:
+        kind: The flavor's type (``action``), ``hooks``, ``commands`` or ``stores``.
+        name: The flavor's key, or the entry point's name.
+        origin: Where it comes from.
+        value: What its entry point names, e.g. ``package.module:Class``; where its class is for one made in code.
+        state: ``found``, ``loaded``, ``blocked`` or ``quarantined``.
+        problem: Why it is blocked or quarantined.
+        error: The exception behind that.
+        import_seconds: How long its import took; None while it was not imported.
+    """
+
+    kind: str
+    name: str
+    origin: Origin
+    value: str
+    state: str
+    problem: str | None = None
+    error: BaseException | None = None
+    import_seconds: float | None = None
+
+
+class PluginFlavorRegistry:
+    """The plugins that one application, or one command, sees."""
+
+    def __init__(
+        self,
+        *,
+        hooks: Sequence[object] = (),
+        blocked: Sequence[str] = (),
+        path: Sequence[str] | None = None,
+        attach: Callable[[BasePlugin, Relay], None] | None = None,
+    ) -> None:
+        """Make a registry; nothing is looked for before it is needed.
+
+        Args:
+            hooks: The enabled hook plugins, outermost last: names of entry points, or plugins made in code.
+            blocked: Names of plugins or of distributions that are not to be used.
+            path: Where to look for distributions; None for ``sys.path``.
+            attach: Called with each new working object and its relay before it is used.
+        """
+        self._enabled = tuple(hooks)
+        self._blocked = frozenset(_normalised(name) for name in blocked)
+        self._path = path
+        self._attach = attach
+        self._lock = threading.RLock()
+        self._found: dict[str, dict[str, list[EntryPointRecord]]] | None = None
+        self._discovery_problems: tuple[DiscoveryProblem, ...] = ()
+        self._classes: dict[FlavorKey, type[BasePluginFlavor]] = {}
+        self._made_in_code: set[FlavorKey] = set()
+        self._quarantined: dict[tuple[str, str], PluginError] = {}
+        self._import_seconds: dict[tuple[str, str], float] = {}
+        self._relays: dict[FlavorKey, tuple[BasePlugin, Relay]] = {}
+        self._hook_plugins: tuple[HookPlugin, ...] | None = None
+        self._observers: Observers | None = None
+
+    @classmethod
+    def from_environment(
+        cls,
+        *,
+        hooks: Sequence[object] = (),
+        blocked: Sequence[str] = (),
+        attach: Callable[[BasePlugin, Relay], None] | None = None,
+    ) -> PluginFlavorRegistry:
+        """Make a registry that also heeds ``ACTIUM_HOOKS`` and ``ACTIUM_BLOCK``, names separated by commas."""
+        return cls(
+            hooks=(*hooks, *(name for name in _names_in("ACTIUM_HOOKS") if name not in hooks)),
+            blocked=(*blocked, *_names_in("ACTIUM_BLOCK")),
+            attach=attach,
+        )
+
+    # What there is
+
+    def statuses(self, kind: str | None = None) -> tuple[PluginStatus, ...]:
+        """What is known of all plugins, or of one kind, without importing any."""
+        kinds = [*FLAVOR_GROUPS, *OTHER_GROUPS] if kind is None else [kind]
+        return tuple(status for each in kinds for status in self._statuses(each))
+
+    def check(self) -> tuple[PluginStatus, ...]:
+        """Import every flavor and hook plugin that is not blocked, and say what is known of all plugins then."""
+        for status in self.statuses():
+            if status.state != "found":
+                continue
+            try:
+                if status.kind in FLAVOR_GROUPS:
+                    self.get_flavor_class(status.kind, *status.name.split(".", 1))
+                elif status.kind == HOOKS:
+                    self._load_hook_plugin(status.name)
+            except PluginError as error:
+                logger.debug("Quarantined while checking: %s", error)
+        return self.statuses()
+
+    def discovery_problems(self) -> tuple[DiscoveryProblem, ...]:
+        """Distributions whose metadata could not be read."""
+        self._groups()
+        return self._discovery_problems
+
+    def list_flavors(
+        self,
+        plugin_type: str = ACTION,
+        subtype: str | None = None,
+        *,
+        index: int = 1,
+        max_size: int = 20,
+        hydrate: bool = False,
+    ) -> Page[ActionFlavorResponse]:
+        """List flavors as pages of responses. Only hydrating imports plugins.
+
+        Raises:
+            InvalidQueryError: There is no such page.
+        """
+        from actium.models.page import Page
+
+        statuses = [
+            status
+            for status in self.statuses(plugin_type)
+            if subtype is None or status.name.partition(".")[0] == subtype
+        ]
+        total_pages = max(1, -(-len(statuses) // max_size))
+        if not 1 <= index <= total_pages:
+            raise InvalidQueryError(f"There is no page {index}.", hint=f"The last page is {total_pages}.")
+        shown = statuses[(index - 1) * max_size : index * max_size]
+        return Page(
+            index=index,
+            max_size=max_size,
+            total=len(statuses),
+            total_pages=total_pages,
+            items=[self._response(status, hydrate=hydrate) for status in shown],
+        )
+
+    def flavor_status(self, plugin_type: str, subtype: str, flavor: str) -> PluginStatus | None:
+        """What is known of one flavor, without importing it; None where there is none of this name."""
+        key = FlavorKey(plugin_type, subtype, flavor)
+        if key in self._made_in_code:
+            return self._made_in_code_status(key)
+        claims = self._groups().get(plugin_type, {}).get(key.name)
+        return None if not claims else next(self._statuses_of(plugin_type, key.name, claims))
+
+    def flavor_response(self, key: FlavorKey, *, hydrate: bool) -> ActionFlavorResponse:
+        """Describe one flavor.
+
+        Raises:
+            FlavorNotFoundError: There is no such flavor.
+        """
+        status = self.flavor_status(*key)
+        if status is None:
+            raise self._not_found(key)
+        return self._response(status, hydrate=hydrate)
+
+    # What is used
+
+    def register_plugin_flavor(self, flavor: type[BasePluginFlavor]) -> None:
+        """Register a flavor that was made in code. The same class twice is harmless.
+
+        Raises:
+            InvalidInputError: The class is not a complete flavor.
+            DuplicateFlavorError: Another class has this key, or an installed distribution claims it.
+        """
+        _check_flavor(flavor)
+        key = FlavorKey(str(flavor.TYPE), flavor.SUBTYPE, flavor.FLAVOR)
+        with self._lock:
+            present = self._classes.get(key)
+            if present is flavor:
+                return
+            claims = [f"{record.distribution} {record.version}" for record in self._records(key.type, key.name)]
+            if present is not None:
+                claims = [_where(present)]
+            if claims:
+                raise _duplicate(key.name, [*claims, _where(flavor)])
+            self._classes[key] = flavor
+            self._made_in_code.add(key)
+
+    def get_flavor_class(self, plugin_type: str, subtype: str, flavor: str) -> type[BasePluginFlavor]:
+        """A flavor's class, imported when it is needed for the first time.
+
+        Raises:
+            FlavorNotFoundError: No such flavor is registered or installed.
+            PluginBlockedError: It, or its distribution, is blocked.
+            PluginQuarantinedError: It cannot be imported or is no flavor.
+            DuplicateFlavorError: Two distributions claim its key.
+        """
+        key = FlavorKey(plugin_type, subtype, flavor)
+        loaded = self._classes.get(key)
+        if loaded is not None:
+            return loaded
+        with self._lock:
+            loaded = self._classes.get(key)
+            if loaded is None:
+                loaded = self._classes[key] = self._load_flavor(key)
+            return loaded
+
+    def get_plugin(self, plugin_type: str, subtype: str, flavor: str) -> BasePlugin:
+        """A flavor's working object; there is one for each flavor and registry.
+
+        Raises:
+            PluginError: As for `get_flavor_class`, and when it cannot be made.
+        """
+        return self._made(FlavorKey(plugin_type, subtype, flavor))[0]
+
+    def get_relay(self, subtype: str, flavor: str) -> Relay:
+        """The hooks of an action flavor.
+
+        Raises:
+            PluginError: As for `get_plugin`.
+        """
+        made = self._relays.get(FlavorKey(ACTION, subtype, flavor))
+        return self._made(FlavorKey(ACTION, subtype, flavor))[1] if made is None else made[1]
+
+    def hook_plugins(self) -> tuple[HookPlugin, ...]:
+        """The enabled hook plugins.
+
+        Raises:
+            PluginError: One of them is not installed, broken or blocked. It was enabled on purpose, perhaps to refuse
+                what must not happen, so it is never passed over.
+        """
+        with self._lock:
+            if self._hook_plugins is None:
+                self._hook_plugins = tuple(self._enabled_hook_plugin(enabled) for enabled in self._enabled)
+            return self._hook_plugins
+
+    def observers(self) -> Observers:
+        """What the enabled hook plugins are told by."""
+        if self._observers is None:
+            from actium.plugins.relay import Observers
+
+            self._observers = Observers(self.hook_plugins())
+        return self._observers
+
+    def close(self) -> None:
+        """Close every working object. One that fails is logged, and does not keep the others from being closed."""
+        with self._lock:
+            made, self._relays = list(self._relays.values()), {}
+        for plugin, relay in made:
+            try:
+                plugin.close()
+            except Exception:
+                logger.exception("The plugin %s failed to close.", relay.origin)
+
+    # Finding
+
+    def _groups(self) -> dict[str, dict[str, list[EntryPointRecord]]]:
+        if self._found is None:
+            kinds = {group: kind for kind, group in (FLAVOR_GROUPS | OTHER_GROUPS).items()}
+            found: dict[str, dict[str, list[EntryPointRecord]]] = {kind: {} for kind in kinds.values()}
+            discovered = find_entry_points(tuple(kinds), self._path)
+            for record in discovered.records:
+                found[kinds[record.group]].setdefault(record.name, []).append(record)
+            self._discovery_problems = discovered.problems
+            self._found = found
+        return self._found
+
+    def _records(self, kind: str, name: str) -> list[EntryPointRecord]:
+        """The claims to a name that are not blocked."""
+        claims = self._groups().get(kind, {}).get(name, [])
+        return [claim for claim in claims if not self._is_blocked(claim)]
+
+    def _is_blocked(self, record: EntryPointRecord) -> bool:
+        return not self._blocked.isdisjoint((_normalised(record.name), _normalised(record.distribution)))
+
+    def _statuses(self, kind: str) -> Iterator[PluginStatus]:
+        for key in sorted(self._made_in_code):
+            if key.type == kind:
+                yield self._made_in_code_status(key)
+        for name, claims in sorted(self._groups().get(kind, {}).items()):
+            yield from self._statuses_of(kind, name, claims)
+
+    def _made_in_code_status(self, key: FlavorKey) -> PluginStatus:
+        return PluginStatus(
+            kind=key.type, name=key.name, origin=Origin(key.name), value=_where(self._classes[key]), state="loaded"
+        )
+
+    def _statuses_of(self, kind: str, name: str, claims: list[EntryPointRecord]) -> Iterator[PluginStatus]:
+        open_claims = [claim for claim in claims if not self._is_blocked(claim)]
+        for claim in claims:
+            error: PluginError | None
+            if claim not in open_claims:
+                state, error = "blocked", _blocked_error(claim)
+            elif kind in FLAVOR_GROUPS and len(open_claims) > 1:
+                state, error = "quarantined", _duplicate(name, [_claimant(other) for other in open_claims])
+            elif (error := self._quarantined.get((kind, name))) is not None:
+                state = "quarantined"
+            else:
+                state = "loaded" if (kind, name) in self._import_seconds else "found"
+            yield PluginStatus(
+                kind=kind,
+                name=name,
+                origin=_origin(claim),
+                value=claim.value,
+                state=state,
+                problem=None if error is None else str(error),
+                error=error,
+                import_seconds=self._import_seconds.get((kind, name)),
+            )
+
+    def _response(self, status: PluginStatus, *, hydrate: bool) -> ActionFlavorResponse:
+        from actium.models.flavor import ActionFlavorResponse, FlavorBody, flavor_id
+        from actium.models.kinds import PluginType
+
+        subtype, _, flavor = status.name.partition(".")
+        response = ActionFlavorResponse(
+            id=flavor_id(status.kind, status.name),
+            name=status.name,
+            body=FlavorBody(
+                type=PluginType(status.kind),
+                plugin_subtype=subtype,
+                flavor=flavor,
+                distribution=status.origin.distribution,
+                version=status.origin.version,
+                state=status.state,
+                problem=status.problem,
+            ),
+        )
+        if hydrate and status.state in {"found", "loaded"}:
+            try:
+                described = self.get_flavor_class(status.kind, subtype, flavor).get_flavor_response_model(True)
+                response.metadata = cast("ActionFlavorResponse", described).metadata
+                response.body.state = "loaded"
+            except Exception as error:
+                response.body.state, response.body.problem = "quarantined", str(error)
+        return response
+
+    # Loading
+
+    def _load_flavor(self, key: FlavorKey) -> type[BasePluginFlavor]:
+        quarantined = self._quarantined.get((key.type, key.name))
+        if quarantined is not None:
+            raise quarantined
+        record = self._only_claim(key)
+        flavor = self._imported(key.type, record)
+        try:
+            _check_flavor(flavor)
+            loaded = cast("type[BasePluginFlavor]", flavor)
+            declared = FlavorKey(str(loaded.TYPE), loaded.SUBTYPE, loaded.FLAVOR)
+            if declared != key:
+                raise PluginError(f"it calls itself {declared.type} {declared.name}")
+        except PluginError as error:
+            raise self._quarantine(key.type, record, str(error), error) from error
+        return loaded
+
+    def _only_claim(self, key: FlavorKey) -> EntryPointRecord:
+        claims = self._records(key.type, key.name)
+        if len(claims) > 1:
+            raise _duplicate(key.name, [_claimant(claim) for claim in claims])
+        if claims:
+            return claims[0]
+        blocked = self._groups().get(key.type, {}).get(key.name)
+        if blocked:
+            raise _blocked_error(blocked[0])
+        raise self._not_found(key)
+
+    def _imported(self, kind: str, record: EntryPointRecord) -> object:
+        started = time.perf_counter()
+        try:
+            return record.load()
+        except (Exception, SystemExit) as error:
+            told = f"importing {record.value} failed with {type(error).__name__}: {error}"
+            raise self._quarantine(kind, record, told, error) from error
+        finally:
+            self._import_seconds[kind, record.name] = time.perf_counter() - started
+
+    def _quarantine(
+        self, kind: str, record: EntryPointRecord, problem: str, cause: BaseException | None
+    ) -> PluginQuarantinedError:
+        error = PluginQuarantinedError(
+            f"The plugin {_origin(record)} is broken: {problem}.",
+            hint=f"Upgrade or `pip uninstall {record.distribution}`, or block it with ACTIUM_BLOCK={record.name}.",
+        )
+        error.__cause__ = cause
+        self._quarantined[kind, record.name] = error
+        logger.warning("%s", error)
+        logger.debug("The import of %s:", record.value, exc_info=cause)
+        return error
+
+    def _made(self, key: FlavorKey) -> tuple[BasePlugin, Relay]:
+        with self._lock:
+            made = self._relays.get(key)
+            if made is None:
+                made = self._relays[key] = self._make(key)
+            return made
+
+    def _make(self, key: FlavorKey) -> tuple[BasePlugin, Relay]:
+        from actium.plugins.relay import Relay
+
+        flavor = self.get_flavor_class(*key)
+        claims = self._records(key.type, key.name)
+        origin = _origin(claims[0]) if claims else Origin(key.name)
+        hook_plugins = self.hook_plugins()
+        try:
+            plugin = flavor.PLUGIN_CLASS()
+        except Exception as error:
+            problem = f"{_where(flavor.PLUGIN_CLASS)} cannot be made: {type(error).__name__}: {error}"
+            if claims:
+                raise self._quarantine(key.type, claims[0], problem, error) from error
+            raise PluginQuarantinedError(f"The plugin {origin} is broken: {problem}.") from error
+        relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
+        if self._attach is not None:
+            self._attach(plugin, relay)
+        return plugin, relay
+
+    def _enabled_hook_plugin(self, enabled: object) -> HookPlugin:
+        from actium.plugins.hook_plugins import HookPlugin
+
+        if isinstance(enabled, str):
+            return self._load_hook_plugin(enabled)
+        return HookPlugin(enabled, Origin(getattr(enabled, "__name__", type(enabled).__name__)))
+
+    def _load_hook_plugin(self, name: str) -> HookPlugin:
+        from actium.plugins.hook_plugins import HookPlugin
+
+        claims = self._records(HOOKS, name)
+        if not claims:
+            blocked = self._groups()[HOOKS].get(name)
+            if blocked:
+                raise _blocked_error(blocked[0])
+            raise PluginError(
+                f"The hook plugin {name!r} is enabled but not installed.",
+                hint=f"Install it, or disable it. Installed are: {', '.join(self._groups()[HOOKS]) or 'none'}.",
+            )
+        if len(claims) > 1:
+            raise _duplicate(name, [_claimant(claim) for claim in claims])
+        loaded = self._imported(HOOKS, claims[0])
+        try:
+            return HookPlugin(loaded() if isinstance(loaded, type) else loaded, _origin(claims[0]))
+        except Exception as error:
+            raise self._quarantine(HOOKS, claims[0], str(error), error) from error
+
+    def _not_found(self, key: FlavorKey) -> FlavorNotFoundError:
+        known = sorted({status.name for status in self._statuses(key.type)})
+        near = difflib.get_close_matches(key.name, known, n=1)
+        if near:
+            hint = f"Did you mean {near[0]!r}?"
+        elif known:
+            hint = f"Installed are: {', '.join(known[:10])}{', ...' if len(known) > 10 else ''}."
+        else:
+            hint = "No flavors are installed at all; `pip install` a distribution that provides some."
+        return FlavorNotFoundError(f"There is no {key.type} flavor {key.name!r} here.", hint=hint)
+
+
+def _check_flavor(flavor: object) -> None:
+    """Refuse what is not a complete flavor class."""
+    from actium.plugins.base_plugin_flavor import BasePlugin, BasePluginFlavor
+
+    if not (isinstance(flavor, type) and issubclass(flavor, BasePluginFlavor)):
+        kind = f"the class {flavor.__name__}" if isinstance(flavor, type) else f"an object of {type(flavor).__name__}"
+        raise PluginError(f"it is {kind}, not a subclass of BasePluginFlavor")
+    missing = [name for name in ("TYPE", "SUBTYPE", "FLAVOR", "PLUGIN_CLASS") if not hasattr(flavor, name)]
+    if missing:
+        raise PluginError(f"{flavor.__name__} does not set {', '.join(missing)}")
+    if not (isinstance(flavor.PLUGIN_CLASS, type) and issubclass(flavor.PLUGIN_CLASS, BasePlugin)):
+        raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {flavor.PLUGIN_CLASS!r}, not a subclass of BasePlugin")
+
+
+def _duplicate(name: str, claimants: Sequence[str]) -> DuplicateFlavorError:
+    return DuplicateFlavorError(
+        f"{name!r} is claimed by {' and by '.join(claimants)}.",
+        hint="Uninstall one of them, or block it by the name of its distribution (ACTIUM_BLOCK=NAME).",
+    )
+
+
+def _blocked_error(record: EntryPointRecord) -> PluginBlockedError:
+    return PluginBlockedError(
+        f"The plugin {_origin(record)} is blocked.", hint="Take its name out of ACTIUM_BLOCK, or of what blocks it."
+    )
+
+
+def _origin(record: EntryPointRecord) -> Origin:
+    return Origin(record.name, record.distribution, record.version)
+
+
+def _claimant(record: EntryPointRecord) -> str:
+    return f"{record.distribution} {record.version} ({record.value})"
+
+
+def _where(kind: type[Any]) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _normalised(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _names_in(variable: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in os.environ.get(variable, "").split(",") if name.strip())
