@@ -6,7 +6,7 @@ Action flavors build on this in `actium.actions.base_action`; other types of plu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -94,5 +94,5 @@ class BasePluginFlavor(ABC):
 
     @classmethod
     @abstractmethod
-    def get_flavor_response_model(cls, hydrate: bool) -> BaseResponse[BaseModel, BaseModel, BaseModel]:
+    def get_flavor_response_model(cls, hydrate: bool) -> BaseResponse[Any, Any, Any]:
         """Describe this flavor, with its schemas when hydrated."""

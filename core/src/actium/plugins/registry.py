@@ -300,10 +300,10 @@ class PluginFlavorRegistry:
 
     def _groups(self) -> dict[str, dict[str, list[EntryPointRecord]]]:
         if self._found is None:
-            kinds = {group: kind for kind, group in (FLAVOR_GROUPS | OTHER_GROUPS).items()}
+            kinds = {group: kind for kind, group in {**FLAVOR_GROUPS, **OTHER_GROUPS}.items()}
             found: dict[str, dict[str, list[EntryPointRecord]]] = {kind: {} for kind in kinds.values()}
             discovered = find_entry_points(tuple(kinds), self._path)
-            for record in discovered.records:
+            for record in discovered.entry_points:
                 found[kinds[record.group]].setdefault(record.name, []).append(record)
             self._discovery_problems = discovered.problems
             self._found = found
