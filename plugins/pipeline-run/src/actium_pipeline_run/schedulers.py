@@ -1,0 +1,141 @@
+"""Where the steps of a run are called: in this process, in processes of its own, or on a running Dask cluster."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Listener
+from typing import Any, Protocol
+
+from actium_pipeline_run.errors import PipelineRunFailed
+from actium_pipeline_run.step_task import Channel, DirectChannel, SocketChannel, TopicChannel
+
+CONNECT_SECONDS = 20
+
+Report = Callable[[dict[str, Any]], None]
+
+
+class Scheduler(Protocol):
+    """Calls the steps of one run.
+
+    Attributes:
+        channel: Takes the messages of steps.
+        travels: Whether steps are called in other processes.
+    """
+
+    channel: Channel
+    travels: bool
+
+    def compute(self, final: Any) -> Any:
+        """Run all that a ``Delayed`` needs, and return its result."""
+
+
+@contextmanager
+def scheduler_for(name: str, *, run: str, report: Report) -> Iterator[Scheduler]:
+    """Open the scheduler that a configuration names.
+
+    Args:
+        name: ``synchronous``, ``threads``, ``processes``, or an address.
+        run: Unique for the run.
+        report: Takes the messages of steps, from any thread.
+
+    Raises:
+        PipelineRunFailed: There is no scheduler at the address.
+    """
+    if name == "processes":
+        with _listening(report) as address:
+            yield _Processes(SocketChannel(address))
+    elif "://" in name:
+        with _connected(name, run) as client:
+            topic = f"actium-{run}"
+            client.subscribe_topic(topic, lambda event: report(event[1]))
+            yield _Cluster(TopicChannel(topic), client)
+    else:
+        yield _Local(DirectChannel(report), name)
+
+
+class _Local:
+    travels = False
+
+    def __init__(self, channel: Channel, name: str) -> None:
+        self.channel = channel
+        self._name = name
+
+    def compute(self, final: Any) -> Any:
+        return final.compute(scheduler=self._name)
+
+
+class _Processes:
+    travels = True
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+    def compute(self, final: Any) -> Any:
+        from dask.system import CPU_COUNT
+
+        # spawned, as Dask itself does: a forked copy of a process with threads can hang
+        pool = ProcessPoolExecutor(CPU_COUNT, mp_context=multiprocessing.get_context("spawn"))
+        try:
+            # one step at a time for each process: Dask's default of six is meant for many small tasks
+            return final.compute(scheduler="processes", pool=pool, chunksize=1)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Cluster:
+    travels = True
+
+    def __init__(self, channel: Channel, client: Any) -> None:
+        self.channel = channel
+        self._client = client
+
+    def compute(self, final: Any) -> Any:
+        if not self._client.scheduler_info()["workers"]:
+            print("The cluster has no workers yet; steps wait for the first.", file=sys.stderr, flush=True)
+        return self._client.compute(final).result()
+
+
+@contextmanager
+def _connected(address: str, run: str) -> Iterator[Any]:
+    import distributed
+
+    connect: Callable[..., Any] = distributed.Client
+    try:
+        client = connect(address, timeout=CONNECT_SECONDS, set_as_default=False, name=f"actium-{run}")
+    except (OSError, TimeoutError, ValueError) as error:
+        raise PipelineRunFailed(
+            f"There is no Dask scheduler at {address}: {error}.",
+            hint="Start one with 'dask scheduler', or set run_config.scheduler to threads or processes.",
+        ) from error
+    with client:
+        yield client
+
+
+@contextmanager
+def _listening(report: Report) -> Iterator[Any]:
+    """Take messages from processes that this one starts, at a local address that only they can use."""
+    authkey = multiprocessing.current_process().authkey
+    with Listener(("127.0.0.1", 0), family="AF_INET", backlog=64, authkey=authkey) as listener:
+        thread = threading.Thread(target=_take_messages, args=(listener, report), name="step-messages", daemon=True)
+        thread.start()
+        yield listener.address
+
+
+def _take_messages(listener: Listener, report: Report) -> None:
+    while True:
+        try:
+            with listener.accept() as connection:
+                report(json.loads(connection.recv_bytes()))
+                connection.send_bytes(b"taken")
+        except multiprocessing.AuthenticationError as error:
+            print(f"Refused a message that is not from a step of this run: {error}.", file=sys.stderr, flush=True)
+        except (EOFError, ConnectionError):
+            continue  # a process was killed while it told of a step; the pool notices that itself
+        except OSError:
+            return  # the listener was closed: the run has ended
