@@ -1,0 +1,1 @@
+"""Plugins: how they are found, loaded, named and called, whatever it is that they do."""
