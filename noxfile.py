@@ -1,0 +1,132 @@
+"""Every task of the repository. ``nox -l`` lists them; ``nox -s tests`` runs one.
+
+Each session makes its own environment, so a machine needs nothing but Python, pip and nox.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+CORE = "core"
+PLUGINS = ["plugins/pipeline-run", "plugins/cli"]
+EXAMPLES = ["examples/actium-http-call"]
+DISTRIBUTIONS = [CORE, *PLUGINS, *EXAMPLES]
+PYTHONS = [
+    classifier.rpartition(" ")[2]
+    for classifier in tomllib.loads((ROOT / CORE / "pyproject.toml").read_text())["project"]["classifiers"]
+    if classifier.startswith("Programming Language :: Python :: 3.")
+]
+TESTING = ["coverage[toml]>=7.10", "hypothesis", "pytest>=8", "pytest-cov", "pytest-xdist"]
+SCIENCE = ["dask", "distributed", "scikit-learn", "pandas"]
+
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_external_run = True
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["tests", "lint", "types", "docs", "build"]
+
+
+def install_all(session: nox.Session, *further: str) -> None:
+    """Install every distribution from its folder, as its users' pip would build it, but editable."""
+    editable = [argument for distribution in DISTRIBUTIONS for argument in ("-e", f"./{distribution}")]
+    session.install(*editable, *further)
+
+
+def run_tests(session: nox.Session) -> None:
+    """Run the whole suite; arguments after ``--`` go to pytest and leave out the bound on coverage."""
+    install_all(session, *TESTING, "build", "types-PyYAML", *SCIENCE)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.run("coverage", "erase")
+    session.run("pytest", "-n", "auto", "--cov", "--cov-report=", "core/tests", "plugins", "examples", "tests")
+    session.run("coverage", "report")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests with this Python; branch coverage of core must be at least 95 %."""
+    run_tests(session)
+
+
+@nox.session(python=PYTHONS, name="tests-on")
+def tests_on(session: nox.Session) -> None:
+    """Run all tests with one of the supported Pythons, e.g. ``nox -s tests-on-3.13``."""
+    run_tests(session)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Install everything as wheels into a clean environment, and run the main job with the real commands."""
+    wheels = Path(session.create_tmp()) / "wheels"
+    session.install("build")
+    for distribution in [CORE, *PLUGINS]:
+        session.run("python", "-m", "build", "--wheel", "--outdir", str(wheels), distribution, silent=True)
+    built = sorted(str(wheel) for wheel in wheels.glob("*.whl"))
+    session.install("--force-reinstall", "--no-deps", *built)
+    session.install(*built, "-r", "examples/penguins/requirements.txt")
+    session.run("python", "examples/penguins/demo.py", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, order of imports, the floors of core, versions and changelog fragments."""
+    session.install("ruff>=0.12", "import-linter>=2", "towncrier", *[f"./{each}" for each in [CORE, *PLUGINS]])
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--config", "pyproject.toml")
+    session.run("python", "tests/check_versions.py")
+    session.run("towncrier", "build", "--draft", silent=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of all distributions, strictly."""
+    install_all(session, "mypy>=1.15", "types-PyYAML", "pytest", "hypothesis", "nox")
+    session.run("mypy", *[f"{distribution}/src" for distribution in DISTRIBUTIONS])
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; warnings are errors."""
+    install_all(session, "sphinx>=8", "myst-parser", "furo", "sphinx-copybutton")
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build source distributions and wheels of all distributions into ``dist/``, and check them."""
+    session.install("build", "twine")
+    for distribution in [CORE, *PLUGINS]:
+        session.run("python", "-m", "build", "--outdir", "dist", distribution, silent=True)
+    built = sorted(str(path) for path in Path("dist").iterdir() if path.suffix in {".whl", ".gz"})
+    session.run("twine", "check", "--strict", *built)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure speed beside peers and limits in one run; ``nox -s bench -- --quick`` for a first look."""
+    session.install("./core", "./plugins/cli", "huey")
+    session.run("python", "benchmarks/run.py", *session.posargs, env={"PYTHONDONTWRITEBYTECODE": ""})
+
+
+@nox.session(default=False)
+def format(session: nox.Session) -> None:  # noqa: A001 - the name of the task, as everywhere
+    """Format all code, and sort its imports."""
+    session.install("ruff>=0.12")
+    session.run("ruff", "check", "--fix", "--exit-zero", ".")
+    session.run("ruff", "format", ".")
+
+
+@nox.session(default=False)
+def changelog(session: nox.Session) -> None:
+    """Gather the changelog fragments of a release: ``nox -s changelog -- --version 0.2.0``."""
+    session.install("towncrier")
+    session.run("towncrier", "build", "--yes", *session.posargs)
+
+
+os.environ.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
