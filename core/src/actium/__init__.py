@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from actium._lazy import lazy_names
 
+TYPE_CHECKING = False  # importing typing for it would take as long as everything else that happens here
 if TYPE_CHECKING:
     from actium.actions.base_action import ActionConfig as ActionConfig
     from actium.actions.base_action import BaseActionFlavor as BaseActionFlavor

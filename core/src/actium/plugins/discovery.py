@@ -6,6 +6,9 @@ is wanted, a malformed one is reported beside the others, and nothing is kept be
 Archives on the path and importers with a search of their own are still left to importlib_metadata.
 """
 
+# ruff: noqa: PTH118, PTH119, PTH123, PTH208
+# A path object for each file, as importlib_metadata makes them, costs more than reading the file.
+
 from __future__ import annotations
 
 import os
@@ -111,7 +114,7 @@ def find_entry_points(groups: Collection[str], path: Sequence[str] | None = None
     for distribution in _visible(_distributions(sys.path if path is None else path, problems)):
         try:
             found = distribution.entry_points(wanted)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others are listed beside the problem
+        except Exception as error:  # whatever is wrong with it, the others are listed beside the problem
             name, version = distribution.identity()
             problems.append(DiscoveryProblem(distribution.location, name, version, _in_words(error)))
             continue
@@ -307,7 +310,7 @@ def _offered_by(
 def _attempt(call: Callable[[], _Result], location: str, problems: list[DiscoveryProblem]) -> _Result | None:
     try:
         return call()
-    except Exception as error:  # noqa: BLE001 - code of any importer, which must not keep the others from being found
+    except Exception as error:  # any importer's code, which must not keep the others from being found
         problems.append(DiscoveryProblem(location, None, None, _in_words(error)))
         return None
 
