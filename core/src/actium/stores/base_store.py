@@ -270,13 +270,13 @@ class BaseStore(ABC):
 
     @abstractmethod
     def record_event(
-        self, event: EventRecord, executions: Sequence[ExecutionDraft], *, generation: int
+        self, event: EventRecord, drafts: Sequence[ExecutionDraft], *, generation: int
     ) -> RecordedEvent:
         """Store an event and its executions together, once for its (project, source, event_id).
 
         Args:
             event: The event.
-            executions: One draft a matching trigger.
+            drafts: One execution a matching trigger.
             generation: The generation of triggers that was matched.
 
         Raises:

@@ -1,0 +1,217 @@
+"""Connections to one SQLite database, transactions on them, and their errors in Actium's words.
+
+One connection writes, under a lock; readers take connections from a small pool and never wait for the writer (WAL).
+A database in memory has one connection for both.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from actium.errors import (
+    ActiumError,
+    ConflictError,
+    StoreBusyError,
+    StoreClosedError,
+    StoreCorruptError,
+    StoreError,
+    StoreReadOnlyError,
+)
+
+BUSY_SECONDS = 30.0
+_OLDEST_SQLITE = (3, 31, 0)
+_STATEMENTS_CACHED = 256
+
+
+class Database:
+    """One SQLite database, open."""
+
+    def __init__(self, path: Path | None, *, synchronous: str = "FULL", busy_seconds: float = BUSY_SECONDS) -> None:
+        """Open a database; the file is made where it does not exist.
+
+        Args:
+            path: The file; None for a database in memory.
+            synchronous: ``FULL``: what is committed survives a power cut. ``NORMAL``: it survives the process.
+            busy_seconds: How long to wait for another process that writes.
+
+        Raises:
+            StoreError: It cannot be opened.
+        """
+        if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+            raise StoreError(
+                f"This Python has SQLite {sqlite3.sqlite_version}; Actium needs 3.31 or newer.",
+                hint="Use a Python that was built with a newer SQLite.",
+            )
+        self._path = path
+        self._synchronous = synchronous
+        self._busy_seconds = busy_seconds
+        self._closed = False
+        self._read_only = False
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._writer: sqlite3.Connection | None = None
+        self._readers: list[sqlite3.Connection] = []
+        self._inherited: list[sqlite3.Connection | None] = []
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return "the store in memory" if self._path is None else f"the store {str(self._path)!r}"
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that writes: committed at the end, rolled back when anything is raised."""
+        self._after_fork()
+        with self._lock, self._in_our_words():
+            connection = self._open_writer()
+            if self._read_only:
+                raise self._is_read_only()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read from. Each statement sees one state; those of one block may see different ones."""
+        self._after_fork()
+        if self._path is None:
+            with self._lock, self._in_our_words():
+                yield self._open_writer()
+            return
+        with self._in_our_words():
+            connection = self._borrowed()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+
+    def close(self) -> None:
+        """Close all connections, those in use as soon as they are given back."""
+        with self._lock:
+            self._closed = True
+            writer, self._writer = self._writer, None
+            if writer is not None:
+                writer.close()
+            while self._readers:
+                self._readers.pop().close()
+
+    def _after_fork(self) -> None:
+        """Leave connections to the parent process: using them here, or closing them, would break its locks."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._lock = threading.RLock()
+            self._inherited += [self._writer, *self._readers]
+            self._writer, self._readers = None, []
+
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._closed:
+            raise self._is_closed()
+        if self._writer is None:
+            self._writer = self._connect()
+        return self._writer
+
+    def _borrowed(self) -> sqlite3.Connection:
+        if self._closed:
+            raise self._is_closed()
+        try:
+            return self._readers.pop()
+        except IndexError:
+            connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+            return connection
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if self._closed:
+            connection.close()
+        else:
+            self._readers.append(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._path is None:
+            connection = self._connected(":memory:")
+            connection.execute("PRAGMA foreign_keys = ON")
+            return connection
+        if not self._path.parent.is_dir():
+            raise StoreError(f"There is no folder {str(self._path.parent)!r} for {self.name}.", hint="Make it first.")
+        location = f"file:{quote(str(self._path.absolute()))}"
+        if self._read_only:
+            return self._connected(f"{location}?immutable=1")
+        connection = self._connected(location)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if not _says(error, "readonly", "unable to open") or not self._path.exists():
+                raise
+            self._read_only = True
+            return self._connected(f"{location}?immutable=1")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _connected(self, location: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            location,
+            timeout=self._busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_STATEMENTS_CACHED,
+            uri=True,
+        )
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        try:
+            yield
+        except ActiumError:
+            raise
+        except sqlite3.IntegrityError as error:
+            raise ConflictError(f"{self.name.capitalize()} refused a change: {error}.") from error
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: sqlite3.Error) -> StoreError:
+        if self._closed or _says(error, "closed database"):
+            return self._is_closed()
+        if _says(error, "locked", "busy"):
+            return StoreBusyError(
+                f"Another process wrote to {self.name} for more than {self._busy_seconds:g} s.",
+                hint="Try again; if it lasts, look for a process that is stopped in the middle of a write.",
+            )
+        if _says(error, "readonly", "read-only"):
+            return self._is_read_only()
+        if _says(error, "not a database", "malformed", "corrupt"):
+            return StoreCorruptError(
+                f"{self.name.capitalize()} is no usable SQLite database: {error}.",
+                hint="Check the path; if it is right, restore the file from a backup.",
+            )
+        if _says(error, "full"):
+            return StoreError(f"There is no room left for {self.name}.", hint="Free some disk space and try again.")
+        return StoreError(
+            f"{self.name.capitalize()} failed: {error}.", hint="Check that the file is there and its disk is well."
+        )
+
+    def _is_closed(self) -> StoreClosedError:
+        return StoreClosedError(f"{self.name.capitalize()} was closed.", hint="Open it again.")
+
+    def _is_read_only(self) -> StoreReadOnlyError:
+        return StoreReadOnlyError(
+            f"{self.name.capitalize()} cannot be written.", hint="Check the permissions of the file and its folder."
+        )
+
+
+def _says(error: sqlite3.Error, *words: str) -> bool:
+    text = str(error).lower()
+    return any(word in text for word in words)

@@ -1,0 +1,100 @@
+"""Reading, inserting and replacing single rows, with refusals in Actium's words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from actium.errors import AlreadyExistsError, NotFoundError, VersionConflictError
+from actium.stores.sqlite.tables import Table
+
+RowT = TypeVar("RowT")
+
+_WORDS = {
+    "service_accounts": "service account",
+    "actions": "action",
+    "action_revisions": "revision",
+    "triggers": "trigger",
+    "events": "event",
+    "executions": "execution",
+    "resources": "resource",
+}
+
+
+def read_one(connection: sqlite3.Connection, table: Table[RowT], record_id: object) -> RowT:
+    """One row by its id.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    row = connection.execute(f"SELECT {table.selected} FROM {table.name} WHERE id = ?", (str(record_id),)).fetchone()
+    if row is None:
+        raise not_found(table, record_id)
+    return table.read(row)
+
+
+def read_all(
+    connection: sqlite3.Connection, table: Table[RowT], where: str, values: Sequence[Any]
+) -> tuple[RowT, ...]:
+    """The rows that fulfil a condition, which may end with an order."""
+    rows = connection.execute(f"SELECT {table.selected} FROM {table.name} WHERE {where}", values)
+    return tuple(map(table.read, rows.fetchall()))
+
+
+def insert(connection: sqlite3.Connection, table: Table[RowT], record: RowT) -> None:
+    """Insert a row.
+
+    Raises:
+        AlreadyExistsError: Its name is taken.
+    """
+    with name_is_free(table, record):
+        connection.execute(table.insertion, table.written(record))
+
+
+def replace_row(
+    connection: sqlite3.Connection, table: Table[RowT], record: RowT, *, expected_version: int | None
+) -> None:
+    """Replace a row that is at the expected version.
+
+    Raises:
+        NotFoundError: There is none.
+        AlreadyExistsError: Its new name is taken.
+        VersionConflictError: It is at another version.
+    """
+    row = table.named(record)
+    with name_is_free(table, record):
+        cursor = connection.execute(table.replacement(), {**row, "expected_version": expected_version})
+    if cursor.rowcount == 0:
+        present = connection.execute(f"SELECT version FROM {table.name} WHERE id = ?", (row["id"],)).fetchone()
+        if present is None:
+            raise not_found(table, row["id"])
+        raise VersionConflictError(
+            f"The {_WORDS[table.name]} {row['name']!r} is at version {present[0]}, not {expected_version}: "
+            "someone else changed it meanwhile.",
+            hint="Read it again and repeat the change.",
+        )
+
+
+@contextmanager
+def name_is_free(table: Table[RowT], record: RowT) -> Iterator[None]:
+    """Tell a violated uniqueness as what it means to a caller."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        if "UNIQUE" not in str(error):
+            raise
+        word = _WORDS[table.name]
+        name = getattr(record, "name", None)
+        project = getattr(record, "project", None)
+        raise AlreadyExistsError(
+            f"There is a {word} named {name!r} in the project {project!r} already.",
+            hint="Choose another name, or change the one that is there.",
+        ) from error
+
+
+def not_found(table: Table[Any], record_id: object) -> NotFoundError:
+    """The error that a row is not there."""
+    word = _WORDS[table.name]
+    return NotFoundError(f"There is no {word} with the id {str(record_id)!r}.", hint=f"List the {word}s there are.")

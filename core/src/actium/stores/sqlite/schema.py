@@ -1,0 +1,257 @@
+"""The tables, and the migrations that lead to them from every earlier version."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from actium.errors import StoreCorruptError, StoreVersionError
+from actium.models.action import ActionStatus
+from actium.models.execution import ExecutionStatus
+from actium.stores.sqlite.database import Database
+
+APPLICATION_ID: Final = 0x41637469
+"""``Acti`` in ASCII; says in the file's header whose it is."""
+
+Migration = Sequence[str]
+
+
+def _one_of(column: str, values: Sequence[str]) -> str:
+    return f"CHECK ({column} IN ({', '.join(repr(str(value)) for value in values)}))"
+
+
+_FIRST: Migration = (
+    """
+    CREATE TABLE service_accounts (
+        id TEXT PRIMARY KEY,
+        project TEXT NOT NULL,
+        name TEXT NOT NULL,
+        description TEXT NOT NULL,
+        active INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        created TEXT NOT NULL,
+        updated TEXT NOT NULL,
+        UNIQUE (project, name)
+    )
+    """,
+    f"""
+    CREATE TABLE actions (
+        id TEXT PRIMARY KEY,
+        project TEXT NOT NULL,
+        name TEXT NOT NULL,
+        description TEXT NOT NULL,
+        plugin_subtype TEXT NOT NULL,
+        flavor TEXT NOT NULL,
+        configuration TEXT NOT NULL,
+        service_account_id TEXT NOT NULL REFERENCES service_accounts (id),
+        auth_window INTEGER,
+        labels TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        status TEXT NOT NULL {_one_of("status", [*ActionStatus])},
+        version INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        distribution TEXT,
+        distribution_version TEXT,
+        created TEXT NOT NULL,
+        updated TEXT NOT NULL,
+        UNIQUE (project, name)
+    )
+    """,
+    "CREATE INDEX actions_by_account ON actions (service_account_id)",
+    "CREATE INDEX actions_by_creation ON actions (project, created)",
+    "CREATE INDEX actions_by_flavor ON actions (plugin_subtype, flavor, updated)",
+    """
+    CREATE TABLE action_revisions (
+        action_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        change TEXT NOT NULL CHECK (change IN ('created', 'updated', 'deleted')),
+        changed TEXT NOT NULL,
+        changed_by TEXT NOT NULL,
+        fields TEXT NOT NULL,
+        problem TEXT,
+        PRIMARY KEY (action_id, number)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE action_resources (
+        action_id TEXT NOT NULL REFERENCES actions (id) ON DELETE CASCADE,
+        type TEXT NOT NULL,
+        id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (action_id, type)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX action_resources_by_resource ON action_resources (type, id)",
+    """
+    CREATE TABLE providers (
+        plugin_subtype TEXT NOT NULL,
+        flavor TEXT NOT NULL,
+        distribution TEXT NOT NULL,
+        version TEXT NOT NULL,
+        PRIMARY KEY (plugin_subtype, flavor)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE triggers (
+        id TEXT PRIMARY KEY,
+        project TEXT NOT NULL,
+        name TEXT NOT NULL,
+        description TEXT NOT NULL,
+        action_id TEXT NOT NULL REFERENCES actions (id),
+        filters TEXT NOT NULL,
+        match_all INTEGER NOT NULL,
+        is_active INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        created TEXT NOT NULL,
+        updated TEXT NOT NULL,
+        UNIQUE (project, name)
+    )
+    """,
+    "CREATE INDEX triggers_by_action ON triggers (action_id)",
+    # One row a trigger that ever was; a change moves it to the end, so that readers find what is new to them.
+    """
+    CREATE TABLE trigger_changes (
+        generation INTEGER PRIMARY KEY AUTOINCREMENT,
+        trigger_id TEXT NOT NULL UNIQUE
+    )
+    """,
+    *(
+        f"""
+        CREATE TRIGGER triggers_{event.lower()} AFTER {event} ON triggers BEGIN
+            DELETE FROM trigger_changes WHERE trigger_id = {row}.id;
+            INSERT INTO trigger_changes (trigger_id) VALUES ({row}.id);
+        END
+        """
+        for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
+    ),
+    """
+    CREATE TABLE events (
+        id TEXT PRIMARY KEY,
+        project TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        source TEXT NOT NULL,
+        type TEXT NOT NULL,
+        subject TEXT,
+        time TEXT NOT NULL,
+        received TEXT NOT NULL,
+        attributes TEXT NOT NULL,
+        data TEXT NOT NULL,
+        UNIQUE (project, event_id, source)
+    )
+    """,
+    "CREATE INDEX events_by_reception ON events (project, received)",
+    f"""
+    CREATE TABLE executions (
+        id TEXT PRIMARY KEY,
+        project TEXT NOT NULL,
+        action_id TEXT NOT NULL,
+        action_name TEXT NOT NULL,
+        action_revision INTEGER NOT NULL,
+        trigger_id TEXT,
+        event_id TEXT REFERENCES events (id),
+        status TEXT NOT NULL {_one_of("status", [*ExecutionStatus])},
+        reason TEXT,
+        result TEXT NOT NULL DEFAULT 'null',
+        error TEXT NOT NULL DEFAULT 'null',
+        progress TEXT NOT NULL DEFAULT '[]',
+        cancel_requested INTEGER NOT NULL DEFAULT 0,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        created TEXT NOT NULL,
+        started TEXT,
+        finished TEXT
+    )
+    """,
+    "CREATE INDEX executions_by_creation ON executions (project, created)",
+    "CREATE INDEX executions_of_event ON executions (event_id) WHERE event_id IS NOT NULL",
+    "CREATE INDEX executions_pending ON executions (created) WHERE status = 'pending'",
+    "CREATE INDEX executions_running ON executions (created) WHERE status = 'running'",
+    # What cannot happen must be impossible here, not only in the code above.
+    """
+    CREATE TRIGGER executions_transitions BEFORE UPDATE OF status ON executions
+    WHEN NOT (
+        (OLD.status = 'pending' AND NEW.status IN ('running', 'failed', 'cancelled', 'skipped'))
+        OR (OLD.status = 'running' AND NEW.status IN ('succeeded', 'failed', 'cancelled', 'skipped'))
+    )
+    BEGIN
+        SELECT RAISE(ABORT, 'an execution cannot go this way');
+    END
+    """,
+    """
+    CREATE TABLE execution_attempts (
+        execution_id TEXT NOT NULL REFERENCES executions (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        worker TEXT NOT NULL,
+        started TEXT NOT NULL,
+        finished TEXT,
+        status TEXT,
+        error TEXT NOT NULL DEFAULT 'null',
+        PRIMARY KEY (execution_id, number)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE tokens (
+        digest TEXT PRIMARY KEY,
+        service_account_id TEXT NOT NULL REFERENCES service_accounts (id) ON DELETE CASCADE,
+        execution_id TEXT,
+        created TEXT NOT NULL,
+        expires TEXT,
+        revoked TEXT
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX tokens_by_account ON tokens (service_account_id)",
+    "CREATE INDEX tokens_by_execution ON tokens (execution_id)",
+    """
+    CREATE TABLE resources (
+        id TEXT PRIMARY KEY,
+        project TEXT NOT NULL,
+        type TEXT NOT NULL,
+        name TEXT NOT NULL,
+        body TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        created TEXT NOT NULL,
+        updated TEXT NOT NULL,
+        UNIQUE (project, type, name)
+    )
+    """,
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+)
+
+MIGRATIONS: Sequence[Migration] = (_FIRST,)
+"""What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
+
+
+def prepare(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring a database to the newest version, in one transaction.
+
+    Raises:
+        StoreCorruptError: It is another program's database; it was left as it is.
+        StoreVersionError: It was written by a newer Actium; it was left as it is.
+    """
+    with database.reading() as connection:
+        version = _version(database, connection, len(migrations))
+    if version == len(migrations):
+        return
+    with database.writing() as connection:
+        version = _version(database, connection, len(migrations))  # another process may have been faster
+        for statements in migrations[version:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+def _version(database: Database, connection: sqlite3.Connection, newest: int) -> int:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION_ID and (application or version or tables):
+        raise StoreCorruptError(
+            f"{database.name.capitalize()} is another program's database.", hint="Choose another file."
+        )
+    if version > newest:
+        raise StoreVersionError(
+            f"{database.name.capitalize()} has version {version}; this Actium knows up to {newest}.",
+            hint="Upgrade: `pip install --upgrade actium`.",
+        )
+    return int(version)

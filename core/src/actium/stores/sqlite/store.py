@@ -1,0 +1,363 @@
+"""The SQLite store: `BaseStore` on one database, each method one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from actium.errors import InUseError, InvalidInputError, NotReadyError
+from actium.models.action import ActionStatus
+from actium.stores.base_store import BaseStore, Query, RecordPage
+from actium.stores.records import (
+    AccountRecord,
+    ActionRecord,
+    AttemptRecord,
+    EventRecord,
+    ExecutionDraft,
+    ExecutionRecord,
+    Outcome,
+    Record,
+    RecordedEvent,
+    Reference,
+    ResourceRecord,
+    RevisionRecord,
+    StoreProblem,
+    TokenRecord,
+    TriggerChanges,
+    TriggerRecord,
+)
+from actium.stores.sqlite import actions, executions, listing
+from actium.stores.sqlite.database import BUSY_SECONDS, Database
+from actium.stores.sqlite.rows import insert, not_found, read_all, read_one, replace_row
+from actium.stores.sqlite.schema import prepare
+from actium.stores.sqlite.tables import (
+    ACCOUNTS,
+    ACTIONS,
+    RESOURCES,
+    REVISIONS,
+    TOKENS,
+    TRIGGERS,
+    json_text,
+    table_of,
+    time_text,
+)
+
+
+class SQLiteStore(BaseStore):
+    """Everything durable in one SQLite file, or in memory."""
+
+    def __init__(
+        self, path: Path | None, *, synchronous: str = "FULL", busy_seconds: float = BUSY_SECONDS
+    ) -> None:
+        """Open a store; its file is made where it does not exist.
+
+        Args:
+            path: The file; None for a store in memory, which is gone when it is closed.
+            synchronous: ``FULL``: what was returned survives a power cut. ``NORMAL``: it survives the process.
+            busy_seconds: How long to wait for another process that writes.
+
+        Raises:
+            StoreCorruptError: The file is no database, or another program's.
+            StoreVersionError: It was written by a newer Actium.
+            StoreError: It cannot be opened.
+        """
+        self._path = path
+        self._database = Database(path, synchronous=synchronous, busy_seconds=busy_seconds)
+        try:
+            prepare(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """See `BaseStore.url`."""
+        return "sqlite://" if self._path is None else f"sqlite:///{self._path}"
+
+    def close(self) -> None:
+        """See `BaseStore.close`."""
+        self._database.close()
+
+    def check(self) -> tuple[StoreProblem, ...]:
+        """See `BaseStore.check`."""
+        with self._database.reading() as connection:
+            integrity = connection.execute("PRAGMA integrity_check").fetchall()
+            orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+        problems = [StoreProblem(where="file", problem=text) for (text,) in integrity if text != "ok"]
+        problems += [
+            StoreProblem(where=table, problem=f"row {row} refers to a row of {parent} that is not there")
+            for table, row, parent, _ in orphans
+        ]
+        return tuple(problems)
+
+    def get(self, kind: type[Record], record_id: UUID) -> Record:
+        """See `BaseStore.get`."""
+        with self._database.reading() as connection:
+            return read_one(connection, table_of(kind), record_id)
+
+    def find(self, kind: type[Record], project: str, reference: str) -> tuple[Reference, ...]:
+        """See `BaseStore.find`."""
+        with self._database.reading() as connection:
+            return listing.find(connection, table_of(kind), project, reference)
+
+    def page(self, kind: type[Record], query: Query) -> RecordPage[Record]:
+        """See `BaseStore.page`."""
+        with self._database.reading() as connection:
+            return listing.page(connection, table_of(kind), query)
+
+    def insert_account(self, account: AccountRecord) -> None:
+        """See `BaseStore.insert_account`."""
+        with self._database.writing() as connection:
+            insert(connection, ACCOUNTS, account)
+
+    def update_account(self, account: AccountRecord, *, expected_version: int) -> AccountRecord:
+        """See `BaseStore.update_account`."""
+        stored = replace(account, version=expected_version + 1, updated=datetime.now(UTC))
+        with self._database.writing() as connection:
+            replace_row(connection, ACCOUNTS, stored, expected_version=expected_version)
+        return stored
+
+    def delete_account(self, account_id: UUID) -> None:
+        """See `BaseStore.delete_account`."""
+        with self._database.writing() as connection:
+            account = read_one(connection, ACCOUNTS, account_id)
+            rows = connection.execute(
+                "SELECT name FROM actions WHERE service_account_id = ? ORDER BY name", (str(account_id),)
+            ).fetchall()
+            if rows:
+                names = [name for (name,) in rows]
+                raise InUseError(
+                    f"The service account {account.name!r} is used by the actions {', '.join(map(repr, names))}.",
+                    users=names,
+                    hint="Delete them, or give them another one; or deactivate this one.",
+                )
+            connection.execute("DELETE FROM service_accounts WHERE id = ?", (str(account_id),))
+
+    def insert_action(
+        self, action: ActionRecord, resources: Sequence[Reference], *, changed_by: str
+    ) -> ActionRecord:
+        """See `BaseStore.insert_action`."""
+        with self._database.writing() as connection:
+            return actions.insert_action(connection, action, resources, changed_by)
+
+    def update_action(
+        self,
+        action: ActionRecord,
+        resources: Sequence[Reference] | None,
+        *,
+        expected_version: int,
+        changed_by: str,
+    ) -> ActionRecord:
+        """See `BaseStore.update_action`."""
+        with self._database.writing() as connection:
+            return actions.update_action(connection, action, resources, expected_version, changed_by)
+
+    def restore_action(self, action: ActionRecord, *, expected_version: int) -> ActionRecord:
+        """See `BaseStore.restore_action`."""
+        with self._database.writing() as connection:
+            return actions.restore_action(connection, action, expected_version)
+
+    def begin_delete(self, action_id: UUID, *, cascade: bool) -> ActionRecord:
+        """See `BaseStore.begin_delete`."""
+        with self._database.writing() as connection:
+            return actions.begin_delete(connection, action_id, cascade=cascade)
+
+    def remove_action(self, action_id: UUID, *, changed_by: str, problem: str | None = None) -> None:
+        """See `BaseStore.remove_action`."""
+        with self._database.writing() as connection:
+            actions.remove_action(connection, action_id, changed_by, problem)
+
+    def action_resources(self, action_id: UUID) -> tuple[Reference, ...]:
+        """See `BaseStore.action_resources`."""
+        with self._database.reading() as connection:
+            return actions.references(connection, action_id)
+
+    def actions_using(self, resource_type: str, resource_id: UUID) -> tuple[Reference, ...]:
+        """See `BaseStore.actions_using`."""
+        with self._database.reading() as connection:
+            return actions.users(connection, resource_type, resource_id)
+
+    def revisions(self, action_id: UUID) -> tuple[RevisionRecord, ...]:
+        """See `BaseStore.revisions`."""
+        with self._database.reading() as connection:
+            return read_all(connection, REVISIONS, "action_id = ? ORDER BY number", (str(action_id),))
+
+    def revision(self, action_id: UUID, number: int) -> RevisionRecord:
+        """See `BaseStore.revision`."""
+        with self._database.reading() as connection:
+            return actions.revision(connection, action_id, number)
+
+    def provider_of(self, plugin_subtype: str, flavor: str) -> tuple[str, str] | None:
+        """See `BaseStore.provider_of`."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT distribution, version FROM providers WHERE plugin_subtype = ? AND flavor = ?",
+                (plugin_subtype, flavor),
+            ).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def insert_trigger(self, trigger: TriggerRecord) -> None:
+        """See `BaseStore.insert_trigger`."""
+        with self._database.writing() as connection:
+            action = read_one(connection, ACTIONS, trigger.action_id)
+            if action.project != trigger.project:
+                raise not_found(ACTIONS, trigger.action_id)
+            if action.status in {ActionStatus.CREATING, ActionStatus.DELETING}:
+                raise NotReadyError(f"The action {action.name!r} is {action.status.value}.", hint="Try again later.")
+            insert(connection, TRIGGERS, trigger)
+
+    def update_trigger(self, trigger: TriggerRecord, *, expected_version: int) -> TriggerRecord:
+        """See `BaseStore.update_trigger`."""
+        stored = replace(trigger, version=expected_version + 1, updated=datetime.now(UTC))
+        with self._database.writing() as connection:
+            replace_row(connection, TRIGGERS, stored, expected_version=expected_version)
+        return stored
+
+    def delete_trigger(self, trigger_id: UUID) -> None:
+        """See `BaseStore.delete_trigger`."""
+        with self._database.writing() as connection:
+            if connection.execute("DELETE FROM triggers WHERE id = ?", (str(trigger_id),)).rowcount == 0:
+                raise not_found(TRIGGERS, trigger_id)
+
+    def trigger_generation(self) -> int:
+        """See `BaseStore.trigger_generation`."""
+        with self._database.reading() as connection:
+            return executions.trigger_generation(connection)
+
+    def trigger_changes(self, since: int) -> TriggerChanges:
+        """See `BaseStore.trigger_changes`."""
+        with self._database.writing() as connection:  # so that the changes and the triggers are of one moment
+            return executions.trigger_changes(connection, since)
+
+    def record_event(
+        self, event: EventRecord, drafts: Sequence[ExecutionDraft], *, generation: int
+    ) -> RecordedEvent:
+        """See `BaseStore.record_event`."""
+        with self._database.writing() as connection:
+            return executions.record_event(connection, event, drafts, generation)
+
+    def insert_execution(
+        self, draft: ExecutionDraft, *, project: str, event: EventRecord | None
+    ) -> ExecutionRecord:
+        """See `BaseStore.insert_execution`."""
+        with self._database.writing() as connection:
+            return executions.insert_execution(connection, draft, project, event)
+
+    def executions_of_event(self, event_id: UUID) -> tuple[UUID, ...]:
+        """See `BaseStore.executions_of_event`."""
+        with self._database.reading() as connection:
+            return executions.executions_of(connection, event_id)
+
+    def claim_execution(self, worker: str, *, execution_id: UUID | None = None) -> ExecutionRecord | None:
+        """See `BaseStore.claim_execution`."""
+        with self._database.reading() as connection:  # an idle worker must not keep others from writing
+            if connection.execute("SELECT 1 FROM executions WHERE status = 'pending' LIMIT 1").fetchone() is None:
+                return None
+        with self._database.writing() as connection:
+            return executions.claim(connection, worker, execution_id)
+
+    def finish_execution(self, execution_id: UUID, *, attempt: int, outcome: Outcome) -> ExecutionRecord:
+        """See `BaseStore.finish_execution`."""
+        with self._database.writing() as connection:
+            return executions.finish(connection, execution_id, attempt, outcome)
+
+    def request_cancel(self, execution_id: UUID) -> ExecutionRecord:
+        """See `BaseStore.request_cancel`."""
+        with self._database.writing() as connection:
+            return executions.request_cancel(connection, execution_id)
+
+    def cancel_requested(self, execution_id: UUID) -> bool:
+        """See `BaseStore.cancel_requested`."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                "SELECT cancel_requested FROM executions WHERE id = ?", (str(execution_id),)
+            ).fetchone()
+        return row is not None and bool(row[0])
+
+    def record_progress(self, execution_id: UUID, progress: Sequence[dict[str, Any]]) -> None:
+        """See `BaseStore.record_progress`."""
+        with self._database.writing() as connection:
+            executions.record_progress(connection, execution_id, progress)
+
+    def attempts(self, execution_id: UUID) -> tuple[AttemptRecord, ...]:
+        """See `BaseStore.attempts`."""
+        with self._database.reading() as connection:
+            return executions.attempts(connection, execution_id)
+
+    def insert_token(self, token: TokenRecord) -> None:
+        """See `BaseStore.insert_token`."""
+        with self._database.writing() as connection:
+            connection.execute(TOKENS.insertion, TOKENS.written(token))
+
+    def get_token(self, digest: str) -> TokenRecord | None:
+        """See `BaseStore.get_token`."""
+        with self._database.reading() as connection:
+            found = read_all(connection, TOKENS, "digest = ?", (digest,))
+        return found[0] if found else None
+
+    def revoke_tokens(
+        self,
+        *,
+        when: datetime,
+        digest: str | None = None,
+        execution_id: UUID | None = None,
+        service_account_id: UUID | None = None,
+    ) -> int:
+        """See `BaseStore.revoke_tokens`."""
+        asked = {"digest": digest, "execution_id": execution_id, "service_account_id": service_account_id}
+        given = {column: str(value) for column, value in asked.items() if value is not None}
+        if not given:
+            raise InvalidInputError(
+                "It was not said which tokens to revoke.", hint="Give a token, an execution or a service account."
+            )
+        where = " AND ".join(f"{column} = ?" for column in given)
+        with self._database.writing() as connection:
+            return connection.execute(
+                f"UPDATE tokens SET revoked = ? WHERE {where} AND revoked IS NULL "
+                "AND (expires IS NULL OR expires > ?)",
+                (time_text(when), *given.values(), time_text(when)),
+            ).rowcount
+
+    def insert_resource(self, resource: ResourceRecord) -> None:
+        """See `BaseStore.insert_resource`."""
+        with self._database.writing() as connection:
+            insert(connection, RESOURCES, resource)
+
+    def update_resource(self, resource: ResourceRecord, *, expected_version: int | None = None) -> ResourceRecord:
+        """See `BaseStore.update_resource`."""
+        with self._database.writing() as connection:
+            present = read_one(connection, RESOURCES, resource.id)
+            version = present.version if expected_version is None else expected_version
+            stored = replace(resource, version=version + 1, updated=datetime.now(UTC))
+            replace_row(connection, RESOURCES, stored, expected_version=version)
+        return stored
+
+    def delete_resource(self, resource_id: UUID) -> None:
+        """See `BaseStore.delete_resource`."""
+        with self._database.writing() as connection:
+            resource = read_one(connection, RESOURCES, resource_id)
+            users = actions.users(connection, resource.type, resource_id)
+            if users:
+                names = [user.name for user in users]
+                raise InUseError(
+                    f"The {resource.type} {resource.name!r} is used by the actions {', '.join(map(repr, names))}.",
+                    users=names,
+                    hint="Change or delete these actions first.",
+                )
+            connection.execute("DELETE FROM resources WHERE id = ?", (str(resource_id),))
+
+    def get_setting(self, name: str) -> Any:
+        """See `BaseStore.get_setting`."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put_setting(self, name: str, value: Any) -> None:
+        """See `BaseStore.put_setting`."""
+        with self._database.writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json_text(value)))

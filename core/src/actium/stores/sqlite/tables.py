@@ -1,0 +1,272 @@
+"""Records as rows and back: which columns a table has, and how each value is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from actium.models.action import ActionStatus
+from actium.models.execution import ExecutionStatus
+from actium.stores.records import (
+    AccountRecord,
+    ActionRecord,
+    AttemptRecord,
+    EventRecord,
+    ExecutionRecord,
+    Record,
+    ResourceRecord,
+    RevisionRecord,
+    TokenRecord,
+    TriggerRecord,
+)
+
+RowT = TypeVar("RowT")
+Encode = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a value is written in a column, and read from it. Empty values are always NULL."""
+
+    encode: Encode
+    decode: Encode
+
+
+def time_text(value: datetime) -> str:
+    """A time as text of constant width, so that the order of texts is that of times."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def json_text(value: Any) -> str:
+    """A JSON value as compact text."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _enum(kind: type[StrEnum]) -> Kind:
+    members = {member.value: member for member in kind}
+    return Kind(str, members.__getitem__)
+
+
+ID = Kind(str, UUID)
+TIME = Kind(time_text, datetime.fromisoformat)
+JSON = Kind(json_text, json.loads)
+TRUTH = Kind(int, bool)
+PLAIN: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Generic[RowT]):
+    """A table of records.
+
+    Attributes:
+        name: The table.
+        record: What a row becomes.
+        columns: The columns, named as the record's fields.
+    """
+
+    name: str
+    record: type[RowT]
+    columns: Mapping[str, Kind | None]
+
+    @property
+    def selected(self) -> str:
+        """The columns of a SELECT whose rows `read` takes."""
+        return ", ".join(self.columns)
+
+    @property
+    def insertion(self) -> str:
+        """The INSERT that takes what `written` gives."""
+        return f"INSERT INTO {self.name} ({self.selected}) VALUES ({', '.join('?' * len(self.columns))})"
+
+    def replacement(self, *, without: Sequence[str] = ("id", "created")) -> str:
+        """The UPDATE of all other columns of one row at one version."""
+        changed = ", ".join(f"{column} = :{column}" for column in self.columns if column not in without)
+        return f"UPDATE {self.name} SET {changed} WHERE id = :id AND version = :expected_version"
+
+    def written(self, record: RowT) -> tuple[Any, ...]:
+        """A record as a row."""
+        return tuple(self.named(record).values())
+
+    def named(self, record: RowT) -> dict[str, Any]:
+        """A record as a row, by column."""
+        row = {}
+        for column, kind in self.columns.items():
+            value = getattr(record, column)
+            row[column] = value if kind is None or (value is None and kind is not JSON) else kind.encode(value)
+        return row
+
+    def read(self, row: Sequence[Any]) -> RowT:
+        """A row as a record."""
+        return self.record(
+            **{
+                column: value if kind is None or value is None else kind.decode(value)
+                for (column, kind), value in zip(self.columns.items(), row, strict=True)
+            }
+        )
+
+
+ACCOUNTS = Table(
+    "service_accounts",
+    AccountRecord,
+    {
+        "id": ID,
+        "project": PLAIN,
+        "name": PLAIN,
+        "description": PLAIN,
+        "active": TRUTH,
+        "version": PLAIN,
+        "created": TIME,
+        "updated": TIME,
+    },
+)
+ACTIONS = Table(
+    "actions",
+    ActionRecord,
+    {
+        "id": ID,
+        "project": PLAIN,
+        "name": PLAIN,
+        "description": PLAIN,
+        "plugin_subtype": PLAIN,
+        "flavor": PLAIN,
+        "configuration": JSON,
+        "service_account_id": ID,
+        "auth_window": PLAIN,
+        "labels": JSON,
+        "enabled": TRUTH,
+        "status": _enum(ActionStatus),
+        "version": PLAIN,
+        "revision": PLAIN,
+        "distribution": PLAIN,
+        "distribution_version": PLAIN,
+        "created": TIME,
+        "updated": TIME,
+    },
+)
+REVISIONS = Table(
+    "action_revisions",
+    RevisionRecord,
+    {
+        "action_id": ID,
+        "number": PLAIN,
+        "change": PLAIN,
+        "changed": TIME,
+        "changed_by": PLAIN,
+        "fields": JSON,
+        "problem": PLAIN,
+    },
+)
+TRIGGERS = Table(
+    "triggers",
+    TriggerRecord,
+    {
+        "id": ID,
+        "project": PLAIN,
+        "name": PLAIN,
+        "description": PLAIN,
+        "action_id": ID,
+        "filters": JSON,
+        "match_all": TRUTH,
+        "is_active": TRUTH,
+        "version": PLAIN,
+        "created": TIME,
+        "updated": TIME,
+    },
+)
+EVENTS = Table(
+    "events",
+    EventRecord,
+    {
+        "id": ID,
+        "project": PLAIN,
+        "event_id": PLAIN,
+        "source": PLAIN,
+        "type": PLAIN,
+        "subject": PLAIN,
+        "time": TIME,
+        "received": TIME,
+        "attributes": JSON,
+        "data": JSON,
+    },
+)
+EXECUTIONS = Table(
+    "executions",
+    ExecutionRecord,
+    {
+        "id": ID,
+        "project": PLAIN,
+        "action_id": ID,
+        "action_name": PLAIN,
+        "action_revision": PLAIN,
+        "trigger_id": ID,
+        "event_id": ID,
+        "status": _enum(ExecutionStatus),
+        "reason": PLAIN,
+        "result": JSON,
+        "error": JSON,
+        "progress": JSON,
+        "cancel_requested": TRUTH,
+        "attempt": PLAIN,
+        "created": TIME,
+        "started": TIME,
+        "finished": TIME,
+    },
+)
+ATTEMPTS = Table(
+    "execution_attempts",
+    AttemptRecord,
+    {
+        "execution_id": ID,
+        "number": PLAIN,
+        "worker": PLAIN,
+        "started": TIME,
+        "finished": TIME,
+        "status": _enum(ExecutionStatus),
+        "error": JSON,
+    },
+)
+TOKENS = Table(
+    "tokens",
+    TokenRecord,
+    {
+        "digest": PLAIN,
+        "service_account_id": ID,
+        "execution_id": ID,
+        "created": TIME,
+        "expires": TIME,
+        "revoked": TIME,
+    },
+)
+RESOURCES = Table(
+    "resources",
+    ResourceRecord,
+    {
+        "id": ID,
+        "project": PLAIN,
+        "type": PLAIN,
+        "name": PLAIN,
+        "body": JSON,
+        "version": PLAIN,
+        "created": TIME,
+        "updated": TIME,
+    },
+)
+
+_LISTED: Mapping[type, Table[Any]] = {
+    table.record: table for table in (ACCOUNTS, ACTIONS, TRIGGERS, EVENTS, EXECUTIONS, RESOURCES)
+}
+
+
+def table_of(kind: type[Record]) -> Table[Record]:
+    """The table of a kind of record."""
+    return _LISTED[kind]
+
+
+def name_column(table: Table[Any]) -> str | None:
+    """The column that people know a record by, None where they know its id only."""
+    return {"events": "event_id", "executions": None}.get(table.name, "name")
