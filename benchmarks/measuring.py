@@ -1,0 +1,137 @@
+"""How everything here is measured: both sides of a comparison by turns in one run, medians, and ratios of neighbours.
+
+Absolute figures of a shared machine vary by a third from minute to minute; the ratio of two measurements that were
+taken side by side does not. Every comparison therefore alternates, and its ratio is the median of the pairs' ratios.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        subject: What it belongs to, e.g. ``start-up``.
+        name: What was measured.
+        value: Its median, in ``unit``.
+        unit: ``ms`` or ``ns`` a time, or ``/s``.
+        beside: What it was compared with, None where it stands alone.
+        beside_value: The median of that, in the same unit.
+        ratio: Median of the pairs' ratios of ``value`` to ``beside_value``.
+        at_most: What the ratio may be at most, None for no limit.
+        at_least: What the value must be at least, None for no limit.
+    """
+
+    subject: str
+    name: str
+    value: float
+    unit: str
+    beside: str | None = None
+    beside_value: float | None = None
+    ratio: float | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the limit is kept, None where there is none."""
+        if self.at_most is not None and self.ratio is not None:
+            return self.ratio <= self.at_most
+        return None if self.at_least is None else self.value >= self.at_least
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much to measure.
+
+    Attributes:
+        processes: Pairs of whole processes.
+        rounds: Pairs of timed loops.
+        seconds: How long one timed loop takes, about.
+        flavors: How many flavors "many" are.
+        actions: How many actions one round of the store stores.
+        executions: How many executions one round runs.
+    """
+
+    processes: int
+    rounds: int
+    seconds: float
+    flavors: int
+    actions: int
+    executions: int
+
+
+FULL = Effort(processes=40, rounds=15, seconds=0.2, flavors=1000, actions=2000, executions=1000)
+QUICK = Effort(processes=7, rounds=5, seconds=0.05, flavors=1000, actions=300, executions=200)
+SMOKE = Effort(processes=1, rounds=1, seconds=0.001, flavors=20, actions=20, executions=10)
+
+Side = Callable[[], float]
+
+
+def by_turns(sides: Sequence[Side], rounds: int) -> list[tuple[float, ...]]:
+    """Measure several sides again and again, each round in another order.
+
+    Returns:
+        For each round, the sides' figures in the order of the sides.
+    """
+    results = []
+    for number in range(rounds):
+        figures = [0.0] * len(sides)
+        order = range(len(sides)) if number % 2 == 0 else reversed(range(len(sides)))
+        for index in order:
+            figures[index] = sides[index]()
+        results.append(tuple(figures))
+    return results
+
+
+def median_of(results: Sequence[Sequence[float]], side: int) -> float:
+    """The median figure of one side."""
+    return statistics.median(figures[side] for figures in results)
+
+
+def ratio_of(results: Sequence[Sequence[float]], side: int, other: int) -> float:
+    """The median, over the rounds, of one side's figure to another's."""
+    return statistics.median(figures[side] / figures[other] for figures in results)
+
+
+def process(code: str, environment: Mapping[str, str] | None = None) -> Side:
+    """A side that runs code in a whole new process of this Python, in milliseconds."""
+    variables = {**os.environ, **(environment or {})}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled files are there, as after any installation
+
+    def run() -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, env=variables, stdout=subprocess.DEVNULL)
+        return (time.perf_counter() - started) * 1e3
+
+    run()  # compiles, and warms the disk's cache
+    return run
+
+
+def loop(call: Callable[[], object], seconds: float) -> Side:
+    """A side that calls something often enough to fill the time, in nanoseconds a call."""
+    times = max(1, round(seconds / _seconds_of(call, 100) * 100))
+
+    def run() -> float:
+        return _seconds_of(call, times) / times * 1e9
+
+    return run
+
+
+def _seconds_of(call: Callable[[], object], times: int) -> float:
+    turns = range(times)
+    gc.collect()
+    started = time.perf_counter()
+    for _ in turns:
+        call()
+    return time.perf_counter() - started
