@@ -70,9 +70,9 @@ def create(handler: BaseActionHandler, request: ActionRequest) -> ActionResponse
         Exception: Whatever the flavor raises; nothing is left behind then.
     """
     warnings = ignored_key_warnings(handler.config_class, request.configuration)
-    request = request.model_copy(deep=True)
     config = handler.validate_action_configuration(request.configuration)
     if overrides(handler, "validate_action_request"):
+        request = request.model_copy(deep=True)
         handler.validate_action_request(request, config)
         request = ActionRequest(**{**dict(request), "configuration": {}})
     action = _new_record(handler, request, config)
@@ -115,7 +115,6 @@ def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpd
     """
     current = handler.store.get(ActionRecord, action.id)
     _check_updatable(current, change)
-    change = change.model_copy(deep=True)
     previous_config = _parsed(handler, current)
     if "configuration" in change.model_fields_set:
         given = change.configuration or {}
@@ -128,6 +127,7 @@ def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpd
         stored = _stored_update(handler, current, _changed(handler, current, change, None), None)
         return respond(handler, stored, handler.store.action_resources(current.id), warnings)
     if overrides(handler, "validate_action_update"):
+        change = change.model_copy(deep=True)
         handler.validate_action_update(action_response(current), previous_config, change, config)
         change = ActionUpdate(**{name: getattr(change, name) for name in change.model_fields_set})
     changed = _changed(handler, current, change, config)

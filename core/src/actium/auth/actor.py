@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 
 _actor: ContextVar[str | None] = ContextVar("actium_actor", default=None)
 
@@ -25,6 +26,7 @@ def current_actor() -> str:
     return _actor.get() or _system_user()
 
 
+@cache
 def _system_user() -> str:
     try:
         return getpass.getuser()

@@ -65,7 +65,7 @@ def replace_row(
     """
     row = table.named(record)
     with name_is_free(table, record):
-        cursor = connection.execute(table.replacement(), {**row, "expected_version": expected_version})
+        cursor = connection.execute(table.replacement, {**row, "expected_version": expected_version})
     if cursor.rowcount == 0:
         present = connection.execute(f"SELECT version FROM {table.name} WHERE id = ?", (row["id"],)).fetchone()
         if present is None:

@@ -60,7 +60,6 @@ _FIRST: Migration = (
     """,
     "CREATE INDEX actions_by_account ON actions (service_account_id)",
     "CREATE INDEX actions_by_creation ON actions (project, created)",
-    "CREATE INDEX actions_by_flavor ON actions (plugin_subtype, flavor, updated)",
     """
     CREATE TABLE action_revisions (
         action_id TEXT NOT NULL,

@@ -59,55 +59,51 @@ TRUTH = Kind(int, bool)
 PLAIN: Kind | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Table(Generic[RowT]):
-    """A table of records.
+    """A table of records. Its statements are made once: SQLite keeps what it prepared by their text.
 
     Attributes:
         name: The table.
         record: What a row becomes.
         columns: The columns, named as the record's fields.
+        selected: The columns of a SELECT whose rows `read` takes.
+        insertion: The INSERT that takes what `written` gives.
+        replacement: The UPDATE of one row at ``:expected_version`` to what `named` gives.
     """
 
-    name: str
-    record: type[RowT]
-    columns: Mapping[str, Kind | None]
-
-    @property
-    def selected(self) -> str:
-        """The columns of a SELECT whose rows `read` takes."""
-        return ", ".join(self.columns)
-
-    @property
-    def insertion(self) -> str:
-        """The INSERT that takes what `written` gives."""
-        return f"INSERT INTO {self.name} ({self.selected}) VALUES ({', '.join('?' * len(self.columns))})"
-
-    def replacement(self, *, without: Sequence[str] = ("id", "created")) -> str:
-        """The UPDATE of all other columns of one row at one version."""
-        changed = ", ".join(f"{column} = :{column}" for column in self.columns if column not in without)
-        return f"UPDATE {self.name} SET {changed} WHERE id = :id AND version = :expected_version"
+    def __init__(self, name: str, record: type[RowT], columns: Mapping[str, Kind | None]) -> None:
+        self.name = name
+        self.record = record
+        self.columns = columns
+        self.selected = ", ".join(columns)
+        self.insertion = f"INSERT INTO {name} ({self.selected}) VALUES ({', '.join('?' * len(columns))})"
+        changed = ", ".join(f"{column} = :{column}" for column in columns if column not in {"id", "created"})
+        self.replacement = f"UPDATE {name} SET {changed} WHERE id = :id AND version = :expected_version"
+        self._names = tuple(columns)
+        self._encoders = [(column, kind.encode, kind is JSON) for column, kind in columns.items() if kind]
+        self._decoders = [(column, kind.decode) for column, kind in columns.items() if kind]
 
     def written(self, record: RowT) -> tuple[Any, ...]:
         """A record as a row."""
         return tuple(self.named(record).values())
 
     def named(self, record: RowT) -> dict[str, Any]:
-        """A record as a row, by column."""
-        row = {}
-        for column, kind in self.columns.items():
-            value = getattr(record, column)
-            row[column] = value if kind is None or (value is None and kind is not JSON) else kind.encode(value)
+        """A record as a row, by column. What is empty is NULL, but in JSON it is written as ``null``."""
+        row = {name: getattr(record, name) for name in self._names}
+        for column, encode, is_json in self._encoders:
+            value = row[column]
+            if value is not None or is_json:
+                row[column] = encode(value)
         return row
 
     def read(self, row: Sequence[Any]) -> RowT:
         """A row as a record."""
-        return self.record(
-            **{
-                column: value if kind is None or value is None else kind.decode(value)
-                for (column, kind), value in zip(self.columns.items(), row, strict=True)
-            }
-        )
+        fields = dict(zip(self._names, row, strict=True))
+        for column, decode in self._decoders:
+            value = fields[column]
+            if value is not None:
+                fields[column] = decode(value)
+        return self.record(**fields)
 
 
 ACCOUNTS = Table(
