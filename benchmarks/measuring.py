@@ -58,6 +58,7 @@ class Effort:
         processes: Pairs of whole processes.
         rounds: Pairs of timed loops.
         seconds: How long one timed loop takes, about.
+        store_rounds: Pairs of rounds of work on a store.
         flavors: How many flavors "many" are.
         actions: How many actions one round of the store stores.
         executions: How many executions one round runs.
@@ -66,14 +67,15 @@ class Effort:
     processes: int
     rounds: int
     seconds: float
+    store_rounds: int
     flavors: int
     actions: int
     executions: int
 
 
-FULL = Effort(processes=40, rounds=15, seconds=0.2, flavors=1000, actions=2000, executions=1000)
-QUICK = Effort(processes=7, rounds=5, seconds=0.05, flavors=1000, actions=300, executions=200)
-SMOKE = Effort(processes=1, rounds=1, seconds=0.001, flavors=20, actions=20, executions=10)
+FULL = Effort(processes=40, rounds=15, seconds=0.2, store_rounds=9, flavors=1000, actions=2000, executions=1000)
+QUICK = Effort(processes=7, rounds=5, seconds=0.05, store_rounds=3, flavors=1000, actions=300, executions=200)
+SMOKE = Effort(processes=1, rounds=1, seconds=0.001, store_rounds=1, flavors=20, actions=20, executions=10)
 
 Side = Callable[[], float]
 

@@ -19,7 +19,13 @@ from pathlib import Path
 
 from measuring import FULL, QUICK, SMOKE, Row
 
-SUBJECTS = {"start-up": "start_up", "listing": "listing", "relay": "relays"}
+SUBJECTS = {
+    "start-up": "start_up",
+    "listing": "listing",
+    "relay": "relays",
+    "actions": "actions",
+    "executions": "executions",
+}
 EFFORTS = {"full": FULL, "quick": QUICK, "smoke": SMOKE}
 
 
