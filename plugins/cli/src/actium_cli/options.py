@@ -1,0 +1,58 @@
+"""The options that every command takes, before it or after it: ``--store``, ``--project``, ``--json``, ``--debug``."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import typer
+
+DEFAULT_STORE = "sqlite:///actium.db"
+DEFAULT_PROJECT = "default"
+PANEL = "Options of every command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What holds for the command that runs.
+
+    Attributes:
+        store: The URL of the store.
+        project: Where names are looked up.
+        as_json: Whether to answer in JSON.
+        debug: Whether to show tracebacks and what Actium logs.
+        blocked: Plugins and distributions that are not used.
+    """
+
+    store: str = DEFAULT_STORE
+    project: str = DEFAULT_PROJECT
+    as_json: bool = False
+    debug: bool = False
+    blocked: tuple[str, ...] = ()
+
+    def overridden(self, given: dict[str, Any]) -> Options:
+        """These options, with those that were given after the command's name."""
+        return replace(self, **{name: value for name, value in given.items() if value not in {None, False}})
+
+
+current: ContextVar[Options] = ContextVar("options", default=Options())
+"""The options of the command that runs."""
+
+AFTER_THE_COMMAND: dict[str, Any] = {
+    "store": Annotated[
+        str | None, typer.Option("--store", metavar="URL", help="The store to use.", rich_help_panel=PANEL)
+    ],
+    "project": Annotated[
+        str | None,
+        typer.Option("--project", metavar="NAME", help="The project to work in.", rich_help_panel=PANEL),
+    ],
+    "as_json": Annotated[
+        bool, typer.Option("--json", help="Answer in JSON.", show_default=False, rich_help_panel=PANEL)
+    ],
+    "debug": Annotated[
+        bool,
+        typer.Option("--debug", help="Show tracebacks and logs.", show_default=False, rich_help_panel=PANEL),
+    ],
+}
+"""The types of the parameters that are added to every command, by the field of `Options` that they override."""

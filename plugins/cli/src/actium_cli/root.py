@@ -1,0 +1,74 @@
+"""``actium`` itself: the options that stand before a command's name."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from actium_cli import __version__
+from actium_cli.command_tree import CommandTree
+from actium_cli.options import DEFAULT_PROJECT, DEFAULT_STORE, Options, current
+
+app = typer.Typer(
+    cls=CommandTree,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
+)
+
+_BLOCKING = "no:"
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"actium {__version__}")
+        raise typer.Exit
+
+
+def _blocked_names(given: list[str]) -> list[str]:
+    for text in given:
+        if not text.startswith(_BLOCKING) or text == _BLOCKING:
+            raise typer.BadParameter(f"{text!r} is not of the form no:NAME, which blocks the plugin NAME.")
+    return [text.removeprefix(_BLOCKING) for text in given]
+
+
+@app.callback()
+def actium(
+    store: Annotated[
+        str, typer.Option("--store", metavar="URL", envvar="ACTIUM_STORE", help="The store to use.")
+    ] = DEFAULT_STORE,
+    project: Annotated[
+        str, typer.Option("--project", metavar="NAME", envvar="ACTIUM_PROJECT", help="The project to work in.")
+    ] = DEFAULT_PROJECT,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.", show_default=False)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.", show_default=False)] = False,
+    blocked: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p",
+            metavar="no:NAME",
+            help="Do without the plugin or distribution NAME.",
+            callback=_blocked_names,
+            is_eager=True,
+            show_default=False,
+        ),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Configure actions now; run them later, by events or by hand."""
+    current.set(Options(store=store, project=project, as_json=as_json, debug=debug, blocked=tuple(blocked or ())))
+    _log(debug=debug)
+
+
+def _log(*, debug: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s" if not debug else logging.BASIC_FORMAT))
+    logger = logging.getLogger("actium")
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG if debug else logging.WARNING)
