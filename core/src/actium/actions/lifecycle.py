@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,13 +33,15 @@ from actium.auth.context import DEFAULT_AUTH_WINDOW
 from actium.auth.secret_references import check_references, dump_with_references
 from actium.errors import (
     ActiumError,
+    FieldProblem,
     InvalidConfigurationError,
     NotReadyError,
     PluginError,
     VersionConflictError,
 )
 from actium.models.action import ActionRequest, ActionResponse, ActionStatus, ActionUpdate
-from actium.models.base import BaseResponse
+from actium.models.base import BaseResponse, dotted
+from actium.models.leaves import leaves
 from actium.stores.base_store import BaseStore
 from actium.stores.records import AccountRecord, ActionRecord, Reference
 from actium.stores.responses import action_resources, action_response
@@ -334,6 +337,7 @@ def _stored_update(
 def _dumped(config: BaseModel) -> dict[str, Any]:
     """The configuration as it is stored; the flavor may have changed it since it was validated."""
     check_references(config)
+    _check_finite(config)
     try:
         dumped = dump_with_references(config)
         size = len(json.dumps(dumped, allow_nan=False))
@@ -350,6 +354,21 @@ def _dumped(config: BaseModel) -> dict[str, Any]:
             hint="Keep large content in a file or an object store, and configure where it is.",
         )
     return dumped
+
+
+def _check_finite(config: BaseModel) -> None:
+    """Refuse what pydantic would silently write as null."""
+    problems = [
+        FieldProblem(path=dotted(location), problem="cannot be written as JSON", value=str(value))
+        for location, value in leaves(config)
+        if isinstance(value, float) and not math.isfinite(value)
+    ]
+    if problems:
+        raise InvalidConfigurationError(
+            f"This {type(config).__name__} holds numbers that JSON does not have.",
+            problems=problems,
+            hint="Use finite numbers, or None for no value.",
+        )
 
 
 @contextmanager

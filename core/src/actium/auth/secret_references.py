@@ -17,12 +17,12 @@ from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
 from actium.errors import FieldProblem, InvalidConfigurationError, SecretResolutionError
 from actium.models.base import dotted
+from actium.models.leaves import Location, items, leaves
 
 MASK = "**********"
 _SHORTEST_MASKED = 4
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-Location = tuple[str | int, ...]
 
 
 _resolved_here: ContextVar[list[str] | None] = ContextVar("actium_resolved_secrets", default=None)
@@ -163,28 +163,15 @@ def _is_reference(text: str) -> bool:
     return bool(colon and rest) and scheme in RESOLVERS
 
 
-def _secrets(value: object, location: Location = ()) -> Iterator[tuple[Location, SecretStr]]:
-    if isinstance(value, SecretStr):
-        yield location, value
-    elif isinstance(value, SecretBytes | Secret):
-        raise InvalidConfigurationError(
-            f"The field {dotted(location)} is a {type(value).__name__}, which cannot hold a reference.",
-            hint="Declare it as pydantic.SecretStr.",
-        )
-    else:
-        for key, item in _items(value):
-            yield from _secrets(item, (*location, key))
-
-
-def _items(value: object) -> Iterator[tuple[str | int, object]]:
-    if isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield name, getattr(value, name)
-        yield from (value.__pydantic_extra__ or {}).items()
-    elif isinstance(value, dict):
-        yield from value.items()
-    elif isinstance(value, list | tuple):
-        yield from enumerate(value)
+def _secrets(config: BaseModel) -> Iterator[tuple[Location, SecretStr]]:
+    for location, value in leaves(config):
+        if isinstance(value, SecretStr):
+            yield location, value
+        elif isinstance(value, SecretBytes | Secret):
+            raise InvalidConfigurationError(
+                f"The field {dotted(location)} is a {type(value).__name__}, which cannot hold a reference.",
+                hint="Declare it as pydantic.SecretStr.",
+            )
 
 
 def _replace(value: Any, location: Location, replacement: Callable[[SecretStr, Location], SecretStr]) -> Any:
@@ -192,7 +179,7 @@ def _replace(value: Any, location: Location, replacement: Callable[[SecretStr, L
         return replacement(value, location)
     if isinstance(value, BaseModel):
         return value.model_copy(
-            update={str(name): _replace(item, (*location, name), replacement) for name, item in _items(value)}
+            update={str(name): _replace(item, (*location, name), replacement) for name, item in items(value)}
         )
     if isinstance(value, dict):
         return {key: _replace(item, (*location, key), replacement) for key, item in value.items()}

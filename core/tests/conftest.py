@@ -1,0 +1,57 @@
+"""What the tests of core share: an application on a real file, an account in it, and flavors to act with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actium import ActionConfig, Actium, action_flavor
+from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, ServiceAccountResponse
+
+CreateAction = Callable[..., ActionResponse]
+
+
+class EchoConfig(ActionConfig):
+    """What the echo flavor takes."""
+
+    text: str = "hello"
+    times: int = 1
+
+
+@action_flavor("test.echo", config=EchoConfig)
+def echo(config: EchoConfig, trigger_execution: Any) -> dict[str, Any]:
+    """Gives back what it was given."""
+    event = trigger_execution.event
+    return {"text": config.text * config.times, "data": None if event is None else event.data}
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'actium.db'}"
+
+
+@pytest.fixture
+def app(url: str) -> Iterator[Actium]:
+    with Actium(url) as app:
+        app.flavors.register(echo)
+        yield app
+
+
+@pytest.fixture
+def account(app: Actium) -> ServiceAccountResponse:
+    return app.accounts.create(ServiceAccountRequest(name="robot"))
+
+
+@pytest.fixture
+def create(app: Actium, account: ServiceAccountResponse) -> CreateAction:
+    """Create an action of a flavor, the echo flavor unless told otherwise."""
+
+    def create(name: str = "greet", *, flavor: str = "test.echo", **fields: Any) -> ActionResponse:
+        subtype, _, short = flavor.partition(".")
+        given = {"service_account_id": account.id, **fields}
+        return app.actions.create(ActionRequest(name=name, plugin_subtype=subtype, flavor=short, **given))
+
+    return create
