@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": None},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 _BLOCKING = "no:"
@@ -29,11 +29,11 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-def _blocked_names(given: list[str]) -> list[str]:
-    for text in given:
+def _blocked_names(given: list[str] | None) -> list[str]:
+    for text in given or ():
         if not text.startswith(_BLOCKING) or text == _BLOCKING:
             raise typer.BadParameter(f"{text!r} is not of the form no:NAME, which blocks the plugin NAME.")
-    return [text.removeprefix(_BLOCKING) for text in given]
+    return [text.removeprefix(_BLOCKING) for text in given or ()]
 
 
 @app.callback()
