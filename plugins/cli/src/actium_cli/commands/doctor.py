@@ -1,6 +1,49 @@
-"""x"""
+"""``actium doctor``: what is not as it should be."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
 import typer
-PANEL="x"
-app=typer.Typer(help="x")
-@app.callback()
-def cb()->None: "x"
+
+from actium_cli.context import current_app, output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from actium.app.doctor import Finding
+
+PANEL = "Look after an installation"
+app = typer.Typer()
+
+
+@app.command(help="Find, and with --mend mend, what a crash left behind; tell damage and broken plugins.")
+def doctor(
+    mend: Annotated[bool, typer.Option("--mend", help="Finish or undo what was left half-made.")] = False,
+    grace: Annotated[
+        float, typer.Option(min=0, metavar="MINUTES", help="How long a change may take before it counts as left behind.")
+    ] = 10,
+) -> None:
+    """Examine the store and the plugins; exit code 1 when something stays wrong."""
+    with current_app() as actium:
+        findings = actium.doctor.examine(mend=mend, grace=timedelta(minutes=grace))
+    output(list(findings), lambda: _told(findings))
+    if not all(finding.mended for finding in findings):
+        raise typer.Exit(1)
+
+
+def _told(findings: tuple[Finding, ...]) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    if not findings:
+        return Text("All is well.", style="green")
+    lines: list[RenderableType] = []
+    for finding in findings:
+        mark = ("✓ ", "bold green") if finding.mended else ("✗ ", "bold red")
+        lines += [
+            Text.assemble(mark, (finding.what, "bold"), f"  {finding.problem}"),
+            Text(f"  {finding.remedy}", style="dim"),
+        ]
+    return Group(*lines)
