@@ -91,6 +91,8 @@ class InvalidInputError(ActiumError, ValueError):
         self.problems = tuple(problems)
 
     def __str__(self) -> str:
+        if not self.problems:
+            return super().__str__()
         lines = [self.message, *(f"  {problem}" for problem in self.problems)]
         if self.hint is not None:
             lines.append(self.hint)
