@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from actium.errors import FieldProblem, HydrationError, InvalidInputError
+
+logger = logging.getLogger("actium.models")
+
+
+def _let_pydantic_search_its_plugins() -> None:
+    """Let pydantic do at once what it does when the first model is defined, and survive when that fails.
+
+    One malformed ``entry_points.txt`` of any distribution makes its search fail, which would keep every model from
+    being defined. It searches only once, and goes on without plugins.
+    """
+    try:
+        TypeAdapter(bool)
+    except Exception as error:
+        logger.warning("pydantic cannot search its plugins, and goes on without: %s: %s", type(error).__name__, error)
+
+
+_let_pydantic_search_its_plugins()
 
 DEFAULT_PROJECT = "default"
 SHOWN_CHARACTERS = 80

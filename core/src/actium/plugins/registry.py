@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from actium.errors import (
-
     DuplicateFlavorError,
     FlavorNotFoundError,
     InvalidQueryError,
@@ -143,7 +143,8 @@ class PluginFlavorRegistry:
                 continue
             try:
                 if status.kind in FLAVOR_GROUPS:
-                    self.get_flavor_class(status.kind, *status.name.split(".", 1))
+                    subtype, _, flavor = status.name.partition(".")
+                    self.get_flavor_class(status.kind, subtype, flavor)
                 elif status.kind == HOOKS:
                     self._load_hook_plugin(status.name)
             except PluginError as error:
@@ -335,6 +336,8 @@ class PluginFlavorRegistry:
             error: PluginError | None
             if claim not in open_claims:
                 state, error = "blocked", _blocked_error(claim)
+            elif kind in FLAVOR_GROUPS and not _is_key(name):
+                state, error = "quarantined", _misnamed(claim)
             elif kind in FLAVOR_GROUPS and len(open_claims) > 1:
                 state, error = "quarantined", _duplicate(name, [_claimant(other) for other in open_claims])
             elif (error := self._quarantined.get((kind, name))) is not None:
@@ -376,7 +379,7 @@ class PluginFlavorRegistry:
                 response.metadata = cast("ActionFlavorResponse", described).metadata
                 response.body.state = "loaded"
             except Exception as error:
-                response.body.state, response.body.problem = "quarantined", str(error)
+                response.body.state, response.body.problem = "quarantined", _told(error)
         return response
 
     # Loading
@@ -386,6 +389,8 @@ class PluginFlavorRegistry:
         if quarantined is not None:
             raise quarantined
         record = self._only_claim(key)
+        if not _is_key(record.name):
+            raise _misnamed(record)
         flavor = self._imported(key.type, record)
         try:
             _check_flavor(flavor)
@@ -393,8 +398,8 @@ class PluginFlavorRegistry:
             declared = FlavorKey(str(loaded.TYPE), loaded.SUBTYPE, loaded.FLAVOR)
             if declared != key:
                 raise PluginError(f"it calls itself {declared.type} {declared.name}")
-        except PluginError as error:
-            raise self._quarantine(key.type, record, str(error), error) from error
+        except Exception as error:  # a class may do anything when it is looked at
+            raise self._quarantine(key.type, record, _told(error), error) from error
         return loaded
 
     def _only_claim(self, key: FlavorKey) -> EntryPointRecord:
@@ -413,8 +418,9 @@ class PluginFlavorRegistry:
         try:
             return record.load()
         except (Exception, SystemExit) as error:
-            told = f"importing {record.value} failed with {type(error).__name__}: {error}"
-            raise self._quarantine(kind, record, told, error) from error
+            raise self._quarantine(
+                kind, record, f"importing {record.value} failed with {_told(error)}", error
+            ) from error
         finally:
             self._import_seconds[kind, record.name] = time.perf_counter() - started
 
@@ -422,7 +428,7 @@ class PluginFlavorRegistry:
         self, kind: str, record: EntryPointRecord, problem: str, cause: BaseException | None
     ) -> PluginQuarantinedError:
         error = PluginQuarantinedError(
-            f"The plugin {_origin(record)} is broken: {problem}.",
+            f"The plugin {_origin(record)} is broken: {problem.removesuffix('.')}.",
             hint=f"Upgrade or `pip uninstall {record.distribution}`, or block it with ACTIUM_BLOCK={record.name}.",
         )
         error.__cause__ = cause
@@ -447,12 +453,12 @@ class PluginFlavorRegistry:
         hook_plugins = self.hook_plugins()
         try:
             plugin = flavor.PLUGIN_CLASS()
-        except Exception as error:
-            problem = f"{_where(flavor.PLUGIN_CLASS)} cannot be made: {type(error).__name__}: {error}"
+            relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
+        except (Exception, SystemExit) as error:
+            problem = f"{_where(flavor.PLUGIN_CLASS)} cannot be made: {_told(error)}"
             if claims:
                 raise self._quarantine(key.type, claims[0], problem, error) from error
             raise PluginQuarantinedError(f"The plugin {origin} is broken: {problem}.") from error
-        relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
         if self._attach is not None:
             self._attach(plugin, relay)
         return plugin, relay
@@ -481,8 +487,8 @@ class PluginFlavorRegistry:
         loaded = self._imported(HOOKS, claims[0])
         try:
             return HookPlugin(loaded() if isinstance(loaded, type) else loaded, _origin(claims[0]))
-        except Exception as error:
-            raise self._quarantine(HOOKS, claims[0], str(error), error) from error
+        except (Exception, SystemExit) as error:
+            raise self._quarantine(HOOKS, claims[0], _told(error), error) from error
 
     def _not_found(self, key: FlavorKey) -> FlavorNotFoundError:
         known = sorted({status.name for status in self._statuses(key.type)})
@@ -508,6 +514,28 @@ def _check_flavor(flavor: object) -> None:
         raise PluginError(f"{flavor.__name__} does not set {', '.join(missing)}")
     if not (isinstance(flavor.PLUGIN_CLASS, type) and issubclass(flavor.PLUGIN_CLASS, BasePlugin)):
         raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {flavor.PLUGIN_CLASS!r}, not a subclass of BasePlugin")
+
+
+def _is_key(name: str) -> bool:
+    """Whether an entry point's name is ``subtype.flavor``, each a lower-case word."""
+    return re.fullmatch(r"[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}", name) is not None
+
+
+def _misnamed(record: EntryPointRecord) -> PluginQuarantinedError:
+    return PluginQuarantinedError(
+        f"The plugin {_origin(record)} is broken: {record.name!r} is no flavor key.",
+        hint="Its author has to name the entry point subtype.flavor: lower-case letters, digits and underscores.",
+    )
+
+
+def _told(error: BaseException) -> str:
+    """An exception in words, even one that cannot say what it is."""
+    if isinstance(error, PluginError):
+        return str(error)
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return f"{type(error).__name__}, which raised another exception when asked what it is"
 
 
 def _duplicate(name: str, claimants: Sequence[str]) -> DuplicateFlavorError:
