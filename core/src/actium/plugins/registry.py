@@ -512,8 +512,9 @@ def _check_flavor(flavor: object) -> None:
     missing = [name for name in ("TYPE", "SUBTYPE", "FLAVOR", "PLUGIN_CLASS") if not hasattr(flavor, name)]
     if missing:
         raise PluginError(f"{flavor.__name__} does not set {', '.join(missing)}")
-    if not (isinstance(flavor.PLUGIN_CLASS, type) and issubclass(flavor.PLUGIN_CLASS, BasePlugin)):
-        raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {flavor.PLUGIN_CLASS!r}, not a subclass of BasePlugin")
+    plugin: object = flavor.PLUGIN_CLASS
+    if not (isinstance(plugin, type) and issubclass(plugin, BasePlugin)):
+        raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {plugin!r}, not a subclass of BasePlugin")
 
 
 def _is_key(name: str) -> bool:
