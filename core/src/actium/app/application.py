@@ -24,7 +24,7 @@ from actium.models.base import DEFAULT_PROJECT
 from actium.plugins.base_plugin_flavor import BasePlugin
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.plugins.relay import Relay
-from actium.stores.open_store import open_store
+from actium.stores.urls import open_store
 
 DEFAULT_STORE = "sqlite:///actium.db"
 

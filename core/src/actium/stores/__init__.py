@@ -8,14 +8,14 @@ from actium._lazy import lazy_names
 
 if TYPE_CHECKING:
     from actium.stores.base_store import BaseStore as BaseStore
-    from actium.stores.open_store import open_store as open_store
+    from actium.stores.urls import open_store as open_store
     from actium.stores.sqlite.store import SQLiteStore as SQLiteStore
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "actium.stores.base_store": ("BaseStore",),
-        "actium.stores.open_store": ("open_store",),
+        "actium.stores.urls": ("open_store",),
         "actium.stores.sqlite.store": ("SQLiteStore",),
     },
 )
