@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ def create(kind: str, file: Path | None, fields: Mapping[str, Any], *, missing: 
     documents = [Document(kind, given)] if file is None else read_file(file, default_kind=kind)
     with current_app() as actium:
         created = create_all(actium, documents)
-    _warn(created)
+    warn_of(created)
     output(
         created[0] if file is None else created,
         lambda: _lines(
@@ -61,11 +61,12 @@ def _lines(parts: Any) -> RenderableType:
     return Group(*parts)
 
 
-def _warn(created: list[Created]) -> None:
+def warn_of(responses: Sequence[Created]) -> None:
+    """Tell on standard error what was odd about requests."""
     from rich.text import Text
 
     from actium_cli.output import stderr_console
 
-    for response in created:
+    for response in responses:
         for warning in getattr(response, "warnings", ()):
             stderr_console().print(Text.assemble(("Warning: ", "bold yellow"), warning))

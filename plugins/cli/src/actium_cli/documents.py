@@ -40,10 +40,19 @@ class Document:
 
 
 def read_file(path: Path, *, default_kind: str) -> list[Document]:
-    """Read the documents of a YAML or JSON file; ``-`` is standard input.
+    """Read what a YAML or JSON file describes; ``-`` is standard input.
 
     Raises:
         InvalidInputError: It is no such file, or a document has no known kind.
+    """
+    return [_document(fields, default_kind, where) for fields, where in read_objects(path)]
+
+
+def read_objects(path: Path) -> list[tuple[Mapping[str, Any], str]]:
+    """Read the objects of a YAML or JSON file, each with where it stands; lists of objects count as objects each.
+
+    Raises:
+        InvalidInputError: It cannot be read, or holds something else.
     """
     name = "standard input" if str(path) == "-" else str(path)
     try:
@@ -52,12 +61,12 @@ def read_file(path: Path, *, default_kind: str) -> list[Document]:
         raise InvalidInputError(f"{name} cannot be read as YAML or JSON: {error}.") from error
     found = [item for document in found for item in (document if isinstance(document, list) else [document])]
     if not found:
-        raise InvalidInputError(f"{name} is empty.", hint="It should hold documents with a kind, a name and more.")
-    several = len(found) > 1
-    return [
-        _document(fields, default_kind, f"{name}, document {number}" if several else name)
-        for number, fields in enumerate(found, start=1)
-    ]
+        raise InvalidInputError(f"{name} is empty.", hint="It should hold objects with fields.")
+    places = [name] if len(found) == 1 else [f"{name}, document {number}" for number in range(1, len(found) + 1)]
+    for fields, where in zip(found, places, strict=True):
+        if not isinstance(fields, dict):
+            raise InvalidInputError(f"{where} is not an object with fields, but {fields!r:.60}.")
+    return list(zip(found, places, strict=True))
 
 
 def create_all(app: Actium, documents: Sequence[Document]) -> list[Created]:
@@ -134,9 +143,7 @@ def _remove(app: Actium, created: Sequence[tuple[str, Created]], error: BaseExce
             error.add_note(f"The {kind} {response.name!r} was created before, and could not be removed: {failure}")
 
 
-def _document(fields: object, default_kind: str, where: str) -> Document:
-    if not isinstance(fields, dict):
-        raise InvalidInputError(f"{where} is not an object with fields, but {fields!r:.60}.")
+def _document(fields: Mapping[str, Any], default_kind: str, where: str) -> Document:
     kind = fields.get("kind", default_kind)
     if kind not in _KINDS:
         near = difflib.get_close_matches(str(kind), _KINDS, n=1)

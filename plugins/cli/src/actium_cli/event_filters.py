@@ -1,10 +1,8 @@
-"""``--filter exact:type=com.example.arrived``: a trigger's filters in a word each; JSON for those that nest."""
+"""``--filter exact:type=com.example.arrived``: one of a trigger's filters in a word; those that nest are JSON."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from actium_cli.yaml_text import NotReadableError, read_value
 
 COMPARISONS = ("exact", "prefix", "suffix")
 
@@ -29,20 +27,3 @@ def parse_filter(text: str) -> dict[str, Any]:
             "prefix or suffix, and not: before it; --filters takes all others as JSON."
         )
     return {dialect: {attribute: wanted}}
-
-
-def parse_filters(text: str) -> list[Any]:
-    """Read a JSON list of filters; a single one may stand without its list.
-
-    Raises:
-        FilterTextError: It is no JSON, and no YAML either.
-    """
-    try:
-        value = read_value(text)
-    except NotReadableError as error:
-        raise FilterTextError(f"the filters cannot be read: {error}.") from error
-    if isinstance(value, dict):
-        return [value]
-    if not isinstance(value, list):
-        raise FilterTextError(f"filters are a list of objects, got {value!r:.60}.")
-    return value

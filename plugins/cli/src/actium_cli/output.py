@@ -32,6 +32,11 @@ class Output:
         """Whether a person reads it right now."""
         return self._stream.isatty()
 
+    @property
+    def progress_stream(self) -> TextIO:
+        """Where to show how far something is: standard output, or standard error where JSON is wanted there."""
+        return sys.stderr if self.as_json else self._stream
+
     def console(self) -> Console:
         """A console on standard output."""
         return console_on(self._stream)

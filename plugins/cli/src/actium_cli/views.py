@@ -17,6 +17,7 @@ from actium_cli.context import current_output
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from actium import TriggerExecutionResponse
     from actium.models import Page
 
 SHORT_ID = 8
@@ -126,6 +127,12 @@ def took(seconds: float | None) -> str | None:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def duration(execution: TriggerExecutionResponse) -> float | None:
+    """Seconds that an execution ran, or has been running; None where it has not begun."""
+    started, finished = execution.body.started, execution.body.finished
+    return None if started is None else ((finished or datetime.now(UTC)) - started).total_seconds()
 
 
 def state(word: str) -> Text:

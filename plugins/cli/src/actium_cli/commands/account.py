@@ -23,7 +23,7 @@ Reference = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its name or i
 
 @app.command("create")
 def create_account(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Unique in its project.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Unique in its project.", show_default=False)] = None,
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     inactive: Annotated[bool, typer.Option("--inactive", help="Create it switched off.")] = False,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="Create what a YAML or JSON file describes.")] = None,

@@ -1,6 +1,172 @@
-"""x"""
+"""``actium event``: what happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
-PANEL="x"
-app=typer.Typer(help="x")
-@app.callback()
-def cb()->None: "x"
+
+from actium_cli import listing
+from actium_cli.context import current_app, output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from actium.models import EventResponse, Page, PublishedEvent
+
+PANEL = "Run and watch"
+app = typer.Typer(help="Events: what happened. Publishing one runs the actions of all triggers that match.", no_args_is_help=True)
+
+
+@app.command("publish")
+def publish_event(
+    event_type: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="What happened, e.g. com.example.data.arrived.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Where it comes from, e.g. /bucket/raw.")
+    ] = None,
+    event_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="ID", help="Unique for its source; publishing it again changes nothing."),
+    ] = None,
+    subject: Annotated[str | None, typer.Option(metavar="TEXT", help="What it happened to.")] = None,
+    time: Annotated[str | None, typer.Option(metavar="TIME", help="When it happened, in ISO 8601; now by default.")] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="JSON", help="What it carries: JSON, @FILE, or - for stdin.")
+    ] = None,
+    attributes: Annotated[
+        list[str] | None, typer.Option("--attribute", metavar="NAME=VALUE", help="An extension attribute.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Publish the event, or events, of a YAML or JSON file.")
+    ] = None,
+) -> None:
+    """Publish an event; when this is done, it and its executions are stored."""
+    from actium import Event
+    from actium_cli.creation import changes
+
+    given = changes(type=event_type, source=source, id=event_id, subject=subject, time=time)
+    events = _given_events(file, {**given, **_extensions(attributes), **_data(data)})
+    with current_app() as actium:
+        published = [actium.events.publish(event) for event in [Event(**fields) for fields in events]]
+    output(published[0] if file is None else published, lambda: _told(published))
+
+
+@app.command("list")
+def list_events(
+    event_type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only of this type.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="Only from this source.")] = None,
+    where: listing.Where = None,
+    sort: listing.Sort = None,
+    page: listing.PageNumber = 1,
+    page_size: listing.PageSize = 20,
+) -> None:
+    """List events, the latest first."""
+    from actium.models import EventFilter
+
+    asked = listing.listing_filter(
+        EventFilter, where=where, sort=sort, page=page, page_size=page_size, type=event_type, source=source
+    )
+    with current_app() as actium:
+        events = actium.events.list(asked)
+    output(events, lambda: _table(events))
+
+
+@app.command("show")
+def show_event(
+    reference: Annotated[
+        str, typer.Argument(metavar="EVENT", help="Its id or CloudEvents id, or a unique beginning of either.")
+    ],
+) -> None:
+    """Show an event: its attributes, its data, and the executions that it led to."""
+    with current_app() as actium:
+        event = actium.events.get(reference)
+    output(event, lambda: _details(event))
+
+
+def _given_events(file: Path | None, given: dict[str, Any]) -> list[dict[str, Any]]:
+    from actium_cli.documents import read_objects
+
+    if file is not None:
+        if given:
+            raise typer.BadParameter(f"A file says it all; leave out {', '.join(given)}.", param_hint="--file")
+        return [dict(fields) for fields, _ in read_objects(file)]
+    missing = [f"--{name}" for name in ("type", "source") if name not in given]
+    if missing:
+        raise typer.BadParameter("An event needs a type and a source, or -f and a file.", param_hint=", ".join(missing))
+    return [given]
+
+
+def _data(text: str | None) -> dict[str, Any]:
+    from actium_cli.configuring import value_of
+
+    return {} if text is None else {"data": value_of(text, option="--data")}
+
+
+def _extensions(texts: list[str] | None) -> dict[str, Any]:
+    for text in texts or ():
+        if "=" not in text:
+            raise typer.BadParameter(f"{text!r} is not of the form name=value.", param_hint="--attribute")
+    return dict((name, value) for name, _, value in (text.partition("=") for text in texts or ()))
+
+
+def _told(published: list[PublishedEvent]) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    lines: list[RenderableType] = []
+    for event in published:
+        done = "Known already: event" if event.duplicate else "Published event"
+        count = len(event.executions)
+        executions = {0: "no trigger matched", 1: "1 execution"}.get(count, f"{count:,} executions")
+        lines.append(Text.assemble(f"{done} ", (str(event.id), "dim"), f"  {executions}"))
+        lines += [Text.assemble("  execution ", (str(execution), "dim")) for execution in event.executions]
+    return Group(*lines)
+
+
+def _table(events: Page[EventResponse]) -> RenderableType:
+    from actium_cli import views
+
+    return views.paged(
+        events,
+        views.table(
+            ["TYPE", "SOURCE", "SUBJECT", "RECEIVED", "ID", "EVENT ID"],
+            [
+                (
+                    event.type,
+                    event.source,
+                    event.body.subject,
+                    views.when(event.body.received),
+                    views.short_id(event.id),
+                    event.name,
+                )
+                for event in events.items
+            ],
+            empty="There are no events; `actium event publish --type TYPE --source SOURCE` makes one.",
+        ),
+    )
+
+
+def _details(event: EventResponse) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    from actium_cli import views
+
+    executions = event.get_metadata().executions
+    return views.sections(
+        views.fields(
+            [
+                ("id", str(event.id)),
+                ("received", views.when(event.body.received)),
+                ("project", event.body.project),
+            ]
+        ),
+        {
+            "Attributes": views.fields(event.event.attributes().items()),
+            "Data": views.structure(event.event.data),
+            "Executions": Group(*(Text(str(execution)) for execution in executions)) if executions else None,
+        },
+    )
