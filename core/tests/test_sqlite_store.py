@@ -1,0 +1,429 @@
+"""What is particular to the SQLite store: files that are not ours, faults, threads, processes and sudden ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from actium import ActionConfig, Actium, action_flavor
+from actium.errors import (
+    ActiumError,
+    AlreadyExistsError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    StoreBusyError,
+    StoreClosedError,
+    StoreCorruptError,
+    StoreError,
+    StoreReadOnlyError,
+    StoreVersionError,
+    VersionConflictError,
+)
+from actium.models import ActionRequest, ActionUpdate, ServiceAccountFilter, ServiceAccountRequest
+from actium.stores import SQLiteStore, open_store
+from actium.stores.base_store import Query
+from actium.stores.records import AccountRecord
+from actium.stores.sqlite.database import Database
+from actium.stores.sqlite.schema import MIGRATIONS, prepare
+
+
+@action_flavor("test.note")
+def note(config: ActionConfig) -> None:
+    """Does nothing."""
+
+
+def request(name: str, account_id: Any) -> ActionRequest:
+    return ActionRequest(name=name, plugin_subtype="test", flavor="note", service_account_id=account_id)
+
+
+class TestUrls:
+    def test_relative_absolute_and_memory(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Three slashes are a file beside the process, four an absolute path, none a store in memory."""
+        monkeypatch.chdir(tmp_path)
+        for url, path in (("sqlite:///a.db", tmp_path / "a.db"), (f"sqlite:///{tmp_path}/b.db", tmp_path / "b.db")):
+            store = open_store(url)
+            store.close()
+            assert path.exists()
+        for url in ("sqlite://", "sqlite:///:memory:"):
+            store = open_store(url)
+            assert store.url == "sqlite://"
+            store.close()
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["a.db", "b.db"]
+
+    @pytest.mark.parametrize(
+        "url, message",
+        [
+            ("actium.db", "no store URL"),
+            ("sqlite://actium.db", "Write three slashes: sqlite:///actium.db"),
+            ("sqlite:///a.db?sync=off", "an option that is not known"),
+            ("sqlite:///a.db?synchronous=off", "an option that is not known"),
+            ("oracle://host/db", "stores of the kind 'oracle'. Known are sqlite"),
+        ],
+    )
+    def test_wrong_ones_are_refused(self, url: str, message: str) -> None:
+        """A URL that cannot be meant is refused with what to write."""
+        with pytest.raises(InvalidInputError, match=message):
+            open_store(url)
+
+    def test_durability_is_full_unless_told(self, tmp_path: Path) -> None:
+        """Commits survive a power cut by default; ``synchronous=normal`` gives that up."""
+        for query, level in (("", 2), ("?synchronous=normal", 1)):
+            store = open_store(f"sqlite:///{tmp_path / 'a.db'}{query}")
+            assert isinstance(store, SQLiteStore)
+            with store._database.writing() as connection:
+                assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
+                assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            store.close()
+
+
+class TestFilesThatAreNotOurs:
+    def test_not_a_database(self, tmp_path: Path) -> None:
+        """A file that is no database is refused and left as it is."""
+        file = tmp_path / "notes.txt"
+        file.write_bytes(b"not a database, just some text\n" * 100)
+        with pytest.raises(StoreCorruptError, match="no usable SQLite database"):
+            SQLiteStore(file)
+        assert file.read_bytes() == b"not a database, just some text\n" * 100
+
+    def test_another_programs_database(self, tmp_path: Path) -> None:
+        """Another program's database is refused and left as it is."""
+        file = tmp_path / "other.db"
+        with sqlite3.connect(file) as connection:
+            connection.execute("CREATE TABLE songs (title)")
+        connection.close()
+        with pytest.raises(StoreCorruptError, match="another program's database"):
+            SQLiteStore(file)
+        connection = sqlite3.connect(file)
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("songs",)]
+        connection.close()
+
+    def test_a_newer_schema(self, tmp_path: Path) -> None:
+        """A file of a newer Actium is refused, with both versions and what to do."""
+        file = tmp_path / "actium.db"
+        SQLiteStore(file).close()
+        connection = sqlite3.connect(file)
+        connection.execute("PRAGMA user_version = 99")
+        connection.close()
+        with pytest.raises(StoreVersionError, match=r"version 99; this Actium knows up to 1\. Upgrade"):
+            SQLiteStore(file)
+
+    def test_no_folder(self, tmp_path: Path) -> None:
+        """A file in a folder that is not there is an error that names the folder."""
+        with pytest.raises(StoreError, match="no folder"):
+            SQLiteStore(tmp_path / "missing" / "actium.db")
+
+    def test_a_folder(self, tmp_path: Path) -> None:
+        """A folder where the file should be is an error of ours."""
+        with pytest.raises(StoreError):
+            SQLiteStore(tmp_path)
+
+    def test_damage_is_found(self, tmp_path: Path) -> None:
+        """A row that refers to nothing is found by the self-check."""
+        store = SQLiteStore(tmp_path / "actium.db")
+        store.close()
+        connection = sqlite3.connect(tmp_path / "actium.db")
+        connection.execute("INSERT INTO execution_attempts VALUES ('x', 1, 'w', 't', NULL, NULL, 'null')")
+        connection.commit()
+        connection.close()
+        store = SQLiteStore(tmp_path / "actium.db")
+        (problem,) = store.check()
+        assert (problem.where, "executions" in problem.problem) == ("execution_attempts", True)
+        store.close()
+
+
+class TestMigrations:
+    def test_an_older_file_is_brought_forward(self, tmp_path: Path) -> None:
+        """A file of version 1 gets what later versions added, and keeps its rows."""
+        store = SQLiteStore(tmp_path / "actium.db")
+        app = Actium(f"sqlite:///{tmp_path / 'actium.db'}")
+        app.accounts.create(ServiceAccountRequest(name="robot"))
+        app.close()
+        store.close()
+        database = Database(tmp_path / "actium.db")
+        prepare(database, [*MIGRATIONS, ["ALTER TABLE service_accounts ADD COLUMN colour TEXT"]])
+        with database.reading() as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+            assert connection.execute("SELECT name, colour FROM service_accounts").fetchall() == [("robot", None)]
+        database.close()
+
+    def test_a_failing_migration_changes_nothing(self, tmp_path: Path) -> None:
+        """A migration that fails in the middle leaves the file as it was."""
+        SQLiteStore(tmp_path / "actium.db").close()
+        database = Database(tmp_path / "actium.db")
+        with pytest.raises(StoreError, match="no such table"):
+            prepare(database, [*MIGRATIONS, ["CREATE TABLE half (a)", "DROP TABLE nowhere"]])
+        database.close()
+        store = SQLiteStore(tmp_path / "actium.db")
+        assert store.check() == ()
+        store.close()
+
+
+class TestFaults:
+    def test_a_read_only_file_can_be_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A store on a read-only place is read as it is; writing says what is in the way."""
+        app = Actium(f"sqlite:///{tmp_path / 'actium.db'}")
+        app.accounts.create(ServiceAccountRequest(name="robot"))
+        app.close()
+        real = sqlite3.connect
+
+        def on_a_read_only_disk(database: str, *arguments: Any, **named: Any) -> sqlite3.Connection:
+            # What a read-only file system does, also for a superuser whom permissions do not stop.
+            return real(f"{database}{'&' if '?' in database else '?'}mode=ro", *arguments, **named)
+
+        monkeypatch.setattr(sqlite3, "connect", on_a_read_only_disk)
+        for file in tmp_path.glob("*-wal"):
+            file.unlink()
+        with Actium(f"sqlite:///{tmp_path / 'actium.db'}") as app:
+            assert app.accounts.get("robot").active
+            with pytest.raises(StoreReadOnlyError, match="permissions"):
+                app.accounts.create(ServiceAccountRequest(name="second"))
+
+    def test_another_writer_that_never_ends(self, tmp_path: Path) -> None:
+        """A store that another process holds for longer than the limit says so."""
+        store = SQLiteStore(tmp_path / "actium.db", busy_seconds=0.05)
+        other = sqlite3.connect(tmp_path / "actium.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusyError, match=r"more than 0\.05 s"):
+            store.put_setting("a", 1)
+        assert store.get_setting("a") is None
+        other.execute("ROLLBACK")
+        other.close()
+        store.put_setting("a", 1)
+        store.close()
+
+    @pytest.mark.parametrize(
+        "text, error",
+        [
+            ("database or disk is full", StoreError),
+            ("disk I/O error", StoreError),
+            ("database disk image is malformed", StoreCorruptError),
+        ],
+    )
+    def test_a_failing_commit_leaves_nothing(self, tmp_path: Path, text: str, error: type[Exception]) -> None:
+        """A commit that fails is an error of ours, nothing of it is there, and the store goes on working."""
+        store = SQLiteStore(tmp_path / "actium.db")
+        with pytest.raises(error), store._database.writing() as connection:
+            connection.execute("INSERT INTO settings VALUES ('a', '1')")
+            raise sqlite3.OperationalError(text)
+        assert store.get_setting("a") is None
+        store.put_setting("b", 2)
+        assert store.get_setting("b") == 2
+        store.close()
+
+    def test_illegal_ways_of_executions_are_impossible(self, tmp_path: Path) -> None:
+        """Even plain SQL cannot move an execution out of a final status, or into one that does not exist."""
+        with Actium(f"sqlite:///{tmp_path / 'actium.db'}") as app:
+            app.flavors.register(note)
+            account = app.accounts.create(ServiceAccountRequest(name="robot"))
+            app.actions.create(request("a", account.id))
+            app.actions.run("a")
+            app.worker().run_until_idle()
+        connection = sqlite3.connect(tmp_path / "actium.db")
+        for status in ("pending", "running", "failed", "nonsense"):
+            with pytest.raises(sqlite3.IntegrityError):
+                connection.execute("UPDATE executions SET status = ?", (status,))
+        connection.close()
+
+    def test_what_the_database_refuses_is_a_conflict(self, tmp_path: Path) -> None:
+        """A violated constraint that no method foresees is a conflict of ours, not a database error."""
+        store = SQLiteStore(tmp_path / "actium.db")
+        with pytest.raises(ConflictError, match="NOT NULL"), store._database.writing() as connection:
+            connection.execute("INSERT INTO settings VALUES ('a', NULL)")
+        store.close()
+
+    def test_closing_while_others_work(self, tmp_path: Path) -> None:
+        """Threads that use a store while it is closed finish, or get StoreClosedError; nothing else."""
+        store = SQLiteStore(tmp_path / "actium.db")
+        odd: list[BaseException] = []
+        begun = threading.Barrier(5)
+
+        def work() -> None:
+            begun.wait()
+            try:
+                while True:
+                    store.put_setting("a", 1)
+                    store.get_setting("a")
+            except StoreClosedError:
+                return
+            except BaseException as error:
+                odd.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        store.close()
+        for thread in threads:
+            thread.join(30)
+        assert odd == []
+        assert not any(thread.is_alive() for thread in threads)
+
+
+class TestThreads:
+    def test_eight_threads_creating_one_name(self, tmp_path: Path) -> None:
+        """Of eight threads that create one name, one succeeds and seven get the same error of ours."""
+        with Actium(f"sqlite:///{tmp_path / 'actium.db'}") as app:
+            app.flavors.register(note)
+            account = app.accounts.create(ServiceAccountRequest(name="robot"))
+            outcomes = in_threads(8, lambda _: app.actions.create(request("same", account.id)))
+            errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+            assert [type(error) for error in errors] == [AlreadyExistsError] * 7
+            assert app.actions.list().total == 1
+
+    def test_sixteen_threads_lose_nothing(self, tmp_path: Path) -> None:
+        """Sixteen threads that create, update and delete lose nothing and never meet a locked database."""
+        with Actium(f"sqlite:///{tmp_path / 'actium.db'}") as app:
+            app.flavors.register(note)
+            account = app.accounts.create(ServiceAccountRequest(name="robot"))
+            shared = app.actions.create(request("shared", account.id))
+
+            def live(number: int) -> int:
+                increments = 0
+                for turn in range(8):
+                    name = f"a{number}-{turn}"
+                    app.actions.create(request(name, account.id))
+                    app.actions.update(name, ActionUpdate(description="changed"))
+                    if turn % 2:
+                        app.actions.delete(name)
+                    try:
+                        present = app.actions.get(shared.id)
+                        count = int(present.description or 0) + 1
+                        app.actions.update(shared.id, ActionUpdate(description=str(count), version=present.version))
+                        increments += 1
+                    except VersionConflictError:
+                        continue
+                return increments
+
+            outcomes = in_threads(16, live)
+            assert [outcome for outcome in outcomes if isinstance(outcome, BaseException)] == []
+            assert int(app.actions.get(shared.id).description) == sum(outcomes)
+            assert app.actions.list().total == 16 * 4 + 1
+            assert app.store.check() == ()
+
+
+def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """What each of some threads returns or raises, all begun at once."""
+    outcomes: list[Any] = [None] * count
+    begin = threading.Barrier(count)
+
+    def run(number: int) -> None:
+        begin.wait()
+        try:
+            outcomes[number] = work(number)
+        except BaseException as error:
+            outcomes[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+WRITER = textwrap.dedent(
+    """
+    import sys
+    from actium import ActionConfig, Actium, action_flavor
+    from actium.models import ActionRequest, ActionUpdate
+
+    @action_flavor("test.note")
+    def note(config): ...
+
+    url, prefix, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    with Actium(url) as app:
+        app.flavors.register(note)
+        account = app.accounts.get("robot")
+        print("ready", flush=True)
+        for number in range(count):
+            name = f"{prefix}{number}"
+            app.actions.create(
+                ActionRequest(name=name, plugin_subtype="test", flavor="note", service_account_id=account.id)
+            )
+            app.actions.update(name, ActionUpdate(description="changed"))
+            print(name, flush=True)
+    """
+)
+
+
+def start_writer(url: str, prefix: str, count: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER, url, prefix, str(count)], stdout=subprocess.PIPE, text=True
+    )
+
+
+class TestProcesses:
+    def test_two_processes_on_one_file_lose_nothing(self, url: str, tmp_path: Path) -> None:
+        """Two processes that write to one file at once lose nothing."""
+        with Actium(url) as app:
+            app.accounts.create(ServiceAccountRequest(name="robot"))
+            writers = [start_writer(url, prefix, 60) for prefix in ("a", "b")]
+            for writer in writers:
+                output, _ = writer.communicate(timeout=120)
+                assert (writer.returncode, len(output.split())) == (0, 61)
+            assert app.actions.list().total == 120
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+    def test_a_killed_process_leaves_nothing_half_written(self, url: str) -> None:
+        """A process that is killed while it writes leaves a sound store with all that it had told of."""
+        with Actium(url) as app:
+            app.accounts.create(ServiceAccountRequest(name="robot"))
+        for kill in range(6):
+            writer = start_writer(url, f"k{kill}-", 10_000)
+            assert writer.stdout is not None
+            told = [writer.stdout.readline().strip() for _ in range(3 + 4 * kill)][1:]
+            writer.send_signal(signal.SIGKILL)
+            writer.communicate()
+            with Actium(url) as app:
+                assert app.store.check() == ()
+                for name in told:
+                    action = app.actions.get(name, hydrate=False)
+                    assert (action.version, action.revision) == (2, 2)
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+    def test_a_forked_child_may_use_the_store(self, url: str) -> None:
+        """A child process uses connections of its own; the parent's go on working."""
+        with Actium(url) as app:
+            app.accounts.create(ServiceAccountRequest(name="parent"))
+            child = os.fork()
+            if child == 0:
+                try:
+                    app.accounts.create(ServiceAccountRequest(name="child"))
+                    os._exit(0 if app.accounts.list().total == 2 else 2)
+                except BaseException:
+                    os._exit(1)
+            assert os.waitpid(child, 0)[1] == 0
+            app.accounts.create(ServiceAccountRequest(name="again"))
+            assert app.accounts.list(ServiceAccountFilter(sort_by="name")).total == 3
+
+
+def test_every_error_is_ours(tmp_path: Path) -> None:
+    """Whatever SQLite raises while a statement runs arrives as an ActiumError."""
+    store = SQLiteStore(tmp_path / "actium.db")
+    for kind in (sqlite3.OperationalError, sqlite3.DatabaseError, sqlite3.InterfaceError, sqlite3.ProgrammingError):
+        with pytest.raises(ActiumError), store._database.reading():
+            raise kind("something unforeseen")
+    store.close()
+
+
+def test_reading_without_a_row(tmp_path: Path) -> None:
+    """Looking for what is not there is an error that names the id."""
+    store = SQLiteStore(tmp_path / "actium.db")
+    missing = uuid4()
+    with pytest.raises(NotFoundError, match=str(missing)):
+        store.get(AccountRecord, missing)
+    assert store.page(AccountRecord, Query()).records == ()
+    store.close()
