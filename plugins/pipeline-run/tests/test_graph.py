@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -88,7 +89,7 @@ def test_mermaid_escapes_what_has_a_meaning_there() -> None:
 def test_a_chain_of_thousands_of_steps_can_be_drawn() -> None:
     """Depth is no limit: drawing does not recurse."""
     names = [f"s{number}" for number in range(3_000)]
-    edges = tuple(Edge(source=a, target=b) for a, b in zip(names, names[1:], strict=False))
+    edges = tuple(Edge(source=a, target=b) for a, b in pairwise(names))
     assert len(as_tree(StepGraph(nodes(*names), edges), title="p").splitlines()) == 3_001
 
 

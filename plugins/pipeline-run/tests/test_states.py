@@ -64,7 +64,7 @@ def test_a_step_between_two_attempts_runs_and_shows_its_latest_error() -> None:
 def test_stopping_gives_running_steps_the_reason_and_skips_the_others() -> None:
     """A run that was stopped says which steps were under way."""
     run = states({"step": "load", "state": "started", "attempt": 1})
-    reason = StepError(type="PipelineTimedOut", message="too long")
+    reason = StepError(type="PipelineTimeoutError", message="too long")
     run.stop(reason=reason, running_status=StepStatus.FAILED)
     assert run.steps == (
         StepState(name="load", status=StepStatus.FAILED, attempts=1, error=reason),

@@ -7,8 +7,8 @@ NotFoundError
 ConflictError
 └── SourceChangedError         a file is no longer what it was when the snapshot was made
 ActiumError
-└── PipelineRunFailed          a run ended without its result
-    └── PipelineTimedOut (TimeoutError)
+└── PipelineRunError          a run ended without its result
+    └── PipelineTimeoutError (TimeoutError)
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class SourceChangedError(ConflictError):
         self.found = found
 
 
-class PipelineRunFailed(ActiumError):
+class PipelineRunError(ActiumError):
     """A run ended without its result. The message names the step, where one is to blame."""
 
 
-class PipelineTimedOut(PipelineRunFailed, TimeoutError):
+class PipelineTimeoutError(PipelineRunError, TimeoutError):
     """A run took longer than its configuration allows, and was killed."""

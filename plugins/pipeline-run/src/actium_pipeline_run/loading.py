@@ -45,7 +45,7 @@ def load_named(reference: SourceReference, *, directory: Path) -> LoadedPipeline
         SourceNotFoundError: There is no such file, module or attribute, or it cannot be imported.
     """
     if reference.kind is SourceKind.FILE:
-        path = Path(os.path.abspath(directory / reference.place))
+        path = Path(os.path.normpath(directory.absolute() / reference.place))
         module, content = _import_file(path)
         return _loaded(module, content, path, reference.kind, reference.attribute, root=path.parent)
     _put_last_on_path(directory)
@@ -121,7 +121,7 @@ def _import_file(path: Path, content: bytes | None = None) -> tuple[ModuleType, 
     sys.modules[name] = module
     linecache.checkcache(str(path))
     try:
-        exec(compile(content, str(path), "exec"), vars(module))
+        exec(compile(content, str(path), "exec"), vars(module))  # noqa: S102 - what is loaded was named to be run
     except (Exception, SystemExit) as error:
         raise _cannot_import(str(path), error) from error
     return module, content
@@ -151,7 +151,7 @@ def _find(name: str) -> Path:
             f"There is no module {name!r} with Python source in this environment.",
             hint="Run this in the directory that holds it, or install the distribution that provides it.",
         )
-    return Path(os.path.abspath(spec.origin))
+    return Path(spec.origin).absolute()
 
 
 def _put_last_on_path(directory: Path) -> None:
@@ -160,8 +160,7 @@ def _put_last_on_path(directory: Path) -> None:
 
 
 def _own_modules(root: Path, package: str) -> Iterator[tuple[str, ModuleType]]:
-    """The imported modules that belong to a pipeline: those of its package, and those of its directory that are not
-    installed."""
+    """The imported modules that belong to a pipeline: its package's, and its directory's that are not installed."""
     installed = {Path(path) for path in sysconfig.get_paths().values()}
     for name, module in sorted(sys.modules.items()):
         file = Path(getattr(module, "__file__", None) or "")

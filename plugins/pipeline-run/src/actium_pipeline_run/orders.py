@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from actium.errors import ActiumError, FieldProblem, InvalidInputError
 from actium_pipeline_run.errors import (
     PipelineDefinitionError,
-    PipelineRunFailed,
+    PipelineRunError,
     SourceChangedError,
     SourceNotFoundError,
 )
@@ -84,7 +84,7 @@ _ORDERS: dict[str, TypeAdapter[Any]] = {
 _DESCRIPTION = TypeAdapter(PipelineDescription)
 _REFUSALS: dict[str, type[ActiumError]] = {
     error.__name__: error
-    for error in (InvalidInputError, PipelineDefinitionError, SourceNotFoundError, PipelineRunFailed)
+    for error in (InvalidInputError, PipelineDefinitionError, SourceNotFoundError, PipelineRunError)
 }
 
 
@@ -116,7 +116,7 @@ def write_error(error: ActiumError) -> dict[str, Any]:
     """Write an error as JSON values."""
     if isinstance(error, SourceChangedError):
         return {"class": "SourceChangedError", "path": error.path, "recorded": error.recorded, "found": error.found}
-    known = next((base.__name__ for base in type(error).__mro__ if base.__name__ in _REFUSALS), "PipelineRunFailed")
+    known = next((base.__name__ for base in type(error).__mro__ if base.__name__ in _REFUSALS), "PipelineRunError")
     problems = [asdict(problem) for problem in error.problems] if isinstance(error, InvalidInputError) else []
     return {"class": known, "message": error.message, "hint": error.hint, "problems": problems}
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -19,6 +20,7 @@ from actium_pipeline_run.log_tail import LogTail
 CHILD_COMMAND = (sys.executable, "-P", "-m", "actium_pipeline_run.child")
 GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.02
+_TASKKILL = str(Path(os.environ.get("SYSTEMROOT", ""), "System32", "taskkill.exe"))
 
 
 class ProcessGroup:
@@ -101,13 +103,11 @@ class ProcessGroup:
                 self.wait(timeout=self._grace)
             self._kill()
             self._process.wait()
-        for reader in self._readers:
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # an order that was never read
+                self._process.stdin.close()
+        for reader in self._readers:  # one goes on by itself where a process that left the group holds the other end
             reader.join(timeout=self._grace)
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            # a process that left the group may still hold the other end, and its reader the lock of this one
-            if stream is not None and not any(reader.is_alive() for reader in self._readers):
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
 
     def __enter__(self) -> Self:
         return self
@@ -135,23 +135,25 @@ class ProcessGroup:
         if os.name == "posix":
             self._signal(signal.SIGKILL)
         else:
-            subprocess.run(["taskkill", "/F", "/T", "/PID", str(self.pid)], capture_output=True, check=False)
+            subprocess.run([_TASKKILL, "/F", "/T", "/PID", str(self.pid)], capture_output=True, check=False)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
             os.killpg(self.pid, number)
 
     def _read_lines(self, stream: IO[bytes]) -> None:
-        for line in stream:
-            self._lines.put(line)
+        with stream:
+            for line in stream:
+                self._lines.put(line)
 
     def _read_log(self, stream: IO[bytes]) -> None:
-        while chunk := os.read(stream.fileno(), 8_192):
-            self.log.add(chunk)
+        with stream:
+            while chunk := os.read(stream.fileno(), 8_192):
+                self.log.add(chunk)
 
 
-def _reader(stream: IO[bytes] | None, read: object) -> threading.Thread:
-    if stream is None or not callable(read):
+def _reader(stream: IO[bytes] | None, read: Callable[[IO[bytes]], None]) -> threading.Thread:
+    if stream is None:
         raise AssertionError("the child was started with pipes")
     thread = threading.Thread(target=read, args=(stream,), name="child-output", daemon=True)
     thread.start()

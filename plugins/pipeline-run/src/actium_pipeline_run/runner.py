@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from actium.errors import ActiumError, ExecutionCancelled
-from actium_pipeline_run.errors import PipelineRunFailed, PipelineTimedOut
+from actium_pipeline_run.errors import PipelineRunError, PipelineTimeoutError
 from actium_pipeline_run.log_tail import masked
 from actium_pipeline_run.orders import (
     DescribeOrder,
@@ -21,13 +21,14 @@ from actium_pipeline_run.orders import (
     read_error,
     write_order,
 )
-from actium_pipeline_run.process_group import ProcessGroup
+from actium_pipeline_run.process_group import GRACE_SECONDS, ProcessGroup
 from actium_pipeline_run.states import RunStates, StepError, StepState, StepStatus
 
 DESCRIBE_SECONDS = 300.0
+LEAVE_SECONDS = 2.0
 POLL_SECONDS = 0.2
 
-_WORKERS_DIED = frozenset({"BrokenProcessPool", "KilledWorker"})
+_WORKER_DIED = "BrokenProcessPool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ def describe_pipeline(reference: str, *, directory: Path) -> PipelineDescription
     Raises:
         InvalidInputError: It is no reference, or (`PipelineDefinitionError`) no graph can be drawn.
         SourceNotFoundError: It is not there, or cannot be imported.
-        PipelineRunFailed: Its import ended the process, or took longer than five minutes.
+        PipelineRunError: Its import ended the process, or took longer than five minutes.
     """
     follower = _Follower(DescribeOrder(reference=reference, directory=str(directory)), steps=())
     outcome = follower.follow(environment={}, timeout=DESCRIBE_SECONDS)
@@ -76,6 +77,8 @@ def run_pipeline(
     on_change: Callable[[tuple[StepState, ...]], None],
     is_cancelled: Callable[[], bool],
     secrets: tuple[str, ...] = (),
+    grace: float = GRACE_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
 ) -> RunOutcome:
     """Run a pipeline in a child process, and leave no process of it behind.
 
@@ -86,11 +89,21 @@ def run_pipeline(
         on_change: Called with all steps whenever some have changed.
         is_cancelled: Asked several times a second; when it says so, the run is killed.
         secrets: Values that must not appear in anything that comes back.
+        grace: Seconds between asking the run's processes to end and killing them.
+        clock: What measures the timeout, in seconds.
 
     Returns:
         The outcome, also of a failed run. Only what the two callbacks raise is raised.
     """
-    follower = _Follower(order, steps=order.steps, on_change=on_change, is_cancelled=is_cancelled, secrets=secrets)
+    follower = _Follower(
+        order,
+        steps=order.steps,
+        on_change=on_change,
+        is_cancelled=is_cancelled,
+        secrets=secrets,
+        grace=grace,
+        clock=clock,
+    )
     return follower.follow(environment=environment, timeout=timeout)
 
 
@@ -105,22 +118,26 @@ class _Follower:
         on_change: Callable[[tuple[StepState, ...]], None] | None = None,
         is_cancelled: Callable[[], bool] | None = None,
         secrets: tuple[str, ...] = (),
+        grace: float = GRACE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._order = order
         self._states = RunStates(steps)
         self._on_change = on_change
         self._is_cancelled = is_cancelled
         self._secrets = secrets
+        self._grace = grace
+        self._clock = clock
         self._answer: dict[str, Any] | None = None
         self._unanswered: ActiumError | None = None
 
     def follow(self, *, environment: Mapping[str, str], timeout: float | None) -> RunOutcome:
         """Start, follow and end the child."""
-        start = time.monotonic()
-        with ProcessGroup(write_order(self._order), environment=environment) as group:
-            self._unanswered = self._until_answered(group, None if timeout is None else start + timeout, timeout)
+        start = self._clock()
+        with ProcessGroup(write_order(self._order), environment=environment, grace=self._grace) as group:
+            self._unanswered = self._until_answered(group, start=start, timeout=timeout)
             if self._answer is not None:
-                group.wait(timeout=1.0)
+                group.wait(timeout=LEAVE_SECONDS)
         error = self._error(group)
         self._close(error)
         return RunOutcome(
@@ -128,28 +145,26 @@ class _Follower:
             result=None if error is not None or self._answer is None else self._content(self._answer),
             error=error,
             log=masked(group.log.text(), self._secrets),
-            seconds=round(time.monotonic() - start, 6),
+            seconds=round(self._clock() - start, 6),
         )
 
-    def _until_answered(self, group: ProcessGroup, deadline: float | None, timeout: float | None) -> ActiumError | None:
+    def _until_answered(self, group: ProcessGroup, *, start: float, timeout: float | None) -> ActiumError | None:
         """Take messages until the answer; says why there is none, unless the child has just died."""
         asked = time.monotonic()
-        while self._answer is None:
+        while True:
             has_ended = group.has_ended()
             was_quiet = not self._take_all(group)
-            if has_ended and was_quiet:
+            if self._answer is not None or (has_ended and was_quiet):
                 return None
-            now = time.monotonic()
-            if deadline is not None and now >= deadline and self._answer is None:
-                return PipelineTimedOut(
+            if timeout is not None and self._clock() >= start + timeout:
+                return PipelineTimeoutError(
                     f"The run was killed because it took longer than {timeout:g} seconds.",
                     hint="Set run_config.timeout to more, or to null for no limit.",
                 )
-            if self._is_cancelled is not None and now >= asked + POLL_SECONDS:
-                asked = now
+            if self._is_cancelled is not None and time.monotonic() >= asked + POLL_SECONDS:
+                asked = time.monotonic()
                 if self._is_cancelled():
                     return ExecutionCancelled("The run was killed because its execution was cancelled.")
-        return None
 
     def _take_all(self, group: ProcessGroup) -> bool:
         """Wait a moment for messages and take in all there are; says whether there were any."""
@@ -182,7 +197,7 @@ class _Follower:
             return self._unanswered
         if self._answer is None:
             where = self._where()
-            return PipelineRunFailed(
+            return PipelineRunError(
                 f"The pipeline's process {group.exit_described()}{where} before it was done.",
                 hint="The end of its log may say why.",
             )
@@ -190,7 +205,7 @@ class _Follower:
             case "refused":
                 return read_error(self._answer["error"])
             case "failed":
-                return PipelineRunFailed(self._failure(self._answer))
+                return PipelineRunError(self._failure(self._answer))
         return None
 
     def _failure(self, answer: Mapping[str, Any]) -> str:
@@ -198,7 +213,7 @@ class _Follower:
         if failed is not None:
             times = "" if failed.attempts < 2 else f" {failed.attempts} times"
             return f"The step {failed.name!r} failed{times}: {failed.error}"
-        if answer["type"] in _WORKERS_DIED:
+        if answer["type"] == _WORKER_DIED:
             return f"A process died{self._where()}: {answer['type']}: {answer['message']}"
         if answer["type"] == "RuntimeError":  # raised by what is called for the steps, as a whole sentence
             return str(answer["message"])
@@ -224,7 +239,7 @@ class _Follower:
         """Whether the steps that were running are why the run failed: they took too long, or their process died."""
         if self._answer is None:
             return not isinstance(error, ExecutionCancelled)
-        return self._answer.get("type") in _WORKERS_DIED
+        return bool(self._answer.get("type") == _WORKER_DIED)
 
 
 def _message(line: str) -> dict[str, Any] | None:

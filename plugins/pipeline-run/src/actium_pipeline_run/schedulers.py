@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from multiprocessing.connection import Listener
 from typing import Any, Protocol
 
-from actium_pipeline_run.errors import PipelineRunFailed
+from actium_pipeline_run.errors import PipelineRunError
 from actium_pipeline_run.step_task import Channel, DirectChannel, SocketChannel, TopicChannel
 
-CONNECT_SECONDS = 20
+_log = logging.getLogger(__name__)
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -45,7 +45,7 @@ def scheduler_for(name: str, *, run: str, report: Report) -> Iterator[Scheduler]
         report: Takes the messages of steps, from any thread.
 
     Raises:
-        PipelineRunFailed: There is no scheduler at the address.
+        PipelineRunError: There is no scheduler at the address.
     """
     if name == "processes":
         with _listening(report) as address:
@@ -54,7 +54,7 @@ def scheduler_for(name: str, *, run: str, report: Report) -> Iterator[Scheduler]
         with _connected(name, run) as client:
             topic = f"actium-{run}"
             client.subscribe_topic(topic, lambda event: report(event[1]))
-            yield _Cluster(TopicChannel(topic), client)
+            yield _Cluster(TopicChannel(topic), client, report)
     else:
         yield _Local(DirectChannel(report), name)
 
@@ -91,14 +91,23 @@ class _Processes:
 class _Cluster:
     travels = True
 
-    def __init__(self, channel: Channel, client: Any) -> None:
+    def __init__(self, channel: Channel, client: Any, report: Report) -> None:
         self.channel = channel
         self._client = client
+        self._report = report
 
     def compute(self, final: Any) -> Any:
+        from distributed import KilledWorker
+
         if not self._client.scheduler_info()["workers"]:
-            print("The cluster has no workers yet; steps wait for the first.", file=sys.stderr, flush=True)
-        return self._client.compute(final).result()
+            _log.warning("The cluster has no workers yet; steps wait for the first.")
+        try:
+            return self._client.compute(final).result()
+        except KilledWorker as error:  # the workers died before they could tell of it themselves
+            told = {"type": "KilledWorker", "message": str(error)}
+            step = str(error.task).rpartition("-")[0]
+            self._report({"step": step, "state": "raised", "seconds": 0.0, "error": told, "final": True})
+            raise
 
 
 @contextmanager
@@ -107,9 +116,9 @@ def _connected(address: str, run: str) -> Iterator[Any]:
 
     connect: Callable[..., Any] = distributed.Client
     try:
-        client = connect(address, timeout=CONNECT_SECONDS, set_as_default=False, name=f"actium-{run}")
+        client = connect(address, set_as_default=False, name=f"actium-{run}")
     except (OSError, TimeoutError, ValueError) as error:
-        raise PipelineRunFailed(
+        raise PipelineRunError(
             f"There is no Dask scheduler at {address}: {error}.",
             hint="Start one with 'dask scheduler', or set run_config.scheduler to threads or processes.",
         ) from error
@@ -134,7 +143,7 @@ def _take_messages(listener: Listener, report: Report) -> None:
                 report(json.loads(connection.recv_bytes()))
                 connection.send_bytes(b"taken")
         except multiprocessing.AuthenticationError as error:
-            print(f"Refused a message that is not from a step of this run: {error}.", file=sys.stderr, flush=True)
+            _log.warning("Refused a message that is not from a step of this run: %s.", error)
         except (EOFError, ConnectionError):
             continue  # a process was killed while it told of a step; the pool notices that itself
         except OSError:

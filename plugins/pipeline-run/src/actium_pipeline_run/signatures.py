@@ -108,7 +108,7 @@ class FunctionSignature:
 
 
 def _adapter_for(annotation: Any) -> TypeAdapter[Any]:
-    """pydantic refuses this setting for its own models, and refuses foreign classes without it."""
+    """Pydantic refuses this setting for its own models, and refuses foreign classes without it."""
     try:
         return TypeAdapter(annotation)
     except PydanticSchemaGenerationError:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import pickle
 import sys
 import time
@@ -16,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing import current_process
 from multiprocessing.connection import Client
+from pathlib import Path
 from typing import Any, Protocol
 
 MAX_MESSAGE_CHARACTERS = 2_000
@@ -96,7 +96,7 @@ class PickledWork:
     content: bytes
 
     def __call__(self) -> Work:
-        work: Work = pickle.loads(self.content)  # written by this run's own process
+        work: Work = pickle.loads(self.content)  # noqa: S301 - written by this run's own process
         return work
 
 
@@ -116,7 +116,7 @@ class StepTask:
     channel: Channel
     work: Callable[[], Work]
 
-    def __call__(self, inputs: list[Any], waited_for: list[None]) -> Any:
+    def __call__(self, inputs: list[Any], _waited_for: list[None]) -> Any:
         for attempt in range(1, self.retries + 2):
             self.channel.send({"step": self.name, "state": "started", "attempt": attempt})
             start = time.perf_counter()
@@ -175,7 +175,7 @@ class Fill:
 
     template: Any
 
-    def __call__(self, inputs: list[Any], dropped: list[None]) -> Any:
+    def __call__(self, inputs: list[Any], _dropped: list[None]) -> Any:
         return _filled(self.template, inputs)
 
 
@@ -195,7 +195,7 @@ def _filled(value: Any, inputs: list[Any]) -> Any:
 def _described(error: BaseException) -> dict[str, Any]:
     """An exception as text, without the frames of this module, which are at the top."""
     told = traceback.TracebackException.from_exception(error)
-    while told.stack and os.path.basename(told.stack[0].filename) == "step_task.py":
+    while told.stack and Path(told.stack[0].filename).name == "step_task.py":
         del told.stack[0]
     text = "".join(told.format())
     return {
