@@ -12,8 +12,7 @@ from actium_cli import views
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from actium import ActionResponse
-    from actium.models import ActionRevisionResponse, Page
+    from actium.models import ActionResponse, ActionRevisionResponse, Page
 
 _SHOWN_VALUE = 60
 

@@ -52,7 +52,7 @@ def labels_of(texts: Sequence[str] | None) -> dict[str, str] | None:
     for text in texts:
         if "=" not in text:
             raise typer.BadParameter(f"{text!r} is not of the form name=text.", param_hint="--label")
-    return dict((name, value) for name, _, value in (text.partition("=") for text in texts))
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 
 def value_of(text: str, *, option: str) -> Any:

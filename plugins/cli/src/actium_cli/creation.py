@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from actium_cli.context import current_app, output
-from actium_cli.documents import Document, create_all, read_file
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from actium_cli.documents import Created
+
+NewName = Annotated[str | None, typer.Argument(metavar="NAME", help="Unique in its project.", show_default=False)]
+FromFile = Annotated[
+    Path | None, typer.Option("--file", "-f", metavar="FILE", help="Create what a YAML or JSON file describes.")
+]
 
 
 def create(kind: str, file: Path | None, fields: Mapping[str, Any], *, missing: str) -> None:
@@ -26,6 +30,8 @@ def create(kind: str, file: Path | None, fields: Mapping[str, Any], *, missing: 
         fields: What the options gave; None for one that was not given.
         missing: What to say when neither was given.
     """
+    from actium_cli.documents import Document, create_all, read_file
+
     given = changes(**fields)
     if file is not None and given:
         raise typer.BadParameter(f"A file says it all; leave out {', '.join(given)}.", param_hint="--file")

@@ -1,8 +1,8 @@
 """Accounts, actions and triggers as files describe them, and their creation: all documents of a file or none.
 
-A document has a ``kind`` (``account``, ``action`` or ``trigger``) and the fields of the request of that kind, with names
-where the request has ids: an action's ``flavor`` is ``subtype.flavor`` and its ``service_account`` a name, a trigger's
-``action`` is a name. What options ask for becomes such a document, too.
+A document has a ``kind`` (``account``, ``action`` or ``trigger``) and the fields of the request of that kind, with
+names where the request has ids: an action's ``flavor`` is ``subtype.flavor`` and its ``service_account`` a name, a
+trigger's ``action`` is a name. What options ask for becomes such a document, too.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def action_fields(app: Actium, fields: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(flavor, str) and "plugin_subtype" not in request:
         subtype, dot, name = flavor.partition(".")
         if not dot:
-            raise InvalidInputError(f"{flavor!r} is no flavor key.", hint="Write subtype.flavor, as `actium flavor list` shows.")
+            raise InvalidInputError(
+                f"{flavor!r} is no flavor key.", hint="Write subtype.flavor, as `actium flavor list` shows."
+            )
         request.update(plugin_subtype=subtype, flavor=name)
     if "service_account" in request:
         request["service_account_id"] = app.accounts.get(_reference(request.pop("service_account"))).id
@@ -165,7 +167,9 @@ def _in_project(app: Actium, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _reference(given: object) -> str:
     if not isinstance(given, str) or not given:
-        raise InvalidInputError(f"{given!r:.60} is no name and no id.", hint="Write a name, an id, or the beginning of one.")
+        raise InvalidInputError(
+            f"{given!r:.60} is no name and no id.", hint="Write a name, an id, or the beginning of one."
+        )
     return given
 
 

@@ -78,7 +78,9 @@ def _problem(problem: FieldProblem) -> RenderableType:
     from rich.text import Text
 
     details = [
-        f"{word} {value}" for word, value in (("got", problem.value), ("expected", problem.expected)) if value is not None
+        f"{word} {value}"
+        for word, value in (("got", problem.value), ("expected", problem.expected))
+        if value is not None
     ]
     text = Text(problem.path or "(whole)", style="bold")
     text.append(f"  {problem.problem}", style="not bold")

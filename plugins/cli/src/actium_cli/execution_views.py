@@ -71,10 +71,7 @@ def _steps(execution: TriggerExecutionResponse) -> RenderableType | None:
         return None
     return views.table(
         ["STEP", "STATUS", "TOOK", "ERROR"],
-        [
-            (step.name, views.state(step.status), views.took(step.seconds), step.error)
-            for step in execution.progress
-        ],
+        [(step.name, views.state(step.status), views.took(step.seconds), step.error) for step in execution.progress],
     )
 
 

@@ -23,7 +23,9 @@ Where = Annotated[
         help="Only what fits, e.g. name=startswith:night or created=gte:2026-01-31. May be given several times.",
     ),
 ]
-Sort = Annotated[str | None, typer.Option("--sort", metavar="COLUMN", help="Sort by a column; desc:COLUMN for the reverse.")]
+Sort = Annotated[
+    str | None, typer.Option("--sort", metavar="COLUMN", help="Sort by a column; desc:COLUMN for the reverse.")
+]
 PageNumber = Annotated[int, typer.Option("--page", min=1, metavar="N", help="Which page.")]
 PageSize = Annotated[int, typer.Option("--page-size", min=1, max=10_000, metavar="N", help="How many a page.")]
 

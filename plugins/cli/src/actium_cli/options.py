@@ -36,7 +36,8 @@ class Options:
         return replace(self, **{name: value for name, value in given.items() if value not in {None, False}})
 
 
-current: ContextVar[Options] = ContextVar("options", default=Options())
+_DEFAULT = Options()
+current: ContextVar[Options] = ContextVar("options", default=_DEFAULT)
 """The options of the command that runs."""
 
 AFTER_THE_COMMAND: dict[str, Any] = {

@@ -95,7 +95,12 @@ def _enabled_hooks(registry: PluginFlavorRegistry, checked: Sequence[CheckedPlug
     except PluginError as error:
         if str(error) not in {plugin.problem for plugin in checked}:
             yield CheckedPlugin(
-                name="ACTIUM_HOOKS", kind="hooks", state="quarantined", distribution=None, version=None, problem=str(error)
+                name="ACTIUM_HOOKS",
+                kind="hooks",
+                state="quarantined",
+                distribution=None,
+                version=None,
+                problem=str(error),
             )
 
 

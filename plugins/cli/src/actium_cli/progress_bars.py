@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from actium import TriggerExecutionResponse
 
-_MARKS = {"succeeded": "✓", "failed": "✗", "cancelled": "■", "skipped": "–"}
+_MARKS = {"succeeded": "✓", "failed": "✗", "cancelled": "■", "skipped": "·"}
 _STEP_ENDS = frozenset({"succeeded", "failed", "skipped"})
 
 

@@ -57,7 +57,7 @@ def actium(
             show_default=False,
         ),
     ] = None,
-    version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:

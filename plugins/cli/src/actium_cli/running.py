@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from actium import Actium, Event, TriggerExecutionResponse
-    from actium_cli.progress import Display
+    from actium_cli.progress import Display, ExecutionWatch
 
 EVENT_TYPE = "actium.run"
 EVENT_SOURCE = "/actium/command-line"

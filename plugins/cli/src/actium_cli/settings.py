@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from actium_cli.yaml_text import NotReadableError, read_value
@@ -135,7 +136,7 @@ def _read_key(text: str) -> tuple[str, str]:
 def _parent(top: dict[str, Any], path: Path, *, make: bool) -> Any:
     """What holds the last part of a path; objects and lists on the way are made."""
     holder: Any = top
-    for depth, (part, following) in enumerate(zip(path, path[1:], strict=False)):
+    for depth, (part, following) in enumerate(pairwise(path)):
         fresh: Any = [] if isinstance(following, int) else {}
         holder = _step(holder, part, path[: depth + 1], fresh if make else None)
     return holder
@@ -166,6 +167,5 @@ def _check_holder(holder: Any, path: Path) -> None:
     """Refuse a key into what is no object, and a place in what is no list."""
     wanted, word = (list, "list") if isinstance(path[-1], int) else (dict, "object")
     if not isinstance(holder, wanted):
-        raise SettingError(
-            f"{path_text(path)!r} cannot be set: {path_text(path[:-1]) or 'the whole'!r} is no {word} but {holder!r:.60}."
-        )
+        parent = path_text(path[:-1]) or "the whole"
+        raise SettingError(f"{path_text(path)!r} does not fit: {parent!r} is no {word}, but {holder!r:.60}.")

@@ -28,7 +28,7 @@ def asking_to_end(ask: Callable[[], None], *, announcement: str) -> Iterator[Non
         sys.stderr.flush()
         ask()
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, _: FrameType | None) -> None:
         if asked.is_set():
             _end_at_once(number)
         asked.set()

@@ -60,6 +60,6 @@ def _is_descriptor(stream: TextIO) -> bool:
 
 
 def _duplicate(stream: TextIO) -> TextIO:
-    return open(  # noqa: PTH123, SIM115 - a descriptor, not a path; the caller closes it
+    return open(  # noqa: PTH123 - a descriptor, not a path; the caller closes it
         os.dup(stream.fileno()), "w", encoding=stream.encoding, errors="backslashreplace"
     )

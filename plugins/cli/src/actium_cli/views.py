@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from rich.console import Group
@@ -50,7 +50,9 @@ STYLES: Mapping[str, str] = {
 Cell = str | Text | None
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, empty: str = "There is nothing to show.") -> RenderableType:
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, empty: str = "There is nothing to show."
+) -> RenderableType:
     """A table without lines. The last column takes what others leave of the width; the others are shown whole.
 
     Args:
@@ -90,7 +92,7 @@ def sections(first: RenderableType, further: Mapping[str, RenderableType | None]
     return Group(*parts)
 
 
-def paged(page: Page[object], listing: RenderableType) -> RenderableType:
+def paged(page: Page[Any], listing: RenderableType) -> RenderableType:
     """A listing, and below it, on a terminal, how much of the whole it shows."""
     if page.total_pages == 1 or not current_output().is_terminal:
         return listing
@@ -120,7 +122,7 @@ def took(seconds: float | None) -> str | None:
     """A length of time, e.g. ``0.4 s``, ``2 min 05 s`` or ``3 h 20 min``."""
     if seconds is None:
         return None
-    if seconds < 10:  # noqa: PLR2004 - tenths matter below
+    if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if not minutes:

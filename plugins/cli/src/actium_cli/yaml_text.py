@@ -36,7 +36,9 @@ def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:int", re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"), list("-+0123456789")
 )
@@ -76,7 +78,7 @@ def read_documents(text: str) -> Iterator[Any]:
 
 def _yaml_documents(text: str) -> Iterator[Any]:
     try:
-        yield from (document for document in yaml.load_all(text, Loader=_Loader) if document is not None)  # noqa: S506 - a SafeLoader
+        yield from (document for document in yaml.load_all(text, Loader=_Loader) if document is not None)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise NotReadableError(_in_a_line(error)) from error
 

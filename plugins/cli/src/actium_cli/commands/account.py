@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from actium_cli import listing
 from actium_cli.context import current_app, output
+from actium_cli.creation import FromFile, NewName, changes, create, told
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
     from actium.models import Page, ServiceAccountResponse
 
@@ -23,14 +24,12 @@ Reference = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its name or i
 
 @app.command("create")
 def create_account(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Unique in its project.", show_default=False)] = None,
+    name: NewName = None,
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     inactive: Annotated[bool, typer.Option("--inactive", help="Create it switched off.")] = False,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="Create what a YAML or JSON file describes.")] = None,
+    file: FromFile = None,
 ) -> None:
     """Create a service account, from options or from a file."""
-    from actium_cli.creation import create
-
     create(
         "account",
         file,
@@ -74,7 +73,6 @@ def update_account(
 ) -> None:
     """Change a service account; switching it off takes effect at the next execution."""
     from actium.models import ServiceAccountUpdate
-    from actium_cli.creation import changes, told
 
     update = ServiceAccountUpdate(**changes(name=name, description=description, active=active))
     with current_app() as actium:
@@ -85,8 +83,6 @@ def update_account(
 @app.command("delete")
 def delete_account(reference: Reference) -> None:
     """Delete a service account that no action uses."""
-    from actium_cli.creation import told
-
     with current_app() as actium:
         account = actium.accounts.get(reference, hydrate=False)
         actium.accounts.delete(account.id)
@@ -126,7 +122,7 @@ def _details(account: ServiceAccountResponse) -> RenderableType:
     )
 
 
-def _state(account: ServiceAccountResponse) -> RenderableType:
+def _state(account: ServiceAccountResponse) -> Text:
     from actium_cli import views
 
     return views.state("active" if account.active else "inactive")

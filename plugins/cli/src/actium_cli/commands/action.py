@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from actium_cli import listing
 from actium_cli.context import current_app, output
+from actium_cli.creation import FromFile, NewName, changes, create, told, warn_of
 
 PANEL = "Configure"
 app = typer.Typer(help="Actions: stored, named configurations of one flavor.", no_args_is_help=True)
@@ -35,7 +35,7 @@ Labels = Annotated[
 
 @app.command("create")
 def create_action(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Unique in its project.", show_default=False)] = None,
+    name: NewName = None,
     flavor: Annotated[
         str | None, typer.Option(metavar="SUBTYPE.FLAVOR", help="What it is made of; see `actium flavor list`.")
     ] = None,
@@ -46,11 +46,10 @@ def create_action(
     auth_window: AuthWindow = None,
     labels: Labels = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Create it switched off.")] = False,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="Create what a YAML or JSON file describes.")] = None,
+    file: FromFile = None,
 ) -> None:
     """Create an action, from options or from a file."""
     from actium_cli.configuring import configuration_of, labels_of
-    from actium_cli.creation import create
 
     if file is None and name is not None and (flavor is None or account is None):
         raise typer.BadParameter("An action needs a flavor and a service account.", param_hint="--flavor, --account")
@@ -122,16 +121,13 @@ def update_action(
     """Change an action; --set and --unset change single fields of its configuration, --config the whole."""
     from actium.models import ActionUpdate
     from actium_cli.configuring import configuration_of, labels_of
-    from actium_cli.creation import changes, told, warn_of
 
     with current_app() as actium:
         present = actium.actions.get(reference)
         changed = changes(
             name=name,
             service_account_id=None if account is None else actium.accounts.get(account).id,
-            configuration=configuration_of(
-                present.configuration, whole=configuration, settings=settings, unset=unset
-            ),
+            configuration=configuration_of(present.configuration, whole=configuration, settings=settings, unset=unset),
             description=description,
             auth_window=auth_window,
             labels=labels_of(labels),
@@ -155,8 +151,6 @@ def delete_action(
     cascade: Annotated[bool, typer.Option("--cascade", help="Remove the triggers that use it, too.")] = False,
 ) -> None:
     """Delete an action that no trigger uses."""
-    from actium_cli.creation import told
-
     with current_app() as actium:
         action = actium.actions.get(reference, hydrate=False)
         actium.actions.delete(action.id, force=force, cascade=cascade)

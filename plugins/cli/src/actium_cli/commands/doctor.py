@@ -21,9 +21,7 @@ app = typer.Typer()
 @app.command(help="Find, and with --mend mend, what a crash left behind; tell damage and broken plugins.")
 def doctor(
     mend: Annotated[bool, typer.Option("--mend", help="Finish or undo what was left half-made.")] = False,
-    grace: Annotated[
-        float, typer.Option(min=0, metavar="MINUTES", help="How long a change may take before it counts as left behind.")
-    ] = 10,
+    grace: Annotated[float, typer.Option(min=0, metavar="MINUTES", help="How long a change may take.")] = 10,
 ) -> None:
     """Examine the store and the plugins; exit code 1 when something stays wrong."""
     with current_app() as actium:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from actium.models import EventResponse, Page, PublishedEvent
 
 PANEL = "Run and watch"
-app = typer.Typer(help="Events: what happened. Publishing one runs the actions of all triggers that match.", no_args_is_help=True)
+app = typer.Typer(help="Events: what happened; publishing one runs actions.", no_args_is_help=True)
 
 
 @app.command("publish")
@@ -24,15 +24,13 @@ def publish_event(
     event_type: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help="What happened, e.g. com.example.data.arrived.")
     ] = None,
-    source: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="Where it comes from, e.g. /bucket/raw.")
-    ] = None,
+    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="Where it comes from, e.g. /bucket/raw.")] = None,
     event_id: Annotated[
         str | None,
         typer.Option("--id", metavar="ID", help="Unique for its source; publishing it again changes nothing."),
     ] = None,
     subject: Annotated[str | None, typer.Option(metavar="TEXT", help="What it happened to.")] = None,
-    time: Annotated[str | None, typer.Option(metavar="TIME", help="When it happened, in ISO 8601; now by default.")] = None,
+    time: Annotated[str | None, typer.Option(metavar="TIME", help="When it happened; now by default.")] = None,
     data: Annotated[
         str | None, typer.Option(metavar="JSON", help="What it carries: JSON, @FILE, or - for stdin.")
     ] = None,
@@ -109,7 +107,7 @@ def _extensions(texts: list[str] | None) -> dict[str, Any]:
     for text in texts or ():
         if "=" not in text:
             raise typer.BadParameter(f"{text!r} is not of the form name=value.", param_hint="--attribute")
-    return dict((name, value) for name, _, value in (text.partition("=") for text in texts or ()))
+    return {name: value for name, _, value in (text.partition("=") for text in texts or ())}
 
 
 def _told(published: list[PublishedEvent]) -> RenderableType:

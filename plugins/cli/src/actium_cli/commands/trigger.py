@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from actium_cli import listing
 from actium_cli.context import current_app, output
+from actium_cli.creation import FromFile, NewName, changes, create, told
 
 PANEL = "Configure"
 app = typer.Typer(help="Triggers: which events run which action.", no_args_is_help=True)
@@ -31,18 +31,16 @@ MatchAll = Annotated[bool, typer.Option("--match-all", help="Match every event."
 
 @app.command("create")
 def create_trigger(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Unique in its project.", show_default=False)] = None,
+    name: NewName = None,
     action: Annotated[str | None, typer.Option(metavar="ACTION", help="The action to run.")] = None,
     filters: Filters = None,
     filters_as_json: FiltersAsJson = None,
     match_all: MatchAll = False,
     description: Annotated[str | None, typer.Option(metavar="TEXT", help="What it is for.")] = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Create it switched off.")] = False,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="Create what a YAML or JSON file describes.")] = None,
+    file: FromFile = None,
 ) -> None:
     """Create a trigger, from options or from a file."""
-    from actium_cli.creation import create
-
     if file is None and name is not None and action is None:
         raise typer.BadParameter("A trigger needs an action.", param_hint="--action")
     create(
@@ -108,7 +106,6 @@ def update_trigger(
 ) -> None:
     """Change a trigger; given filters replace all that it had."""
     from actium.models import TriggerUpdate
-    from actium_cli.creation import changes, told
 
     given = _filters_of(filters, filters_as_json)
     changed = changes(name=name, filters=given, description=description)
@@ -126,8 +123,6 @@ def update_trigger(
 @app.command("enable")
 def enable_trigger(reference: Reference) -> None:
     """Match a trigger from the next event on."""
-    from actium_cli.creation import told
-
     with current_app() as actium:
         trigger = actium.triggers.enable(reference)
     output(trigger, lambda: told("Enabled", "trigger", trigger))
@@ -136,8 +131,6 @@ def enable_trigger(reference: Reference) -> None:
 @app.command("disable")
 def disable_trigger(reference: Reference) -> None:
     """Stop matching a trigger from the next event on."""
-    from actium_cli.creation import told
-
     with current_app() as actium:
         trigger = actium.triggers.disable(reference)
     output(trigger, lambda: told("Disabled", "trigger", trigger))
@@ -146,8 +139,6 @@ def disable_trigger(reference: Reference) -> None:
 @app.command("delete")
 def delete_trigger(reference: Reference) -> None:
     """Delete a trigger; its executions stay."""
-    from actium_cli.creation import told
-
     with current_app() as actium:
         trigger = actium.triggers.get(reference, hydrate=False)
         actium.triggers.delete(trigger.id)
