@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ import pytest
 from actium.errors import ExecutionCancelled
 from actium_pipeline_run.lowering import Portable, travel_by_value
 from actium_pipeline_run.runner import RunOutcome
+from actium_pipeline_run.states import StepState
 from actium_pipeline_run.step_task import PickledWork, StepTask, TopicChannel
 
 if TYPE_CHECKING:
@@ -83,8 +86,37 @@ def test_steps_run_in_the_workers_and_tell_of_it(
     assert statuses(outcome) == dict.fromkeys(("load", "split", "where", "where_2"), "succeeded")
     assert [state.attempts for state in outcome.steps] == [1, 2, 1, 1]
     assert all(state.seconds is not None for state in outcome.steps)
-    seen = {state.status.value for change in bench.changes for state in change}
-    assert {"pending", "running", "succeeded"} <= seen
+
+
+def test_states_come_from_the_workers_while_steps_run(bench: Bench, cluster: str) -> None:
+    """A step that waits is seen running; only then is it let go on."""
+    gate = bench.directory / "gate"
+    os.mkfifo(gate)
+    opened: list[threading.Thread] = []
+
+    def on_change(steps: tuple[StepState, ...]) -> None:
+        if steps[0].status.value == "running" and not opened:
+            opened.append(threading.Thread(target=gate.write_text, args=("go",)))
+            opened[0].start()
+
+    outcome = bench.run_file(
+        """
+        from pathlib import Path
+
+        @step
+        def wait(gate: Path) -> str:
+            return gate.read_text()
+
+        @pipeline
+        def flow(gate: Path):
+            return wait(gate)
+        """,
+        scheduler=cluster,
+        parameters={"gate": str(gate)},
+        on_change=on_change,
+    )
+    assert outcome.result == "go"
+    assert opened
 
 
 def test_a_step_that_fails_in_a_worker_is_named_with_its_error(
