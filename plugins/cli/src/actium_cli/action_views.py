@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from actium.models import ActionResponse, ActionRevisionResponse, Page
 
 _SHOWN_VALUE = 60
+_KEPT_BY_THE_STORE = frozenset({"version", "revision", "updated", "status"})
+"""Fields that change with every change."""
 
 
 def action_table(actions: Page[ActionResponse]) -> RenderableType:
@@ -96,6 +98,7 @@ def _what_changed(revision: ActionRevisionResponse) -> str:
     told = [
         f"{path}: {_short(old)} → {_short(new)}"
         for name, before in revision.before.items()
+        if name not in _KEPT_BY_THE_STORE
         for path, old, new in _differences(name, before, revision.fields.get(name))
     ]
     return "; ".join(told if revision.problem is None else [*told, f"forced: {revision.problem}"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,9 @@ OWN_COMMANDS = ("action", "trigger", "account", "event", "execution", "worker", 
 """The commands of `actium_cli.commands`, in the order that help shows them."""
 
 PLUGINS_PANEL = "Commands of plugins"
+
+_COMPLETION = frozenset({"install_completion", "show_completion"})
+"""What Typer adds to every app; here only ``actium`` itself needs it."""
 
 
 class CommandTree(TyperGroup):
@@ -112,13 +114,9 @@ def _made(app: typer.Typer, name: str, panel: str) -> Any:
     command: Any = typer.main.get_command(app)
     command.name = name
     command.rich_help_panel = panel
+    command.params = [parameter for parameter in command.params if parameter.name not in _COMPLETION]
     return command
 
 
 def _blocked(ctx: Any) -> tuple[str, ...]:
     return tuple(ctx.params.get("blocked") or ())
-
-
-def shell_completion_asked() -> bool:
-    """Whether the shell asks for completions instead of running a command."""
-    return "_ACTIUM_COMPLETE" in os.environ

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from actium_cli import views
+from actium_cli.context import current_options
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -61,7 +62,7 @@ def execution_details(execution: TriggerExecutionResponse) -> RenderableType:
         {
             "Steps": _steps(execution),
             "Result": views.structure(execution.result),
-            "Error": _error(execution),
+            "Traceback": _error(execution),
         },
     )
 
@@ -69,15 +70,19 @@ def execution_details(execution: TriggerExecutionResponse) -> RenderableType:
 def _steps(execution: TriggerExecutionResponse) -> RenderableType | None:
     if not execution.progress:
         return None
+    failures = any(step.error for step in execution.progress)
     return views.table(
-        ["STEP", "STATUS", "TOOK", "ERROR"],
-        [(step.name, views.state(step.status), views.took(step.seconds), step.error) for step in execution.progress],
+        ["STEP", "STATUS", "TOOK", *(["ERROR"] if failures else [])],
+        [
+            (step.name, views.state(step.status), views.took(step.seconds), *([step.error] if failures else []))
+            for step in execution.progress
+        ],
     )
 
 
 def _error(execution: TriggerExecutionResponse) -> RenderableType | None:
+    """What went wrong, with the traceback only when debugging; the reason tells the rest."""
     error = execution.error
-    if error is None:
+    if error is None or error.traceback is None or not current_options().debug:
         return None
-    shown = f"{error.type}: {error.message}"
-    return Text(shown if error.traceback is None else error.traceback.rstrip("\n"))
+    return Text(error.traceback.rstrip("\n"))

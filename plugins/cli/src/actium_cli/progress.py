@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from actium import hookimpl
-from actium_cli.context import current_output
+from actium_cli.context import current_options, current_output
 from actium_cli.output import console_on
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ def show_until_ended(actium: Actium, watch: ExecutionWatch, display: Display) ->
 def execution_display() -> Iterator[Display]:
     """What shows executions here: on standard output, or on standard error where JSON is wanted there."""
     output = current_output()
+    if not current_options().debug:
+        logging.getLogger("actium.executions").setLevel(logging.ERROR)  # failures are shown, not logged beside that
     console = console_on(output.progress_stream)
     if not console.is_terminal:
         yield PlainLines(console)

@@ -18,12 +18,15 @@ PANEL = "Look after an installation"
 app = typer.Typer()
 
 
-@app.command(help="Find, and with --mend mend, what a crash left behind; tell damage and broken plugins.")
+@app.command()
 def doctor(
     mend: Annotated[bool, typer.Option("--mend", help="Finish or undo what was left half-made.")] = False,
     grace: Annotated[float, typer.Option(min=0, metavar="MINUTES", help="How long a change may take.")] = 10,
 ) -> None:
-    """Examine the store and the plugins; exit code 1 when something stays wrong."""
+    """Find, and mend, what a crash left behind.
+
+    Also tells damage of the store and broken plugins. Exit code 1 when something stays wrong.
+    """
     with current_app() as actium:
         findings = actium.doctor.examine(mend=mend, grace=timedelta(minutes=grace))
     output(list(findings), lambda: _told(findings))

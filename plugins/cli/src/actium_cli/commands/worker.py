@@ -19,7 +19,7 @@ PANEL = "Run and watch"
 app = typer.Typer()
 
 
-@app.command(help="Run executions, until SIGTERM or Ctrl-C; what runs then is finished. A second one ends at once.")
+@app.command()
 def worker(
     until_idle: Annotated[bool, typer.Option("--until-idle", help="End when nothing is pending.")] = False,
     poll: Annotated[
@@ -27,7 +27,11 @@ def worker(
         typer.Option(min=0.01, metavar="SECONDS", help="Between looks for what other processes have stored."),
     ] = 1.0,
 ) -> None:
-    """Run executions and show them."""
+    """Run what is stored, until stopped.
+
+    SIGTERM or Ctrl-C stops it: what runs is finished, and nothing further is taken. A second one ends it at once.
+    Executions that fail are recorded as such, and are no failure of the worker.
+    """
     from actium_cli.progress import Background, ExecutionWatch, execution_display, show_until_ended
     from actium_cli.signals import asking_to_end
 
