@@ -56,7 +56,9 @@ class RoomHandler(BaseActionHandler):
     def process_action_request(self, action: Any, config: RoomConfig) -> None:
         self.rooms[str(action.id)] = config.size
 
-    def process_action_update(self, action: Any, config: RoomConfig, previous_action: Any, previous_config: Any) -> None:
+    def process_action_update(
+        self, action: Any, config: RoomConfig, previous_action: Any, previous_config: Any
+    ) -> None:
         self.rooms[str(action.id)] = config.size
 
     def process_action_delete(self, action: Any, config: RoomConfig, force: bool) -> None:
@@ -216,9 +218,7 @@ def test_broken_plugins_are_findings(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert all(isinstance(finding, Finding) and not finding.mended for finding in told)
 
 
-def test_an_action_being_created_belongs_to_an_account(
-    app: Actium, account: ServiceAccountResponse
-) -> None:
+def test_an_action_being_created_belongs_to_an_account(app: Actium, account: ServiceAccountResponse) -> None:
     """Names of half-made actions are taken, so that nobody provisions the same thing twice."""
     action = app.actions.create(
         ActionRequest(name="half", plugin_subtype="test", flavor="room", service_account_id=account.id)

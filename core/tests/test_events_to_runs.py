@@ -226,9 +226,7 @@ class TestTriggers:
     def test_an_action_of_another_project_is_refused(self, app: Actium, create: CreateAction) -> None:
         """A trigger cannot reach into another project."""
         with pytest.raises(NotFoundError, match="no action"):
-            app.triggers.create(
-                TriggerRequest(name="t", action_id=create().id, match_all=True, project="elsewhere")
-            )
+            app.triggers.create(TriggerRequest(name="t", action_id=create().id, match_all=True, project="elsewhere"))
 
     def test_names_are_unique(self, app: Actium, create: CreateAction) -> None:
         """A second trigger of one name is refused, also by renaming."""
@@ -254,17 +252,13 @@ class TestTriggers:
         ]
         assert app.triggers.explain("every", "42") is None
 
-    def test_a_filter_that_cannot_be_read_concerns_its_execution_only(
-        self, app: Actium, create: CreateAction
-    ) -> None:
+    def test_a_filter_that_cannot_be_read_concerns_its_execution_only(self, app: Actium, create: CreateAction) -> None:
         """A stored filter of an unknown dialect is told as a failed execution; other triggers run."""
         action = create()
         odd = trigger(app, action, "odd")
         trigger(app, action, "even")
         record = app.store.get(TriggerRecord, odd.id)
-        app.store.update_trigger(
-            replace(record, filters=[{"regex": {"type": ".*"}}]), expected_version=record.version
-        )
+        app.store.update_trigger(replace(record, filters=[{"regex": {"type": ".*"}}]), expected_version=record.version)
         app.events.publish(arrived())
         app.worker().run_until_idle()
         outcomes = {item.trigger_id: item for item in app.executions.list().items}
@@ -385,9 +379,7 @@ class TestRunning:
         app.worker().run_until_idle()
         assert "cannot be shown" in str(only(app).reason)
 
-    def test_the_end_of_the_process_is_recorded_and_goes_on(
-        self, app: Actium, account: ServiceAccountResponse
-    ) -> None:
+    def test_the_end_of_the_process_is_recorded_and_goes_on(self, app: Actium, account: ServiceAccountResponse) -> None:
         """Ctrl-C while a handler runs records a failed execution, and is not swallowed."""
 
         def run(config: ActionConfig) -> None:
@@ -651,12 +643,14 @@ class TestWorkers:
         assert done.wait(10)
         thread.join()
 
-    def test_several_workers_never_run_one_execution_twice(
-        self, app: Actium, account: ServiceAccountResponse
-    ) -> None:
+    def test_several_workers_never_run_one_execution_twice(self, app: Actium, account: ServiceAccountResponse) -> None:
         """Four workers share 40 executions; each runs exactly once."""
         ran: list[UUID] = []
-        make(app, account, flavor_of(app, "test.once", lambda config, trigger_execution: ran.append(trigger_execution.id)))
+        make(
+            app,
+            account,
+            flavor_of(app, "test.once", lambda config, trigger_execution: ran.append(trigger_execution.id)),
+        )
         for _ in range(40):
             app.actions.run("made")
         threads = [threading.Thread(target=app.worker().run_until_idle) for _ in range(4)]
@@ -682,7 +676,14 @@ class TestLookUp:
     def test_by_id_name_and_unique_beginning(self, app: Actium, create: CreateAction) -> None:
         """Objects are found by id, by name, and by a beginning of either that is unique."""
         action = create("nightly-train")
-        for reference in (action.id, str(action.id), str(action.id).upper(), "nightly-train", "night", str(action.id)[:8]):
+        for reference in (
+            action.id,
+            str(action.id),
+            str(action.id).upper(),
+            "nightly-train",
+            "night",
+            str(action.id)[:8],
+        ):
             assert app.actions.get(reference).id == action.id
 
     def test_an_ambiguous_beginning_names_the_candidates(self, app: Actium, create: CreateAction) -> None:
@@ -733,9 +734,7 @@ class TestPages:
 
 
 class TestTokens:
-    def test_revoking_an_account_ends_its_tokens(
-        self, app: Actium, account: ServiceAccountResponse
-    ) -> None:
+    def test_revoking_an_account_ends_its_tokens(self, app: Actium, account: ServiceAccountResponse) -> None:
         """A token is refused once it was revoked, and once its account is inactive."""
         tokens: list[SecretStr] = []
         make(app, account, flavor_of(app, "test.take", lambda auth_context: tokens.append(auth_context.access_token)))

@@ -26,7 +26,11 @@ filters = st.recursive(
     comparisons,
     lambda inner: st.one_of(
         st.builds(lambda part: {"not": part}, inner),
-        st.builds(lambda dialect, parts: {dialect: parts}, st.sampled_from(["all", "any"]), st.lists(inner, min_size=1, max_size=3)),
+        st.builds(
+            lambda dialect, parts: {dialect: parts},
+            st.sampled_from(["all", "any"]),
+            st.lists(inner, min_size=1, max_size=3),
+        ),
     ),
     max_leaves=6,
 )
@@ -105,7 +109,8 @@ class TestDialects:
             parse_filters([{"exact": {name: "x"}}])
 
     @pytest.mark.parametrize(
-        "name", ["traceparent", "partitionkey", "sequence", "correlationid", "causationid", "dataref", "it", "a1", "tyype2"]
+        "name",
+        ["traceparent", "partitionkey", "sequence", "correlationid", "causationid", "dataref", "it", "a1", "tyype2"],
     )
     def test_extension_attributes_pass(self, name: str) -> None:
         """Names of extensions, and those further off, are taken as they are."""
@@ -181,7 +186,11 @@ class Counting(Expression):
 
 
 class TestMatchIndex:
-    @given(st.lists(filters, max_size=12), st.lists(st.integers(0, 11), max_size=4), st.lists(views, min_size=1, max_size=4))
+    @given(
+        st.lists(filters, max_size=12),
+        st.lists(st.integers(0, 11), max_size=4),
+        st.lists(views, min_size=1, max_size=4),
+    )
     def test_finds_what_evaluating_all_would(
         self, given_filters: list[dict[str, Any]], discarded: list[int], events: list[EventView]
     ) -> None:

@@ -559,9 +559,7 @@ class TestUpdate:
         app.actions.update(action.id, ActionUpdate(description="first"))
         assert len(refused) == 1
 
-    def test_an_update_mends_what_does_not_validate_any_more(
-        self, app: Actium, create_bucket: CreateAction
-    ) -> None:
+    def test_an_update_mends_what_does_not_validate_any_more(self, app: Actium, create_bucket: CreateAction) -> None:
         """A stored configuration that its flavor's model refuses does not block the update that mends it."""
         action = create_bucket()
         spoil(app, action.id, {"size": "not a number"})
@@ -625,9 +623,7 @@ class TestDelete:
         assert "deleted by force although Boom: step failed" in str(app.actions.history(action.id)[-1].problem)
         assert "deleted by force" in caplog.text
 
-    def test_force_deletes_what_does_not_validate_any_more(
-        self, app: Actium, create_bucket: CreateAction
-    ) -> None:
+    def test_force_deletes_what_does_not_validate_any_more(self, app: Actium, create_bucket: CreateAction) -> None:
         """A configuration that its flavor refuses keeps the action from being deleted, unless by force."""
         action = create_bucket()
         spoil(app, action.id, {})

@@ -359,9 +359,7 @@ WRITER = textwrap.dedent(
 
 
 def start_writer(url: str, prefix: str, count: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, url, prefix, str(count)], stdout=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-c", WRITER, url, prefix, str(count)], stdout=subprocess.PIPE, text=True)
 
 
 class TestProcesses:

@@ -180,9 +180,7 @@ class TestAccounts:
         with pytest.raises(NotFoundError):
             store.update_account(account_record("nobody"), expected_version=1)
 
-    def test_one_in_use_is_not_deleted(
-        self, store: BaseStore, account: AccountRecord, action: ActionRecord
-    ) -> None:
+    def test_one_in_use_is_not_deleted(self, store: BaseStore, account: AccountRecord, action: ActionRecord) -> None:
         """An account that actions use is refused with their names; afterwards it goes, its tokens with it."""
         token = TokenRecord(digest="d", service_account_id=account.id, execution_id=None, created=NOW, expires=None)
         store.insert_token(token)
@@ -218,7 +216,11 @@ class TestActions:
         store.insert_account(foreign)
         store.insert_account(inactive)
         stored = store.insert_action(action_record(account), (), changed_by="ada")
-        for other, error in ((account_record(), NotFoundError), (foreign, NotFoundError), (inactive, InactiveAccountError)):
+        for other, error in (
+            (account_record(), NotFoundError),
+            (foreign, NotFoundError),
+            (inactive, InactiveAccountError),
+        ):
             with pytest.raises(error):
                 store.insert_action(action_record(other, "second"), (), changed_by="ada")
             with pytest.raises(error):
@@ -474,9 +476,7 @@ class TestTokens:
 
 
 class TestResources:
-    def test_are_kept_changed_and_deleted(
-        self, store: BaseStore, account: AccountRecord
-    ) -> None:
+    def test_are_kept_changed_and_deleted(self, store: BaseStore, account: AccountRecord) -> None:
         """A plugin's resources have names of their own for each type; one in use is not deleted."""
         resource = resource_record()
         store.insert_resource(resource)
@@ -520,7 +520,10 @@ class TestFinding:
         assert store.find(AccountRecord, "elsewhere", "a") == ()
 
     @with_store
-    @given(names=st.lists(st.text("ab%_'", min_size=1, max_size=4), unique=True, max_size=8), reference=st.text("ab%_'", min_size=1, max_size=3))
+    @given(
+        names=st.lists(st.text("ab%_'", min_size=1, max_size=4), unique=True, max_size=8),
+        reference=st.text("ab%_'", min_size=1, max_size=3),
+    )
     def test_names_are_taken_literally(self, store: BaseStore, names: list[str], reference: str) -> None:
         """Percent signs, underscores and quotes in names and references mean themselves."""
         project = str(uuid4())
@@ -534,9 +537,16 @@ class TestFinding:
 
 values = st.sampled_from(["", "a", "A", "ab", "ba", "%", "_", "b%"])
 conditions = st.one_of(
-    st.builds(Condition, st.just("name"), st.sampled_from([operator for operator in Operator if operator is not Operator.ONEOF]), values),
+    st.builds(
+        Condition,
+        st.just("name"),
+        st.sampled_from([operator for operator in Operator if operator is not Operator.ONEOF]),
+        values,
+    ),
     st.builds(Condition, st.just("name"), st.just(Operator.ONEOF), st.lists(values, max_size=3).map(tuple)),
-    st.builds(Condition, st.just("type"), st.sampled_from([Operator.EQUALS, Operator.NOTEQUALS]), st.sampled_from(["p", "q"])),
+    st.builds(
+        Condition, st.just("type"), st.sampled_from([Operator.EQUALS, Operator.NOTEQUALS]), st.sampled_from(["p", "q"])
+    ),
 )
 COMPARE = {
     Operator.EQUALS: lambda value, wanted: value == wanted,
@@ -590,9 +600,10 @@ class TestPages:
                 COMPARE[item.operator](getattr(record, item.column), item.value) for item in asked
             )
 
-        expected = sorted(filter(fits, records), key=lambda record: getattr(record, sort_by))
+        expected = list(filter(fits, records))
         if descending:
-            expected = sorted(reversed(list(filter(fits, records))), key=lambda record: getattr(record, sort_by), reverse=True)
+            expected.reverse()
+        expected.sort(key=lambda record: getattr(record, sort_by), reverse=descending)
         page = store.page(
             ResourceRecord,
             Query(

@@ -157,9 +157,7 @@ class BaseActionHandler(BasePlugin):
             )
         return self._event_hub
 
-    def report_progress(
-        self, trigger_execution: TriggerExecutionResponse, steps: Sequence[StepProgress]
-    ) -> None:
+    def report_progress(self, trigger_execution: TriggerExecutionResponse, steps: Sequence[StepProgress]) -> None:
         """Record how far the steps of a running execution are, for whoever watches it."""
         self.store.record_progress(trigger_execution.id, [step.model_dump(mode="json") for step in steps])
 

@@ -68,7 +68,7 @@ def _handler_class(
     wanted = _wanted(function)
 
     def run(
-        self: BaseActionHandler,
+        _: BaseActionHandler,
         config: ActionConfig,
         trigger_execution: TriggerExecutionResponse,
         auth_context: AuthContext,

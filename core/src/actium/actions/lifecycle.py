@@ -237,9 +237,7 @@ def respond(
 ) -> ActionResponse:
     """The hydrated response of a stored action."""
     response = action_response(action, warnings=warnings)
-    response.resources = action_resources(
-        handler.store.get(AccountRecord, action.service_account_id), references
-    )
+    response.resources = action_resources(handler.store.get(AccountRecord, action.service_account_id), references)
     return response
 
 

@@ -55,9 +55,7 @@ class Accounts:
         """
         return account_response(self._store.get(AccountRecord, self._id(reference)), hydrate=hydrate)
 
-    def list(
-        self, asked: ServiceAccountFilter | None = None, *, hydrate: bool = False
-    ) -> Page[ServiceAccountResponse]:
+    def list(self, asked: ServiceAccountFilter | None = None, *, hydrate: bool = False) -> Page[ServiceAccountResponse]:
         """List service accounts.
 
         Raises:
@@ -84,9 +82,7 @@ class Accounts:
                 f"The service account {account.name!r} is at version {account.version}, not {update.version}.",
                 hint="Read it again and repeat the change.",
             )
-        changed = self._store.update_account(
-            replace(account, **update.changes()), expected_version=account.version
-        )
+        changed = self._store.update_account(replace(account, **update.changes()), expected_version=account.version)
         return account_response(changed)
 
     def delete(self, reference: UUID | str) -> None:

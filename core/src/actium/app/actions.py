@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-
-
 from uuid import UUID
 
 from actium.actions import lifecycle
-
 from actium.app.lookup import find_id, list_page
 from actium.errors import FlavorNotFoundError, NotFoundError, PluginError
 from actium.event_hub.event_hub import EventHub
@@ -30,14 +27,10 @@ from actium.stores.records import AccountRecord, ActionRecord
 from actium.stores.responses import action_resources, action_response
 
 
-
-
 class Actions:
     """The actions of an application."""
 
-    def __init__(
-        self, store: BaseStore, registry: PluginFlavorRegistry, hub: EventHub, project: str
-    ) -> None:
+    def __init__(self, store: BaseStore, registry: PluginFlavorRegistry, hub: EventHub, project: str) -> None:
         self._store = store
         self._registry = registry
         self._hub = hub
@@ -153,9 +146,7 @@ class Actions:
                     changed=revision.changed,
                     changed_by=revision.changed_by,
                     fields=revision.fields,
-                    before={
-                        name: value for name, value in previous.items() if revision.fields.get(name) != value
-                    },
+                    before={name: value for name, value in previous.items() if revision.fields.get(name) != value},
                     problem=revision.problem,
                 )
             )

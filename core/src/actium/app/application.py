@@ -82,7 +82,7 @@ class Actium:
         self.hub = EventHub(
             self.store,
             observers=self.registry.observers,
-            find_handler=lambda subtype, flavor: self.registry.get_relay(subtype, flavor),
+            find_handler=self.registry.get_relay,
         )
         self._runner = ExecutionRunner(
             self.store, self.hub, self.auth, observers=self.registry.observers, coroutines=self._coroutines

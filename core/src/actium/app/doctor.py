@@ -7,7 +7,6 @@ import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-
 from actium.actions import recovery
 from actium.actions.base_action import BaseActionHandler
 from actium.models.action import ActionStatus
@@ -58,12 +57,10 @@ class Doctor:
             Finding(what=f"store, {problem.where}", problem=problem.problem, remedy="Restore it from a backup.")
             for problem in self._store.check()
         ]
-        for action in self._half_changed(grace):
-            findings.append(self._action(action, mend=mend))
-        for execution in self._all(ExecutionRecord, ExecutionStatus.RUNNING):
-            if (finding := self._execution(execution, mend=mend)) is not None:
-                findings.append(finding)
-        findings.extend(self._plugins())
+        findings += [self._action(action, mend=mend) for action in self._half_changed(grace)]
+        running = self._all(ExecutionRecord, ExecutionStatus.RUNNING)
+        findings += filter(None, [self._execution(execution, mend=mend) for execution in running])
+        findings += self._plugins()
         return tuple(findings)
 
     def _half_changed(self, grace: timedelta) -> list[ActionRecord]:
@@ -111,15 +108,15 @@ class Doctor:
             Finding(what=f"distribution {problem.distribution}", problem=problem.error, remedy="Install it again.")
             for problem in self._registry.discovery_problems()
         ]
-        for status in self._registry.check():
-            if status.state == "quarantined":
-                findings.append(
-                    Finding(
-                        what=f"{status.kind} plugin {status.origin}",
-                        problem=status.problem or "is quarantined",
-                        remedy="`actium plugin check --debug` shows where it comes from.",
-                    )
-                )
+        findings += [
+            Finding(
+                what=f"{status.kind} plugin {status.origin}",
+                problem=status.problem or "is quarantined",
+                remedy="`actium plugin check --debug` shows where it comes from.",
+            )
+            for status in self._registry.check()
+            if status.state == "quarantined"
+        ]
         return findings
 
     def _all(self, kind: type[Record], status: ActionStatus | ExecutionStatus) -> list[Record]:
@@ -141,5 +138,3 @@ def _is_gone(worker: str) -> bool:
     except PermissionError:
         return False
     return False
-
-

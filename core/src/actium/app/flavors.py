@@ -32,9 +32,7 @@ class Flavors:
         """
         return self._registry.list_flavors(type, subtype, index=index, max_size=max_size, hydrate=hydrate)
 
-    def get(
-        self, key: str, *, type: PluginType = PluginType.ACTION, hydrate: bool = True
-    ) -> ActionFlavorResponse:
+    def get(self, key: str, *, type: PluginType = PluginType.ACTION, hydrate: bool = True) -> ActionFlavorResponse:
         """Read a flavor by its key, ``subtype.flavor``, with its schema when hydrated.
 
         Raises:
@@ -43,7 +41,9 @@ class Flavors:
         """
         subtype, dot, flavor = key.partition(".")
         if not dot:
-            raise InvalidInputError(f"{key!r} is no flavor key.", hint="Write subtype.flavor, e.g. pipeline_run.builtin.")
+            raise InvalidInputError(
+                f"{key!r} is no flavor key.", hint="Write subtype.flavor, e.g. pipeline_run.builtin."
+            )
         return self._registry.flavor_response(FlavorKey(str(type), subtype, flavor), hydrate=hydrate)
 
     def register(self, flavor: type[BasePluginFlavor]) -> None:

@@ -124,9 +124,7 @@ def secret_fields(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(".".join(path) for path in _secret_fields(model, (), frozenset()))
 
 
-def _secret_fields(
-    annotation: object, path: tuple[str, ...], above: frozenset[object]
-) -> Iterator[tuple[str, ...]]:
+def _secret_fields(annotation: object, path: tuple[str, ...], above: frozenset[object]) -> Iterator[tuple[str, ...]]:
     if isinstance(annotation, type) and issubclass(annotation, SecretStr):
         yield path
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in above:

@@ -50,9 +50,7 @@ class Tokens:
                 expires=expires,
             )
         )
-        return AuthContext(
-            service_account=account_response(account), access_token=SecretStr(token), expires=expires
-        )
+        return AuthContext(service_account=account_response(account), access_token=SecretStr(token), expires=expires)
 
     def verify(self, token: str | SecretStr) -> VerifiedToken:
         """Say whose a token is.

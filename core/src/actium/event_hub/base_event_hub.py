@@ -34,9 +34,7 @@ class BaseEventHub(ABC):
         self._callbacks: dict[tuple[str, str], ActionCallback] = {}
         self._callbacks_lock = threading.Lock()
 
-    def subscribe_action_handler(
-        self, action_flavor: str, action_subtype: str, callback: ActionCallback
-    ) -> None:
+    def subscribe_action_handler(self, action_flavor: str, action_subtype: str, callback: ActionCallback) -> None:
         """Let a handler run the executions of its flavor. The same callback twice is harmless.
 
         Args:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from actium.errors import VersionConflictError
 from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
 from actium.event_hub.matching import MatchIndex
-from actium.errors import VersionConflictError
 from actium.filters import EventView, parse_filters
 from actium.models.base import DEFAULT_PROJECT
 from actium.models.event import Event, PublishedEvent
@@ -188,5 +188,3 @@ def event_record(event: Event, project: str) -> EventRecord:
         attributes={name: value for name, value in attributes.items() if value is not None},
         data=event.data,
     )
-
-

@@ -99,9 +99,7 @@ class ExecutionRunner:
     def _run(self, claimed: ExecutionRecord, running: TriggerExecutionResponse, secrets: list[str]) -> Any:
         revision = self._store.revision(claimed.action_id, claimed.action_revision).fields
         account = self._store.get(AccountRecord, UUID(revision["service_account_id"]))
-        auth_context = self._tokens.issue(
-            account, execution_id=claimed.id, window=revision["auth_window"]
-        )
+        auth_context = self._tokens.issue(account, execution_id=claimed.id, window=revision["auth_window"])
         secrets.append(auth_context.access_token.get_secret_value())
         callback = self._hub.action_callback(revision["flavor"], revision["plugin_subtype"])
         result = callback(revision["configuration"], running, auth_context)

@@ -81,8 +81,12 @@ class _Reader:
         return tuple(self.filter(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(given))
 
 
-def _comparison(kind: type[Comparison]) -> Callable[[_Reader, object, str, int], Expression]:
-    def read(reader: _Reader, given: object, path: str, depth: int) -> Expression:
+Read = Callable[[_Reader, object, str, int], Expression]
+"""Reads what stands under a dialect: with the reader, the operand, its path and its depth."""
+
+
+def _comparison(kind: type[Comparison]) -> Read:
+    def read(_: _Reader, given: object, path: str, __: int) -> Expression:
         if not isinstance(given, Mapping) or not given:
             raise InvalidFilterError(
                 f"{path} must be an object of attributes and texts, got {given!r:.100}.",
@@ -93,7 +97,7 @@ def _comparison(kind: type[Comparison]) -> Callable[[_Reader, object, str, int],
     return read
 
 
-_DIALECTS: Mapping[str, Callable[[_Reader, object, str, int], Expression]] = {
+_DIALECTS: Mapping[str, Read] = {
     "exact": _comparison(Exact),
     "prefix": _comparison(Prefix),
     "suffix": _comparison(Suffix),
@@ -112,9 +116,7 @@ def _attribute(name: object, path: str) -> str:
     if name not in CONTEXT_ATTRIBUTES:
         for known in CONTEXT_ATTRIBUTES:
             if len(known) >= _SHORTEST_CORRECTED and _one_edit_apart(name, known):
-                raise InvalidFilterError(
-                    f"{path} has the unknown attribute {name!r}.", hint=f"Did you mean {known!r}?"
-                )
+                raise InvalidFilterError(f"{path} has the unknown attribute {name!r}.", hint=f"Did you mean {known!r}?")
     return name
 
 

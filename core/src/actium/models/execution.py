@@ -148,9 +148,7 @@ class TriggerExecutionResources(ResponsePart):
     trigger: TriggerResponse | None = None
 
 
-class TriggerExecutionResponse(
-    BaseResponse[TriggerExecutionBody, TriggerExecutionMetadata, TriggerExecutionResources]
-):
+class TriggerExecutionResponse(BaseResponse[TriggerExecutionBody, TriggerExecutionMetadata, TriggerExecutionResources]):
     """One run of an action; its name is the action's. Its id is the idempotency key of everything it does."""
 
     @property

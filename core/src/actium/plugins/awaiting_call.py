@@ -59,9 +59,7 @@ def _enter(implementation: pluggy.HookImpl, wrapper: Wrapper) -> Wrapper:
     return wrapper
 
 
-def _leave(
-    entered: Sequence[tuple[pluggy.HookImpl, Wrapper]], result: Any, exception: BaseException | None
-) -> Any:
+def _leave(entered: Sequence[tuple[pluggy.HookImpl, Wrapper]], result: Any, exception: BaseException | None) -> Any:
     for implementation, wrapper in reversed(entered):
         try:
             if exception is None:

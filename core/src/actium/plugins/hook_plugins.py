@@ -139,5 +139,3 @@ _HOOKS = _OBSERVED | _ANSWERED | _ONLY_PLAIN
 
 def _in_words(names: frozenset[str]) -> str:
     return ", ".join(sorted(names))
-
-

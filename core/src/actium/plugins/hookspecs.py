@@ -127,9 +127,7 @@ class ActionHooks:
         """
 
     @hookspec(firstresult=True)
-    def render_configuration(
-        self, configuration: Mapping[str, Any], event: Event | None
-    ) -> Mapping[str, Any] | None:
+    def render_configuration(self, configuration: Mapping[str, Any], event: Event | None) -> Mapping[str, Any] | None:
         """An execution's configuration can be filled from its event, before it is validated and run.
 
         A hook plugin implements this plainly, not as a wrapper; the first result that is not None is taken.

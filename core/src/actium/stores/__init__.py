@@ -8,8 +8,8 @@ from actium._lazy import lazy_names
 
 if TYPE_CHECKING:
     from actium.stores.base_store import BaseStore as BaseStore
-    from actium.stores.urls import open_store as open_store
     from actium.stores.sqlite.store import SQLiteStore as SQLiteStore
+    from actium.stores.urls import open_store as open_store
 
 __getattr__, __dir__ = lazy_names(
     __name__,

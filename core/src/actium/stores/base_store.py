@@ -269,9 +269,7 @@ class BaseStore(ABC):
     # Events and executions
 
     @abstractmethod
-    def record_event(
-        self, event: EventRecord, drafts: Sequence[ExecutionDraft], *, generation: int
-    ) -> RecordedEvent:
+    def record_event(self, event: EventRecord, drafts: Sequence[ExecutionDraft], *, generation: int) -> RecordedEvent:
         """Store an event and its executions together, once for its (project, source, event_id).
 
         Args:

@@ -90,9 +90,7 @@ def action_resources(account: AccountRecord, references: Sequence[Reference]) ->
     return ActionResources(
         service_account=account_response(account),
         referenced={
-            reference.type: ResourceReference(
-                type=ResourceType(reference.type), id=reference.id, name=reference.name
-            )
+            reference.type: ResourceReference(type=ResourceType(reference.type), id=reference.id, name=reference.name)
             for reference in references
         },
     )
@@ -113,9 +111,7 @@ def trigger_response(
             created=trigger.created,
             updated=trigger.updated,
         ),
-        metadata=TriggerMetadata(
-            description=trigger.description, filters=trigger.filters, match_all=trigger.match_all
-        )
+        metadata=TriggerMetadata(description=trigger.description, filters=trigger.filters, match_all=trigger.match_all)
         if hydrate
         else None,
         resources=None if action is None else TriggerResources(action=action_response(action, hydrate=False)),
@@ -135,9 +131,7 @@ def event_of(record: EventRecord) -> Event:
     )
 
 
-def event_response(
-    record: EventRecord, *, hydrate: bool = True, executions: Sequence[UUID] = ()
-) -> EventResponse:
+def event_response(record: EventRecord, *, hydrate: bool = True, executions: Sequence[UUID] = ()) -> EventResponse:
     """A stored event."""
     return EventResponse(
         id=record.id,

@@ -70,9 +70,7 @@ def begin_delete(connection: sqlite3.Connection, action_id: UUID, *, cascade: bo
         _check_unused(connection, action)
     if action.status is ActionStatus.DELETING:
         return action
-    marked = replace(
-        action, status=ActionStatus.DELETING, version=action.version + 1, updated=datetime.now(UTC)
-    )
+    marked = replace(action, status=ActionStatus.DELETING, version=action.version + 1, updated=datetime.now(UTC))
     replace_row(connection, ACTIONS, marked, expected_version=action.version)
     return marked
 

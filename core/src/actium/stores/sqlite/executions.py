@@ -98,9 +98,7 @@ def executions_of(connection: sqlite3.Connection, event_id: UUID) -> tuple[UUID,
 def claim(connection: sqlite3.Connection, worker: str, execution_id: UUID | None) -> ExecutionRecord | None:
     """See `BaseStore.claim_execution`."""
     which, values = ("1", ()) if execution_id is None else ("id = ?", (str(execution_id),))
-    found = read_all(
-        connection, EXECUTIONS, f"status = 'pending' AND {which} ORDER BY created, rowid LIMIT 1", values
-    )
+    found = read_all(connection, EXECUTIONS, f"status = 'pending' AND {which} ORDER BY created, rowid LIMIT 1", values)
     if not found:
         return None
     number, now = found[0].attempt + 1, time_text(datetime.now(UTC))
@@ -163,9 +161,7 @@ def request_cancel(connection: sqlite3.Connection, execution_id: UUID) -> Execut
     return read_one(connection, EXECUTIONS, execution_id)
 
 
-def record_progress(
-    connection: sqlite3.Connection, execution_id: UUID, progress: Sequence[dict[str, Any]]
-) -> None:
+def record_progress(connection: sqlite3.Connection, execution_id: UUID, progress: Sequence[dict[str, Any]]) -> None:
     """See `BaseStore.record_progress`."""
     connection.execute(
         "UPDATE executions SET progress = ? WHERE id = ? AND status = 'running'",
@@ -186,9 +182,7 @@ def _known_event(connection: sqlite3.Connection, event: EventRecord) -> UUID | N
     return None if row is None else UUID(row[0])
 
 
-def _from_draft(
-    draft: ExecutionDraft, action: ActionRecord, event_id: UUID | None, now: datetime
-) -> ExecutionRecord:
+def _from_draft(draft: ExecutionDraft, action: ActionRecord, event_id: UUID | None, now: datetime) -> ExecutionRecord:
     failed = draft.problem is not None
     return ExecutionRecord(
         id=draft.id,

@@ -38,9 +38,7 @@ def find(connection: sqlite3.Connection, table: Table[Record], project: str, ref
     if exact_id:
         return _references(table, exact_id)
     if name is not None:
-        exact_name = connection.execute(
-            f"{select} {name} = ? LIMIT {_MOST_FOUND}", (project, reference)
-        ).fetchall()
+        exact_name = connection.execute(f"{select} {name} = ? LIMIT {_MOST_FOUND}", (project, reference)).fetchall()
         if exact_name:
             return _references(table, exact_name)
     if not reference:

@@ -35,9 +35,7 @@ def read_one(connection: sqlite3.Connection, table: Table[RowT], record_id: obje
     return table.read(row)
 
 
-def read_all(
-    connection: sqlite3.Connection, table: Table[RowT], where: str, values: Sequence[Any]
-) -> tuple[RowT, ...]:
+def read_all(connection: sqlite3.Connection, table: Table[RowT], where: str, values: Sequence[Any]) -> tuple[RowT, ...]:
     """The rows that fulfil a condition, which may end with an order."""
     rows = connection.execute(f"SELECT {table.selected} FROM {table.name} WHERE {where}", values)
     return tuple(map(table.read, rows.fetchall()))

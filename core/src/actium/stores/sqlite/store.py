@@ -51,9 +51,7 @@ from actium.stores.sqlite.tables import (
 class SQLiteStore(BaseStore):
     """Everything durable in one SQLite file, or in memory."""
 
-    def __init__(
-        self, path: Path | None, *, synchronous: str = "FULL", busy_seconds: float = BUSY_SECONDS
-    ) -> None:
+    def __init__(self, path: Path | None, *, synchronous: str = "FULL", busy_seconds: float = BUSY_SECONDS) -> None:
         """Open a store; its file is made where it does not exist.
 
         Args:
@@ -138,9 +136,7 @@ class SQLiteStore(BaseStore):
                 )
             connection.execute("DELETE FROM service_accounts WHERE id = ?", (str(account_id),))
 
-    def insert_action(
-        self, action: ActionRecord, resources: Sequence[Reference], *, changed_by: str
-    ) -> ActionRecord:
+    def insert_action(self, action: ActionRecord, resources: Sequence[Reference], *, changed_by: str) -> ActionRecord:
         """See `BaseStore.insert_action`."""
         with self._database.writing() as connection:
             return actions.insert_action(connection, action, resources, changed_by)
@@ -234,16 +230,12 @@ class SQLiteStore(BaseStore):
         with self._database.writing() as connection:  # so that the changes and the triggers are of one moment
             return executions.trigger_changes(connection, since)
 
-    def record_event(
-        self, event: EventRecord, drafts: Sequence[ExecutionDraft], *, generation: int
-    ) -> RecordedEvent:
+    def record_event(self, event: EventRecord, drafts: Sequence[ExecutionDraft], *, generation: int) -> RecordedEvent:
         """See `BaseStore.record_event`."""
         with self._database.writing() as connection:
             return executions.record_event(connection, event, drafts, generation)
 
-    def insert_execution(
-        self, draft: ExecutionDraft, *, project: str, event: EventRecord | None
-    ) -> ExecutionRecord:
+    def insert_execution(self, draft: ExecutionDraft, *, project: str, event: EventRecord | None) -> ExecutionRecord:
         """See `BaseStore.insert_execution`."""
         with self._database.writing() as connection:
             return executions.insert_execution(connection, draft, project, event)
@@ -318,8 +310,7 @@ class SQLiteStore(BaseStore):
         where = " AND ".join(f"{column} = ?" for column in given)
         with self._database.writing() as connection:
             return connection.execute(
-                f"UPDATE tokens SET revoked = ? WHERE {where} AND revoked IS NULL "
-                "AND (expires IS NULL OR expires > ?)",
+                f"UPDATE tokens SET revoked = ? WHERE {where} AND revoked IS NULL AND (expires IS NULL OR expires > ?)",
                 (time_text(when), *given.values(), time_text(when)),
             ).rowcount
 
