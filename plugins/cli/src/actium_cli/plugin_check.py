@@ -76,16 +76,19 @@ def _commands(statuses: Sequence[PluginStatus], *, debug: bool) -> Iterator[Chec
             yield _described(status)
             continue
         claims = [other for other in statuses if other.name == status.name]
+        state: str
+        problem: str | None
         started = time.perf_counter()
         try:
             load_command(status.name, claims)
         except PluginError as error:
             if debug:
                 traceback.print_exception(error, file=sys.stderr)
-            yield replace(_described(status), state="quarantined", problem=str(error))
+            state, problem = "quarantined", str(error)
         else:
-            seconds = time.perf_counter() - started
-            yield replace(_described(status), state="loaded", import_seconds=seconds)
+            state, problem = "loaded", None
+        seconds = time.perf_counter() - started
+        yield replace(_described(status), state=state, problem=problem, import_seconds=seconds)
 
 
 def _enabled_hooks(registry: PluginFlavorRegistry, checked: Sequence[CheckedPlugin]) -> Iterator[CheckedPlugin]:

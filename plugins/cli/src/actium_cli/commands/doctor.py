@@ -36,6 +36,7 @@ def doctor(
 
 def _told(findings: tuple[Finding, ...]) -> RenderableType:
     from rich.console import Group
+    from rich.padding import Padding
     from rich.text import Text
 
     if not findings:
@@ -44,7 +45,8 @@ def _told(findings: tuple[Finding, ...]) -> RenderableType:
     for finding in findings:
         mark = ("✓ ", "bold green") if finding.mended else ("✗ ", "bold red")
         lines += [
-            Text.assemble(mark, (finding.what, "bold"), f"  {finding.problem}"),
-            Text(f"  {finding.remedy}", style="dim"),
+            Text.assemble(mark, (finding.what, "bold")),
+            Padding(Text(finding.problem), (0, 0, 0, 2)),
+            Padding(Text(finding.remedy, style="dim"), (0, 0, 0, 2)),
         ]
     return Group(*lines)

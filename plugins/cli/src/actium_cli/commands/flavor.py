@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -125,7 +126,5 @@ def _type_in_words(field: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 
 def _default_in_words(field: dict[str, Any]) -> str:
-    from actium_cli.output import json_text
-
     default = field.get("default")
-    return "" if default is None else " ".join(json_text(default).split())
+    return "" if default is None else json.dumps(default, ensure_ascii=False)

@@ -57,6 +57,7 @@ def _table(plugins: list[CheckedPlugin]) -> RenderableType:
 
 def _checked(plugins: list[CheckedPlugin]) -> RenderableType:
     from rich.console import Group
+    from rich.padding import Padding
     from rich.text import Text
 
     from actium_cli import views
@@ -81,5 +82,9 @@ def _checked(plugins: list[CheckedPlugin]) -> RenderableType:
         return listing
     told: list[RenderableType] = []
     for plugin in broken:
-        told += ["", Text.assemble(("✗ ", "bold red"), (plugin.name, "bold"), f"  {plugin.problem}")]
+        told += [
+            "",
+            Text.assemble(("✗ ", "bold red"), (plugin.name, "bold")),
+            Padding(Text(plugin.problem or ""), (0, 0, 0, 2)),
+        ]
     return Group(listing, *told)
