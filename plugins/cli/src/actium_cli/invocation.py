@@ -14,7 +14,8 @@ import typer
 
 from actium_cli.context import answering_on
 from actium_cli.errors import exit_code_of, tell
-from actium_cli.options import AFTER_THE_COMMAND, current
+from actium_cli.logs import logs_shown
+from actium_cli.options import AFTER_THE_COMMAND, current, holding
 from actium_cli.output import Output
 from actium_cli.standard_output import kept_stdout
 
@@ -62,21 +63,22 @@ def _surrounded(callback: Callable[..., Any]) -> Callable[..., Any]:
 
 def _run(command: Callable[[], None], given: dict[str, Any]) -> None:
     options = current.get().overridden(given)
-    token = current.set(options)
-    try:
-        with kept_stdout() as stdout, answering_on(Output(stdout, as_json=options.as_json)):
-            try:
-                command()
-            except (typer.Exit, typer.Abort, typer.BadParameter):
-                raise
-            except BrokenPipeError:
-                _drop_what_nobody_reads(stdout)
-                raise typer.Exit(1) from None
-            except (Exception, KeyboardInterrupt) as error:
-                tell(error, debug=options.debug)
-                raise typer.Exit(exit_code_of(error)) from error
-    finally:
-        current.reset(token)
+    with (
+        holding(options),
+        logs_shown(debug=options.debug),
+        kept_stdout() as stdout,
+        answering_on(Output(stdout, as_json=options.as_json)),
+    ):
+        try:
+            command()
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except BrokenPipeError:
+            _drop_what_nobody_reads(stdout)
+            raise typer.Exit(1) from None
+        except (Exception, KeyboardInterrupt) as error:
+            tell(error, debug=options.debug)
+            raise typer.Exit(exit_code_of(error)) from error
 
 
 def _drop_what_nobody_reads(stream: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -39,6 +41,17 @@ class Options:
 _DEFAULT = Options()
 current: ContextVar[Options] = ContextVar("options", default=_DEFAULT)
 """The options of the command that runs."""
+
+
+@contextmanager
+def holding(options: Options) -> Iterator[None]:
+    """Let options hold meanwhile."""
+    token = current.set(options)
+    try:
+        yield
+    finally:
+        current.reset(token)
+
 
 AFTER_THE_COMMAND: dict[str, Any] = {
     "store": Annotated[

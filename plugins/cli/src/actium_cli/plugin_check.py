@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 import traceback
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from actium.errors import PluginError
 from actium.plugins.registry import PluginFlavorRegistry
 from actium_cli.command_tree import load_command
+from actium_cli.logs import without_warnings
 
 if TYPE_CHECKING:
     from actium.plugins.registry import PluginStatus
@@ -58,9 +58,9 @@ def check(blocked: Sequence[str], *, debug: bool) -> list[CheckedPlugin]:
         blocked: Plugins and distributions to leave out.
         debug: Whether to print the tracebacks of those that are broken.
     """
-    logging.getLogger("actium.plugins").setLevel(logging.CRITICAL)  # what it would warn of is the answer itself
     registry = PluginFlavorRegistry.from_environment(blocked=blocked)
-    statuses = registry.check()
+    with without_warnings("actium.plugins"):
+        statuses = registry.check()
     if debug:
         for status in statuses:
             if status.state == "quarantined" and status.error is not None:

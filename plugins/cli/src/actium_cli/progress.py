@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from actium import hookimpl
-from actium_cli.context import current_options, current_output
+from actium_cli.context import current_output
+from actium_cli.logs import without_warnings
 from actium_cli.output import console_on
 
 if TYPE_CHECKING:
@@ -106,17 +106,15 @@ def show_until_ended(actium: Actium, watch: ExecutionWatch, display: Display) ->
 @contextmanager
 def execution_display() -> Iterator[Display]:
     """What shows executions here: on standard output, or on standard error where JSON is wanted there."""
-    output = current_output()
-    if not current_options().debug:
-        logging.getLogger("actium.executions").setLevel(logging.ERROR)  # failures are shown, not logged beside that
-    console = console_on(output.progress_stream)
-    if not console.is_terminal:
-        yield PlainLines(console)
-        return
-    from actium_cli.progress_bars import ProgressBars
+    console = console_on(current_output().progress_stream)
+    with without_warnings("actium.executions"):
+        if not console.is_terminal:
+            yield PlainLines(console)
+            return
+        from actium_cli.progress_bars import ProgressBars
 
-    with ProgressBars(console) as bars:
-        yield bars
+        with ProgressBars(console) as bars:
+            yield bars
 
 
 class PlainLines:

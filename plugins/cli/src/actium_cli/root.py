@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from typing import Annotated
 
 import typer
 
 from actium_cli import __version__
 from actium_cli.command_tree import CommandTree
-from actium_cli.options import DEFAULT_PROJECT, DEFAULT_STORE, Options, current
+from actium_cli.options import DEFAULT_PROJECT, DEFAULT_STORE, Options, holding
 
 app = typer.Typer(
     cls=CommandTree,
@@ -38,6 +36,7 @@ def _blocked_names(given: list[str] | None) -> list[str]:
 
 @app.callback()
 def actium(
+    context: typer.Context,
     store: Annotated[
         str, typer.Option("--store", metavar="URL", envvar="ACTIUM_STORE", help="The store to use.")
     ] = DEFAULT_STORE,
@@ -62,13 +61,5 @@ def actium(
     ] = False,
 ) -> None:
     """Configure actions now; run them later, by events or by hand."""
-    current.set(Options(store=store, project=project, as_json=as_json, debug=debug, blocked=tuple(blocked or ())))
-    _log(debug=debug)
-
-
-def _log(*, debug: bool) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s" if not debug else logging.BASIC_FORMAT))
-    logger = logging.getLogger("actium")
-    logger.handlers = [handler]
-    logger.setLevel(logging.DEBUG if debug else logging.WARNING)
+    options = Options(store=store, project=project, as_json=as_json, debug=debug, blocked=tuple(blocked or ()))
+    context.with_resource(holding(options))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from actium_cli.context import current_app, output
+from actium_cli.logs import without_warnings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +28,7 @@ def doctor(
 
     Also tells damage of the store and broken plugins. Exit code 1 when something stays wrong.
     """
-    with current_app() as actium:
+    with current_app() as actium, without_warnings("actium.plugins"):
         findings = actium.doctor.examine(mend=mend, grace=timedelta(minutes=grace))
     output(list(findings), lambda: _told(findings))
     if not all(finding.mended for finding in findings):
