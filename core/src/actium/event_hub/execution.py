@@ -83,8 +83,10 @@ class ExecutionRunner:
                 outcome = Outcome(status=ExecutionStatus.CANCELLED, reason=str(error))
             except (Exception, SystemExit, GeneratorExit) as error:
                 outcome = _failed(error)
-                logger.warning("Execution %s of %r failed: %s", claimed.id, claimed.action_name, outcome.reason)
-        return _masked(outcome, secrets)
+        outcome = _masked(outcome, secrets)
+        if outcome.status is ExecutionStatus.FAILED:
+            logger.warning("Execution %s of %r failed: %s", claimed.id, claimed.action_name, outcome.reason)
+        return outcome
 
     def _obstacle(self, claimed: ExecutionRecord) -> str | None:
         """Why an execution is not to run now, which is no failure."""
