@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import BaseModel, Field, SecretBytes, SecretStr
 
 from actium import ActionConfig, Actium, action_flavor
 from actium.auth.secret_references import (
@@ -31,8 +31,8 @@ class Login(BaseModel):
 
 class Everywhere(ActionConfig):
     token: SecretStr | None = None
-    logins: list[Login] = []
-    headers: dict[str, SecretStr] = {}
+    logins: list[Login] = Field(default_factory=list)
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
     pair: tuple[SecretStr, int] | None = None
 
 

@@ -98,8 +98,8 @@ class Relay:
         manager = pluggy.PluginManager(PROJECT_NAME)
         manager.add_hookspecs(ActionHooks)
         manager.register(HandlerHooks(handler), name=origin.name)
-        for plugin in hook_plugins:
-            manager.register(plugin, name=f"hooks:{plugin.origin.name}")
+        for number, plugin in enumerate(hook_plugins):  # two objects made in code may have one name
+            manager.register(plugin, name=f"hooks:{number}:{plugin.origin.name}")
         self._manager = manager
         self._run = cast("Callable[..., Any]", manager.hook.run_action)
         self._renders = bool(manager.hook.render_configuration.get_hookimpls())
@@ -176,8 +176,8 @@ class Observers:
     def __init__(self, hook_plugins: Sequence[HookPlugin]) -> None:
         manager = pluggy.PluginManager(PROJECT_NAME)
         manager.add_hookspecs(ObserverHooks)
-        for plugin in hook_plugins:
-            manager.register(plugin, name=f"hooks:{plugin.origin.name}")
+        for number, plugin in enumerate(hook_plugins):  # two objects made in code may have one name
+            manager.register(plugin, name=f"hooks:{number}:{plugin.origin.name}")
         self._published = manager.hook.event_published.get_hookimpls()
         self._changed = manager.hook.execution_changed.get_hookimpls()
 
