@@ -199,7 +199,8 @@ class TestAllAtOnce:
     def test_listing_names_all_and_imports_none(self, infested: Machine) -> None:
         """However slow or hostile their modules are, they are not touched; nothing else is printed either."""
         done = infested.run(LIST)
-        assert json.loads(done.stdout) == {
+        listed = json.loads(done.stdout)  # with whatever else is installed where the tests run
+        assert {name: state for name, state in listed.items() if name.startswith(("hostile.", "sound."))} == {
             **{f"hostile.{name}": "found" for name in HOSTILE},
             "sound.first": "found",
             "sound.last": "found",
