@@ -212,6 +212,15 @@ class TestProblems:
         assert problem.distribution == "looping"
         assert "OSError" in problem.error
 
+    def test_metadata_that_cannot_be_read_leaves_the_name_of_the_folder(self, tmp_path: Path) -> None:
+        """Its entry points are listed all the same, without a version."""
+        info = tmp_path / "looping.dist-info"
+        info.mkdir()
+        (info / "METADATA").symlink_to(info / "METADATA")
+        (info / "entry_points.txt").write_text(f"[{FLAVORS}]\na.b = m:A\n")
+        (record,) = find_entry_points([FLAVORS], [str(tmp_path)]).entry_points
+        assert (record.distribution, record.version) == ("looping", None)
+
 
 class Provider(MetaPathFinder):
     """An importer with a search of its own, as frozen applications bring one."""
@@ -396,7 +405,10 @@ def as_importlib_metadata_finds(wanted: Iterable[str]) -> list[tuple[str, ...]]:
     [0],
 )
 def test_what_is_found_is_what_importlib_metadata_finds(drawn: list[list[Written]], order: list[int]) -> None:
-    """On any folders full of distributions, in any order on the path, both find the same entry points."""
+    """On any folders full of distributions, in any order on the path, both find the same entry points.
+
+    Older releases of importlib_metadata (8.0, for one) let a leftover without metadata hide what is behind it.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         for number, distributions in enumerate(drawn):
             for distribution in distributions:

@@ -227,7 +227,10 @@ class _Installed:
 
     def _headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
-        data = next(filter(None, map(_content, self._metadata_files())), b"")
+        try:
+            data = next(filter(None, map(_content, self._metadata_files())), b"")
+        except OSError:  # the folder's name has to do
+            return headers
         for line in data.decode(errors="replace").splitlines():
             if not line:
                 break
