@@ -1,0 +1,1 @@
+"""An Actium flavor that calls an HTTP endpoint."""
