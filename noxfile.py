@@ -21,7 +21,7 @@ PYTHONS = [
     for classifier in tomllib.loads((ROOT / CORE / "pyproject.toml").read_text())["project"]["classifiers"]
     if classifier.startswith("Programming Language :: Python :: 3.")
 ]
-TESTING = ["coverage[toml]>=7.10", "hypothesis", "pytest>=8", "pytest-cov", "pytest-xdist"]
+TESTING = ["coverage[toml]>=7.10", "filelock", "hypothesis", "pytest>=8", "pytest-cov", "pytest-xdist"]
 SCIENCE = ["dask", "distributed", "scikit-learn", "pandas"]
 
 nox.options.default_venv_backend = "venv"

@@ -1,0 +1,66 @@
+"""What the tests that cross distributions share: built wheels and clean environments."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parents[1]
+DISTRIBUTIONS = ("core", "plugins/pipeline-run", "plugins/cli", "examples/actium-http-call")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment of its own."""
+
+    folder: Path
+
+    @property
+    def python(self) -> Path:
+        scripts = "Scripts" if os.name == "nt" else "bin"
+        return self.folder / scripts / "python"
+
+    def run(self, *arguments: str, fails: bool = False) -> str:
+        """Run its Python; gives what it printed."""
+        done = subprocess.run(
+            [str(self.python), *arguments], capture_output=True, text=True, cwd=self.folder, check=False
+        )
+        assert (done.returncode != 0) is fails, done.stdout + done.stderr
+        return done.stdout
+
+    def pip(self, *arguments: str) -> str:
+        return self.run("-m", "pip", "--disable-pip-version-check", *arguments)
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The wheel of every distribution, by its folder; built once, also when several processes test."""
+    folder = tmp_path_factory.getbasetemp().parent / "wheels"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            for distribution in DISTRIBUTIONS:
+                build(["--wheel", "--outdir", str(folder), str(ROOT / distribution)])
+    built = {wheel.name.partition("-")[0]: wheel for wheel in folder.glob("*.whl")}
+    return {distribution: built[name] for distribution, name in zip(DISTRIBUTIONS, NAMES, strict=True)}
+
+
+NAMES = ("actium", "actium_pipeline_run", "actium_cli", "actium_http_call")
+
+
+def build(arguments: Sequence[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "build", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    """A fresh environment with nothing but pip."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "environment")], check=True)
+    return Environment(tmp_path / "environment")

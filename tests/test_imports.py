@@ -1,0 +1,42 @@
+"""What importing costs: nothing is imported before it is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("pydantic", "pluggy", "importlib_metadata", "sqlite3", "asyncio")
+
+
+def imported_by(code: str) -> set[str]:
+    """The modules that a fresh process has imported after some code."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import actium",
+        "import actium.models, actium.stores, actium.auth, actium.actions, actium.event_hub",
+        "import actium.errors",
+        "import actium.plugins.discovery",
+        "from actium.plugins.registry import PluginFlavorRegistry; PluginFlavorRegistry().statuses()",
+    ],
+)
+def test_names_and_listings_import_nothing_heavy(code: str) -> None:
+    """Importing the packages, and listing what is installed, imports neither pydantic nor pluggy nor a database."""
+    before = imported_by("")  # an editable install may bring modules of its own
+    assert not (imported_by(code) - before) & set(HEAVY)
+
+
+def test_listing_imports_no_plugin() -> None:
+    """Listing flavors imports none of them; the pipeline flavor's import brings no Dask."""
+    listed = imported_by("from actium.plugins.registry import PluginFlavorRegistry; PluginFlavorRegistry().statuses()")
+    assert not {"actium_pipeline_run", "actium_http_call", "actium_cli"} & listed
+    loaded = imported_by("import actium_pipeline_run.pipeline_run_action, actium_http_call.flavor")
+    assert not {"dask", "distributed", "numpy", "httpx", "typer"} & loaded
