@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actium_pipeline_run.log_tail import LogTail, masked
+from actium_pipeline_run.log_tail import LogTail
 
 
 @given(st.lists(st.binary(max_size=40)), st.integers(1, 50))
@@ -23,8 +23,3 @@ def test_a_tail_is_never_longer_than_its_limit(chunks: list[bytes], limit: int) 
         beginning = end.find(b"\n") + 1
         assert kept == end[beginning:].decode(errors="replace").replace("\x00", "\ufffd")
         assert note == f"… {len(whole) - len(end) + beginning:,} bytes before this are left out …"
-
-
-def test_a_secret_is_masked_everywhere() -> None:
-    """Each occurrence is replaced, of each secret."""
-    assert masked("token=abc, again abc; def", ("abc", "def")) == "token=********, again ********; ********"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from actium.errors import FieldProblem, InvalidInputError
 from actium_pipeline_run.pipelines import Plan, PlannedStep
+from actium_pipeline_run.secret_values import resolved
 from actium_pipeline_run.symbols import PipelineParameter, Symbol, replace_symbols, symbols_in
 
 
@@ -74,6 +75,20 @@ def bind(
     if problems:
         raise _refusal(problems)
     return BoundPlan(tuple(steps), replace_symbols(plan.result, known))
+
+
+def with_secrets(plan: BoundPlan) -> tuple[BoundPlan, tuple[str, ...]]:
+    """Put the secrets themselves into the arguments of steps, in the place of references.
+
+    Returns:
+        The plan with secrets, and the secrets, which must not appear in anything that is kept.
+
+    Raises:
+        SecretResolutionError: A reference leads nowhere.
+    """
+    arguments, secrets = resolved({step.planned.name: step.arguments for step in plan.steps})
+    steps = tuple(replace(step, arguments=arguments[step.planned.name]) for step in plan.steps)
+    return replace(plan, steps=steps), secrets
 
 
 def _pipeline_values(plan: Plan, parameters: Mapping[str, Any], problems: list[FieldProblem]) -> dict[str, Any]:

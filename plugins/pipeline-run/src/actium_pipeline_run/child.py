@@ -72,7 +72,7 @@ def _describe(order: DescribeOrder) -> PipelineDescription:
 
 
 def _run(order: RunOrder, sender: _Sender) -> Any:
-    from actium_pipeline_run.binding import bind
+    from actium_pipeline_run.binding import bind, with_secrets
     from actium_pipeline_run.loading import load_unchanged
     from actium_pipeline_run.results import as_result
 
@@ -90,6 +90,9 @@ def _run(order: RunOrder, sender: _Sender) -> Any:
         step_parameters=order.step_parameters,
         step_retries=order.step_retries,
     )
+
+    bound, secrets = with_secrets(bound)
+    sender.send({"secrets": secrets})
 
     from actium_pipeline_run.lowering import lower, travel_by_value
     from actium_pipeline_run.schedulers import scheduler_for

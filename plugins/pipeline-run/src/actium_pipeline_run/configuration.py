@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from actium.models.base import Name
-from actium_pipeline_run.steps import MAX_RETRIES
+from actium_pipeline_run.graph import MAX_RETRIES
 
 LOCAL_SCHEDULERS = ("synchronous", "threads", "processes")
 MAX_TIMEOUT = 366 * 86_400

@@ -10,6 +10,9 @@ from typing import Any
 
 from actium_pipeline_run.errors import PipelineDefinitionError
 
+MAX_RETRIES = 100
+"""How often a failed call of a step can be repeated."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterRecord:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
 
 MAX_LOG_BYTES = 65_536
-MASK = "********"
 
 
 class LogTail:
@@ -40,10 +38,3 @@ class LogTail:
             content = content[beginning:]
         text = content.decode(errors="replace").replace("\x00", "\ufffd")
         return f"… {left_out:,} bytes before this are left out …\n{text}" if left_out else text
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """A text without the secrets that stand in it."""
-    for secret in secrets:
-        text = text.replace(secret, MASK)
-    return text

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from actium.errors import ActiumError, FieldProblem, InvalidInputError
+from actium.errors import ActiumError, FieldProblem, InvalidInputError, SecretResolutionError
 from actium_pipeline_run.errors import (
     PipelineDefinitionError,
     PipelineRunError,
@@ -84,7 +84,13 @@ _ORDERS: dict[str, TypeAdapter[Any]] = {
 _DESCRIPTION = TypeAdapter(PipelineDescription)
 _REFUSALS: dict[str, type[ActiumError]] = {
     error.__name__: error
-    for error in (InvalidInputError, PipelineDefinitionError, SourceNotFoundError, PipelineRunError)
+    for error in (
+        InvalidInputError,
+        PipelineDefinitionError,
+        SourceNotFoundError,
+        SecretResolutionError,
+        PipelineRunError,
+    )
 }
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actium.auth.secret_references import masked
 from actium.errors import ActiumError, ExecutionCancelled
 from actium_pipeline_run.errors import PipelineRunError, PipelineTimeoutError
-from actium_pipeline_run.log_tail import masked
 from actium_pipeline_run.orders import (
     DescribeOrder,
     Order,
@@ -180,7 +180,11 @@ class _Follower:
         return True
 
     def _take(self, group: ProcessGroup, line: bytes) -> bool:
-        message = _message(masked(line.decode(errors="replace"), self._secrets))
+        message = _message(line)
+        if message is not None and "secrets" in message:
+            self._secrets += tuple(message["secrets"])
+            return False
+        message = masked(message, self._secrets)
         if message is None:
             group.log.add(line)  # printed before the child had taken over its standard output
             return False
@@ -242,9 +246,9 @@ class _Follower:
         return bool(self._answer.get("type") == _WORKER_DIED)
 
 
-def _message(line: str) -> dict[str, Any] | None:
+def _message(line: bytes) -> dict[str, Any] | None:
     try:
         message = json.loads(line)
     except ValueError:
         return None
-    return message if isinstance(message, dict) and ("answer" in message or "step" in message) else None
+    return message if isinstance(message, dict) and message.keys() & {"answer", "step", "secrets"} else None

@@ -15,6 +15,7 @@ from actium.errors import FieldProblem
 from actium.models.base import field_problems
 from actium_pipeline_run.errors import PipelineDefinitionError
 from actium_pipeline_run.graph import ParameterRecord
+from actium_pipeline_run.secret_values import holds_secrets, literal_secrets, with_references
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -62,9 +63,9 @@ class FunctionSignature:
         return self._adapter(name).validate_python(value)
 
     def problems(self, name: str, value: object, *, path: str) -> tuple[FieldProblem, ...]:
-        """What is wrong with a value for a parameter; empty when it fits."""
+        """What is wrong with a value for a parameter; empty when it fits. A secret must be a reference."""
         try:
-            self.check(name, value)
+            checked = self.check(name, value)
         except ValidationError as error:
             return tuple(
                 FieldProblem(
@@ -75,7 +76,7 @@ class FunctionSignature:
                 )
                 for problem in field_problems(error)
             )
-        return ()
+        return literal_secrets(checked, path=path)
 
     def record(self, name: str, *, default: object = inspect.Parameter.empty) -> ParameterRecord:
         """Describe a parameter for a snapshot, with a default other than its own where one is given."""
@@ -101,6 +102,8 @@ class FunctionSignature:
             return {}
 
     def _as_json(self, name: str, value: object) -> Any:
+        if holds_secrets(value):
+            return with_references(value)
         try:
             return self._adapter(name).dump_python(value, mode="json", warnings=False)
         except PydanticSerializationError:

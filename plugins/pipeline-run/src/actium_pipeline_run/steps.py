@@ -10,9 +10,8 @@ from functools import cached_property, update_wrapper
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from actium_pipeline_run.errors import PipelineDefinitionError
+from actium_pipeline_run.graph import MAX_RETRIES
 from actium_pipeline_run.signatures import FunctionSignature
-
-MAX_RETRIES = 100
 
 ParametersT = ParamSpec("ParametersT")
 ResultT = TypeVar("ResultT")

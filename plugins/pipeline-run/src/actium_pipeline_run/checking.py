@@ -1,0 +1,134 @@
+"""Checks what an action says about its runs against the snapshot alone, without importing the pipeline."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]  # its stubs are separate
+from jsonschema.exceptions import ValidationError, best_match  # type: ignore[import-untyped]  # the same
+from pydantic import TypeAdapter
+
+from actium.auth.secret_references import RESOLVERS
+from actium.errors import FieldProblem
+from actium.models.base import shown
+from actium_pipeline_run.configuration import PipelineRunConfiguration
+from actium_pipeline_run.graph import ParameterRecord, StepGraph
+from actium_pipeline_run.snapshot import PipelineSnapshot
+
+_SECRET = "password"  # noqa: S105 - the format by which JSON schema marks a secret
+
+
+def run_problems(snapshot: PipelineSnapshot, run_config: PipelineRunConfiguration) -> Iterator[FieldProblem]:
+    """What is wrong with the configuration of a snapshot's runs; nothing when it fits. Paths begin at it."""
+    yield from _unknown(run_config.parameters, [parameter.name for parameter in snapshot.parameters], "parameters")
+    for parameter in snapshot.parameters:
+        path = f"parameters.{parameter.name}"
+        if parameter.name in run_config.parameters:
+            yield from _value_problems(parameter, run_config.parameters[parameter.name], path)
+        elif parameter.required:
+            yield FieldProblem(
+                path, f"is required by the pipeline {snapshot.pipeline!r}", expected=_expected(parameter)
+            )
+    yield from _unknown(run_config.steps, snapshot.graph.names, "steps")
+    for name, step_parameters in run_config.step_parameters().items():
+        yield from _step_problems(snapshot.graph, name, step_parameters)
+
+
+def _step_problems(graph: StepGraph, name: str, parameters: Mapping[str, Any]) -> Iterator[FieldProblem]:
+    step = graph.step(name)
+    if step is None:
+        return
+    path = f"steps.{name}.parameters"
+    fed = {edge.argument: edge.source for edge in graph.edges if edge.target == name}
+    settable = [parameter.name for parameter in step.parameters]
+    for given in parameters:
+        if given in fed and given not in settable:
+            yield FieldProblem(f"{path}.{given}", f"is the output of the step {fed[given]!r} and cannot be set")
+    yield from _unknown([given for given in parameters if given not in fed], settable, path)
+    for parameter in step.parameters:
+        if parameter.name in parameters:
+            yield from _value_problems(parameter, parameters[parameter.name], f"{path}.{parameter.name}")
+
+
+def _unknown(given: Collection[str], known: Collection[str], path: str) -> Iterator[FieldProblem]:
+    for name in given:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f"; perhaps {nearest[0]!r} is meant" if nearest else ""
+            there_are = f"there are {', '.join(sorted(known))}" if known else "there are none"
+            yield FieldProblem(f"{path}.{name}", f"is not known: {there_are}{hint}")
+
+
+def _value_problems(parameter: ParameterRecord, value: object, path: str) -> Iterator[FieldProblem]:
+    validator = Draft202012Validator(parameter.json_schema, format_checker=_FORMATS)
+    is_secret = _SECRET in str(parameter.json_schema)
+    for error in sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path))):
+        told = _innermost(error)
+        yield FieldProblem(
+            path=path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in told.absolute_path),
+            problem=_told(told, is_secret=is_secret),
+            value=None if is_secret else shown(told.instance),
+            expected=_expected_by(told.schema),
+        )
+
+
+def _innermost(error: ValidationError) -> ValidationError:
+    """Of an alternative that fits nowhere, the deepest misfit; the alternative itself where none is deeper."""
+    deepest = best_match([error])
+    return error if deepest is None or deepest.absolute_path == error.absolute_path else deepest
+
+
+def _told(error: ValidationError, *, is_secret: bool) -> str:
+    if error.validator == "format" and error.validator_value == _SECRET:
+        return "holds a literal secret; give a reference such as env:NAME or file:PATH"
+    if error.validator in {"type", "anyOf", "format"}:
+        return f"should be {_expected_by(error.schema) or 'of another type'}"
+    return "does not fit its type" if is_secret else str(error.message)
+
+
+def _expected(parameter: ParameterRecord) -> str | None:
+    return _expected_by(parameter.json_schema)
+
+
+def _expected_by(schema: object) -> str | None:
+    """The type that a schema wants, in words."""
+    if not isinstance(schema, dict):
+        return None
+    if "anyOf" in schema:
+        choices = [_expected_by(choice) or "a structure" for choice in schema["anyOf"]]
+        return " or ".join(dict.fromkeys(choices))
+    if "enum" in schema:
+        return f"one of {', '.join(map(repr, schema['enum']))}"
+    named = schema.get("format") or schema.get("type")
+    return None if named is None else str(named)
+
+
+def _format_checker() -> FormatChecker:
+    """Formats checked as pydantic reads them; one that JSON schema alone knows is not checked here."""
+    checker = FormatChecker(formats=())
+    python_types = {"uuid": UUID, "date": date, "date-time": datetime, "time": time, "duration": timedelta}
+    for name, python_type in python_types.items():
+        checker.checks(name, raises=ValueError)(_read_as(TypeAdapter(python_type)))
+    checker.checks(_SECRET)(_is_reference)
+    return checker
+
+
+def _read_as(adapter: TypeAdapter[Any]) -> Any:
+    def is_readable(value: object) -> bool:
+        if isinstance(value, str):
+            adapter.validate_python(value)
+        return True
+
+    return is_readable
+
+
+def _is_reference(value: object) -> bool:
+    scheme, _, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    return not isinstance(value, str) or (bool(rest) and scheme in RESOLVERS)
+
+
+_FORMATS = _format_checker()
