@@ -1,7 +1,7 @@
 """Every error that Actium raises on purpose, in one tree.
 
 A message is whole sentences: what was wrong, with which value and where; ``hint`` says what to do next.
-Each class also derives from the built-in exception that a caller who has never heard of Actium would expect.
+Each class also derives from the built-in exception that a caller who has never heard of Actium would expect::
 
     ActiumError
     ├── InvalidInputError (ValueError)         something given from outside is wrong
