@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,17 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(path)
     for name in [name for name in os.environ if name.startswith(("ACTIUM_", "FORCE_COLOR", "COLUMNS", "NO_COLOR"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("ACTIUM_BLOCK", ",".join(_installed_plugins()))
     return path
+
+
+def _installed_plugins() -> set[str]:
+    """The distributions with plugins that happen to be installed here; tests are about those that they install."""
+    return {
+        distribution.name
+        for distribution in distributions()
+        if any(entry.group.startswith("actium.") for entry in distribution.entry_points)
+    }
 
 
 @pytest.fixture
