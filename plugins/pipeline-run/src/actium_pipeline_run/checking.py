@@ -16,7 +16,7 @@ from actium.auth.secret_references import RESOLVERS
 from actium.errors import FieldProblem
 from actium.models.base import shown
 from actium_pipeline_run.configuration import PipelineRunConfiguration
-from actium_pipeline_run.graph import ParameterRecord, StepGraph
+from actium_pipeline_run.graph import ParameterRecord, StepGraph, type_described
 from actium_pipeline_run.snapshot import PipelineSnapshot
 
 _SECRET = "password"  # noqa: S105 - the format by which JSON schema marks a secret
@@ -30,9 +30,8 @@ def run_problems(snapshot: PipelineSnapshot, run_config: PipelineRunConfiguratio
         if parameter.name in run_config.parameters:
             yield from _value_problems(parameter, run_config.parameters[parameter.name], path)
         elif parameter.required:
-            yield FieldProblem(
-                path, f"is required by the pipeline {snapshot.pipeline!r}", expected=_expected(parameter)
-            )
+            required = f"is required by the pipeline {snapshot.pipeline!r}"
+            yield FieldProblem(path, required, expected=parameter.type_described)
     yield from _unknown(run_config.steps, snapshot.graph.names, "steps")
     for name, step_parameters in run_config.step_parameters().items():
         yield from _step_problems(snapshot.graph, name, step_parameters)
@@ -72,7 +71,7 @@ def _value_problems(parameter: ParameterRecord, value: object, path: str) -> Ite
             path=path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in told.absolute_path),
             problem=_told(told, is_secret=is_secret),
             value=None if is_secret else shown(told.instance),
-            expected=_expected_by(told.schema),
+            expected=type_described(told.schema),
         )
 
 
@@ -86,25 +85,8 @@ def _told(error: ValidationError, *, is_secret: bool) -> str:
     if error.validator == "format" and error.validator_value == _SECRET:
         return "holds a literal secret; give a reference such as env:NAME or file:PATH"
     if error.validator in {"type", "anyOf", "format"}:
-        return f"should be {_expected_by(error.schema) or 'of another type'}"
+        return f"should be {type_described(error.schema) or 'of another type'}"
     return "does not fit its type" if is_secret else str(error.message)
-
-
-def _expected(parameter: ParameterRecord) -> str | None:
-    return _expected_by(parameter.json_schema)
-
-
-def _expected_by(schema: object) -> str | None:
-    """The type that a schema wants, in words."""
-    if not isinstance(schema, dict):
-        return None
-    if "anyOf" in schema:
-        choices = [_expected_by(choice) or "a structure" for choice in schema["anyOf"]]
-        return " or ".join(dict.fromkeys(choices))
-    if "enum" in schema:
-        return f"one of {', '.join(map(repr, schema['enum']))}"
-    named = schema.get("format") or schema.get("type")
-    return None if named is None else str(named)
 
 
 def _format_checker() -> FormatChecker:

@@ -32,6 +32,11 @@ class ParameterRecord:
     default: Any = None
     given_by: str | None = None
 
+    @property
+    def type_described(self) -> str | None:
+        """Its type in words; None where anything goes."""
+        return type_described(self.json_schema)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepNode:
@@ -137,6 +142,19 @@ class StepGraph:
         for name, neighbour in pairs:
             neighbours.setdefault(name, set()).add(neighbour)
         return {name: tuple(sorted(found, key=self._positions.__getitem__)) for name, found in neighbours.items()}
+
+
+def type_described(schema: object) -> str | None:
+    """The type that a schema wants, in words."""
+    if not isinstance(schema, dict):
+        return None
+    if "anyOf" in schema:
+        choices = [type_described(choice) or "a structure" for choice in schema["anyOf"]]
+        return " or ".join(dict.fromkeys(choices))
+    if "enum" in schema:
+        return f"one of {', '.join(map(repr, schema['enum']))}"
+    named = schema.get("format") or schema.get("type")
+    return None if named is None else str(named)
 
 
 def as_tree(graph: StepGraph, *, title: str) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
 from pydantic import BaseModel, ValidationError
 
+from actium.app.lookup import list_page
 from actium.errors import (
     AlreadyExistsError,
     AmbiguousReferenceError,
@@ -20,7 +21,8 @@ from actium.errors import (
 )
 from actium.models.base import field_problems
 from actium.models.kinds import ResourceType
-from actium.models.page import Condition, Operator
+from actium.models.page import Condition, Operator, Page
+from actium.models.resource import ResourceFilter
 from actium.stores.base_store import BaseStore, Query
 from actium.stores.records import ResourceRecord
 from actium_pipeline_run.orders import PipelineDescription
@@ -151,6 +153,34 @@ def find_snapshot(store: BaseStore, project: str, reference: str) -> Stored[Pipe
     return (
         find(store, PipelineSnapshot, project, reference) if latest is None else read(store, PipelineSnapshot, latest)
     )
+
+
+def list_stored(store: BaseStore, kind: type[BodyT], asked: ResourceFilter) -> Page[Stored[BodyT]]:
+    """List pipelines, snapshots or runs.
+
+    Raises:
+        InvalidQueryError: There is no such page.
+    """
+    of_kind = asked.model_copy(update={"type": str(_TYPES[kind][0])})
+    return list_page(store, ResourceRecord, of_kind, lambda record: _stored(kind, record))
+
+
+def as_data(stored: Stored[Any]) -> dict[str, Any]:
+    """A pipeline, snapshot or run as plain JSON values."""
+    record = stored.record
+    return {
+        "id": str(record.id),
+        "name": record.name,
+        "project": record.project,
+        "created": record.created.isoformat(),
+        "updated": record.updated.isoformat(),
+        **stored.body.model_dump(mode="json"),
+    }
+
+
+def as_data_page(page: Page[Stored[BodyT]]) -> dict[str, Any]:
+    """A page of them as plain JSON values."""
+    return {**page.model_dump(mode="json", exclude={"items"}), "items": [as_data(item) for item in page.items]}
 
 
 def insert_run(store: BaseStore, project: str, run: PipelineRun) -> Stored[PipelineRun]:
