@@ -59,7 +59,6 @@ _FIRST: Migration = (
     )
     """,
     "CREATE INDEX actions_by_account ON actions (service_account_id)",
-    "CREATE INDEX actions_by_creation ON actions (project, created)",
     """
     CREATE TABLE action_revisions (
         action_id TEXT NOT NULL,

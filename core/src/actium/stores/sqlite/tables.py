@@ -44,7 +44,11 @@ def time_text(value: datetime) -> str:
 
 def json_text(value: Any) -> str:
     """A JSON value as compact text."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+"""Made once: ``json.dumps`` makes one for every call that differs from its defaults."""
 
 
 def _enum(kind: type[StrEnum]) -> Kind:
