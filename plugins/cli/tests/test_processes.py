@@ -113,6 +113,20 @@ class TestStandardOutput:
         assert done.returncode == 1
         assert done.stderr == ""
 
+    def test_a_worker_without_a_reader_finishes_what_runs(
+        self, noisy: Call, environment: dict[str, str], work: Path
+    ) -> None:
+        """A worker that cannot show anything any more ends, but not before what it runs is recorded."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "w") as pipe:
+            done = subprocess.run(
+                [sys.executable, "-m", "actium_cli", "worker"],
+                stdout=pipe, stderr=subprocess.DEVNULL, cwd=work, env=environment, check=False, timeout=30,
+            )  # fmt: skip
+        assert done.returncode == 1
+        assert noisy("execution", "list", "--status", "running", "--json").json["total"] == 0
+
     def test_text_that_the_terminal_cannot_show(self, process: Call) -> None:
         """Where standard output is ASCII, names are written so that they can be, and JSON stays JSON."""
         ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
@@ -204,10 +218,10 @@ class TestSignals:
 
 
 class TestTerminals:
-    def test_a_terminal_gets_bars_short_ids_and_local_times(
+    def test_a_terminal_gets_bars_short_ids_and_ages(
         self, flavors: None, process: Call, environment: dict[str, str], work: Path
     ) -> None:
-        """On a terminal, ids are short and the run is shown by a bar with the names of steps."""
+        """On a terminal, ids are short, listings tell ages, and a run is shown by a bar and then by its steps."""
         process("account", "create", "trainer")
         created = process(
             "action", "create", "retrain", "--flavor", "test.steps", "--account", "trainer", "--json"
@@ -215,6 +229,7 @@ class TestTerminals:
         listed = _on_a_terminal(["action", "list"], environment, work)
         assert created["id"][:8] in listed
         assert created["id"] not in listed
+        assert re.search(r"just now|\d+ s ago", listed)
         ran = _on_a_terminal(["action", "run", "retrain"], environment, work)
         assert "━" in ran
         assert "✓ retrain  succeeded" in ran

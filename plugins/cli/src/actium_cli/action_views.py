@@ -31,7 +31,7 @@ def action_table(actions: Page[ActionResponse]) -> RenderableType:
                     action.name,
                     _key(action),
                     _state(action),
-                    views.when(action.body.updated),
+                    views.ago(action.body.updated),
                     views.short_id(action.id),
                     *([action.problem] if problems else []),
                 )
@@ -85,7 +85,7 @@ def history_table(revisions: Sequence[ActionRevisionResponse]) -> RenderableType
             (
                 str(revision.number),
                 revision.change,
-                views.when(revision.changed),
+                views.ago(revision.changed),
                 revision.changed_by,
                 _what_changed(revision),
             )

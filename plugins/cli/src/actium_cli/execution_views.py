@@ -26,7 +26,7 @@ def execution_table(executions: Page[TriggerExecutionResponse]) -> RenderableTyp
                 (
                     execution.name,
                     views.state(execution.status.value),
-                    views.when(execution.body.created),
+                    views.ago(execution.body.created),
                     views.took(views.duration(execution)),
                     views.short_id(execution.id),
                     execution.reason,

@@ -6,7 +6,8 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
 from actium import hookimpl
@@ -57,15 +58,33 @@ class ExecutionWatch:
 
 
 class Background(Generic[ResultT]):
-    """Work in a thread of its own, so that the main thread can show it and hear signals."""
+    """Work in a thread of its own, so that the main thread can show it and hear signals; left when it has ended."""
 
-    def __init__(self, work: Callable[[], ResultT], watch: ExecutionWatch) -> None:
+    def __init__(self, work: Callable[[], ResultT], watch: ExecutionWatch, *, stop: Callable[[], None]) -> None:
+        """Begin to work.
+
+        Args:
+            work: What to do.
+            watch: Is told when the work has ended.
+            stop: Ends the work soon; called when showing it fails.
+        """
         self._work = work
+        self._stop = stop
         self._watch = watch
         self._result: list[ResultT] = []
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="actium-worker", daemon=True)
         self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._stop()
+        self._thread.join()
 
     def result(self) -> ResultT:
         """What the work returned, once it has ended; raises what it raised."""

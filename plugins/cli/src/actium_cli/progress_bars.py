@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from actium import TriggerExecutionResponse
 
 _MARKS = {"succeeded": "✓", "failed": "✗", "cancelled": "■", "skipped": "·"}
+_NAME_WIDTH = 32
 _STEP_ENDS = frozenset({"succeeded", "failed", "skipped"})
 
 
@@ -52,7 +53,7 @@ class ProgressBars:
 
     def started(self, execution: TriggerExecutionResponse) -> None:
         """See `Display`."""
-        self._tasks[execution.id] = self._progress.add_task(execution.name, total=None, done="", step="")
+        self._tasks[execution.id] = self._progress.add_task(_short(execution.name), total=None, done="", step="")
 
     def progressed(self, execution: TriggerExecutionResponse) -> None:
         """See `Display`."""
@@ -73,11 +74,13 @@ class ProgressBars:
         self._progress.console.print(
             Text.assemble(
                 (f"{_MARKS.get(status, '·')} ", views.STYLES.get(status, "")),
-                (execution.name, "bold"),
+                (_short(execution.name), "bold"),
                 f"  {status}",
                 (f"  {views.took(views.duration(execution)) or ''}  {str(execution.id)[: views.SHORT_ID]}", "dim"),
                 "" if execution.reason is None else f"  {execution.reason}",
             ),
-            overflow="ellipsis",
-            no_wrap=True,
         )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 1]}…"

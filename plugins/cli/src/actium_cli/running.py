@@ -60,9 +60,10 @@ def _run_here(actium: Actium, execution_id: UUID, watch: ExecutionWatch) -> Trig
         execution_display() as display,
         asking_to_end(cancel, announcement="Cancelling; once more ends at once."),
     ):
-        work = Background(lambda: worker.run_one(execution_id), watch)
-        show_until_ended(actium, watch, display)
-        if work.result() is None:
+        with Background(lambda: worker.run_one(execution_id), watch, stop=worker.stop) as work:
+            show_until_ended(actium, watch, display)
+            ran = work.result()
+        if ran is None:
             _follow(actium, execution_id, display)
     return actium.executions.get(execution_id)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 
 SHORT_ID = 8
 """Characters of an id in a table on a terminal; commands take any unique beginning of an id."""
+
+_LOOKS_LIKE_A_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+NEVER_WRAPPED = 20
+"""Columns whose texts are all at most this long are shown whole, whatever others need."""
+
+_UNITS = (
+    ("d", timedelta(days=1)),
+    ("h", timedelta(hours=1)),
+    ("min", timedelta(minutes=1)),
+    ("s", timedelta(seconds=1)),
+)
 
 STYLES: Mapping[str, str] = {
     "succeeded": "green",
@@ -53,7 +66,7 @@ Cell = str | Text | None
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, empty: str = "There is nothing to show."
 ) -> RenderableType:
-    """A table without lines. The last column takes what others leave of the width; the others are shown whole.
+    """A table without lines. Where the width is short, the columns with long texts share what the others leave.
 
     Args:
         columns: The heads.
@@ -63,10 +76,10 @@ def table(
     filled = [[_cell(cell) for cell in row] for row in rows]
     if not filled:
         return Text(empty, style="dim") if current_output().is_terminal else Text("", end="")
-    built = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
+    built = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
     for number, column in enumerate(columns):
-        last = number == len(columns) - 1
-        built.add_column(column, no_wrap=not last, overflow="fold" if last else "ellipsis")
+        is_long = max(cells[number].cell_len for cells in filled) > NEVER_WRAPPED
+        built.add_column(column, no_wrap=not is_long, overflow="fold" if is_long else "ellipsis")
     for cells in filled:
         built.add_row(*cells)
     return built
@@ -102,20 +115,35 @@ def paged(page: Page[Any], listing: RenderableType) -> RenderableType:
     return Group(listing, "", Text(told, style="dim"))
 
 
-def short_id(value: UUID | None) -> Text | None:
-    """An id: its beginning on a terminal, else the whole."""
+def short_id(value: UUID | str | None) -> Text | None:
+    """An id: its beginning on a terminal, else the whole. Of a text that is no UUID, all is shown."""
     if value is None:
         return None
-    return Text(str(value)[:SHORT_ID] if current_output().is_terminal else str(value), style="dim")
+    whole = str(value)
+    is_shown = not current_output().is_terminal or not _LOOKS_LIKE_A_UUID.fullmatch(whole)
+    return Text(whole if is_shown else whole[:SHORT_ID], style="dim")
 
 
 def when(moment: datetime | None) -> str | None:
-    """A moment: in local time to the second on a terminal, else as ISO 8601 with its offset."""
+    """A moment: in local time to the second on a terminal, else as ISO 8601 in UTC."""
     if moment is None:
         return None
     if not current_output().is_terminal:
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def ago(moment: datetime | None) -> str | None:
+    """A moment in a table: how long ago it was on a terminal, its local date if that is long, else as `when` does."""
+    if moment is None or not current_output().is_terminal:
+        return when(moment)
+    age = datetime.now(UTC) - moment
+    if age >= timedelta(days=30):
+        return moment.astimezone().strftime("%Y-%m-%d")
+    for unit, length in _UNITS:
+        if age >= length:
+            return f"{age // length} {unit} ago"
+    return "just now"
 
 
 def took(seconds: float | None) -> str | None:

@@ -97,7 +97,7 @@ def _table(accounts: Page[ServiceAccountResponse]) -> RenderableType:
         views.table(
             ["NAME", "STATE", "CREATED", "ID"],
             [
-                (account.name, _state(account), views.when(account.body.created), views.short_id(account.id))
+                (account.name, _state(account), views.ago(account.body.created), views.short_id(account.id))
                 for account in accounts.items
             ],
             empty="There are no service accounts; `actium account create NAME` makes one.",

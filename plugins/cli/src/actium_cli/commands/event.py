@@ -136,9 +136,9 @@ def _table(events: Page[EventResponse]) -> RenderableType:
                     event.type,
                     event.source,
                     event.body.subject,
-                    views.when(event.body.received),
+                    views.ago(event.body.received),
                     views.short_id(event.id),
-                    event.name,
+                    views.short_id(event.name),
                 )
                 for event in events.items
             ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from actium_cli.context import current_options, output
+from actium_cli.logs import without_warnings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,7 +40,8 @@ def show_flavor(
     """Show a flavor: where it comes from, and what its configuration takes."""
     from actium.app.flavors import Flavors
 
-    flavor = Flavors(_registry()).get(key)
+    with without_warnings("actium.plugins"):
+        flavor = Flavors(_registry()).get(key)
     output(flavor, lambda: _details(flavor))
 
 

@@ -44,9 +44,9 @@ def worker(
         ):
             counting = _Counting(display)
             counting.say(f"Worker {runner.name} runs executions of {current_options().store}.")
-            work = Background(runner.run_until_idle if until_idle else runner.run, watch)
-            show_until_ended(actium, watch, counting)
-            ran = work.result()
+            with Background(runner.run_until_idle if until_idle else runner.run, watch, stop=runner.stop) as work:
+                show_until_ended(actium, watch, counting)
+                ran = work.result()
     output({"ran": ran, "by_status": counting.by_status}, lambda: _summary(counting.by_status))
 
 
