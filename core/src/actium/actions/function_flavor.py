@@ -29,7 +29,7 @@ def action_flavor(
     Args:
         key: ``subtype.flavor``, the name of the entry point.
         config: The model of its configurations.
-        auth_window: See `BaseActionFlavor.AUTH_WINDOW`.
+        auth_window: See ``AUTH_WINDOW`` of `BaseActionFlavor`.
 
     Returns:
         A decorator for a function that takes any of ``config``, ``trigger_execution`` and ``auth_context``, by name.

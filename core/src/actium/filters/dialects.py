@@ -1,6 +1,6 @@
 """Reading filters: what a trigger is given becomes an expression, or is refused with the path of what is wrong.
 
-A further dialect, such as one for the payload, adds its reader to `_DIALECTS`.
+A further dialect, such as one for the payload, adds its reader to ``_DIALECTS``.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import pluggy
 
+from actium.errors import ActiumError
 from actium.plugins.awaiting_call import call_awaiting
 from actium.plugins.hook_plugins import HookPlugin
 from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks, hookimpl
@@ -85,7 +86,8 @@ class HandlerHooks:
 class Relay:
     """The hooks of one flavor: its handler, wrapped by the enabled hook plugins.
 
-    An exception that leaves a hook carries a note with the hook, the flavor, its distribution and version.
+    An exception of a plugin's own that leaves a hook carries a note with the hook, the flavor, its distribution and
+    version.
 
     Attributes:
         origin: Where the flavor comes from.
@@ -167,7 +169,8 @@ class Relay:
             raise
 
     def _note(self, error: BaseException, hook: str) -> None:
-        error.add_note(f"raised in the hook {hook} of {self.origin}")
+        if not isinstance(error, ActiumError):  # ours tell all that a caller needs
+            error.add_note(f"raised in the hook {hook} of {self.origin}")
 
 
 class Observers:
