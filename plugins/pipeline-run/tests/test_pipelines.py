@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from actium_pipeline_run import pipeline, step
+from actium_pipeline_run import PipelineFunction, pipeline, step
 from actium_pipeline_run.errors import PipelineDefinitionError
 from actium_pipeline_run.graph import Edge
 
@@ -232,6 +232,13 @@ def test_a_pipeline_without_steps_is_refused() -> None:
     """There would be nothing to run."""
     with pytest.raises(PipelineDefinitionError, match="has no steps"):
         drawing(lambda: 1)
+
+
+@pytest.mark.parametrize("name", ["", " a", "a\n", "x" * 201])
+def test_a_pipeline_s_name_must_be_one_that_the_store_takes(name: str) -> None:
+    """It is refused where it is written."""
+    with pytest.raises(PipelineDefinitionError, match="cannot be the name of a pipeline"):
+        PipelineFunction(whole.function, name=name)
 
 
 def test_a_pipeline_with_nameless_parameters_is_refused() -> None:

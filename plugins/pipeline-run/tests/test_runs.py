@@ -434,6 +434,27 @@ def test_a_pipeline_that_draws_another_graph_than_in_its_snapshot_is_refused(ben
     assert "one, one_2, one_3 instead of one" in error_of(outcome)
 
 
+def test_an_error_that_cannot_be_shown_is_told_all_the_same(bench: Bench) -> None:
+    """Exceptions with a broken text, or with a text that no store can hold, are exceptions like others."""
+    text = """
+        class Mute(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError("no")
+
+        @step
+        def fail(kind: str) -> None:
+            raise Mute if kind == "mute" else ValueError("\\ud800 and \\0")
+
+        @pipeline
+        def flow(kind: str):
+            fail(kind)
+    """
+    mute = bench.run_file(text, parameters={"kind": "mute"})
+    assert error_of(mute) == "The step 'fail' failed: Mute: (its text cannot be shown: RuntimeError)"
+    odd = bench.run(bench.describe(), parameters={"kind": "odd"})
+    assert error_of(odd) == "The step 'fail' failed: ValueError: ? and \ufffd"
+
+
 def test_the_cluster_that_is_not_there_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong address fails the run, with what to do."""
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")

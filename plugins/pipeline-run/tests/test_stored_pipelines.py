@@ -243,6 +243,28 @@ def test_a_second_attempt_closes_the_run_of_the_first(store: BaseStore, bench: B
     assert find(store, PipelineRun, "default", told["pipeline_run"]).body.attempt == 2
 
 
+def test_a_run_whose_worker_is_interrupted_says_so(store: BaseStore, bench: Bench) -> None:
+    """An interruption ends the run, is recorded with it, and goes on."""
+    snapshot = take(store, bench).snapshot
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        recorded_run.execute(
+            store,
+            snapshot,
+            PipelineRunConfiguration(),
+            _execution(store, attempt=1),
+            token="a-token",
+            report=lambda steps: None if steps[0].status == "pending" else interrupt(steps),
+            is_cancelled=lambda: False,
+        )
+    run = find(store, PipelineRun, "default", "flow").body
+    assert run.status is ExecutionStatus.FAILED
+    assert run.error == "It was ended because its worker was interrupted: KeyboardInterrupt: "
+
+
 def _execution(store: BaseStore, *, attempt: int) -> Any:
     """An execution as a handler is given it."""
     from actium import Actium, action_flavor

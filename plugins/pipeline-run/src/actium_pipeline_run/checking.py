@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]  # its stubs are separate
-from jsonschema.exceptions import ValidationError, best_match  # type: ignore[import-untyped]  # the same
+from jsonschema.exceptions import ValidationError  # type: ignore[import-untyped]  # the same
 from pydantic import TypeAdapter
 
 from actium.auth.secret_references import RESOLVERS
@@ -66,19 +66,39 @@ def _value_problems(parameter: ParameterRecord, value: object, path: str) -> Ite
     validator = Draft202012Validator(parameter.json_schema, format_checker=_FORMATS)
     is_secret = _SECRET in str(parameter.json_schema)
     for error in sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.absolute_path))):
-        told = _innermost(error)
-        yield FieldProblem(
-            path=path + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in told.absolute_path),
-            problem=_told(told, is_secret=is_secret),
-            value=None if is_secret else shown(told.instance),
-            expected=type_described(told.schema),
-        )
+        for cause in _causes(error):
+            yield FieldProblem(
+                path=path + _dotted([*cause.absolute_path, *_missing(cause)]),
+                problem=_told(cause, is_secret=is_secret),
+                value=None if is_secret or cause.validator == "required" else shown(cause.instance),
+                expected=type_described(cause.schema),
+            )
 
 
-def _innermost(error: ValidationError) -> ValidationError:
-    """Of an alternative that fits nowhere, the deepest misfit; the alternative itself where none is deeper."""
-    deepest = best_match([error])
-    return error if deepest is None or deepest.absolute_path == error.absolute_path else deepest
+def _causes(error: ValidationError) -> Sequence[ValidationError]:
+    """Where no alternative fits but one is of the right type, what is wrong with that one; else the error itself."""
+    if error.validator != "anyOf":
+        return [error]
+    alternatives: dict[object, list[ValidationError]] = {}
+    for misfit in error.context:
+        alternatives.setdefault(misfit.relative_schema_path[0], []).append(misfit)
+    right = [
+        misfits
+        for misfits in alternatives.values()
+        if not any(misfit.validator in {"type", "const"} and not misfit.relative_path for misfit in misfits)
+    ]
+    return [cause for misfit in right[0] for cause in _causes(misfit)] if len(right) == 1 else [error]
+
+
+def _missing(error: ValidationError) -> Sequence[str]:
+    """The key that is missing, which JSON schema tells of its holder only."""
+    if error.validator != "required":
+        return ()
+    return [name for name in error.validator_value if error.message.startswith(repr(name))]
+
+
+def _dotted(keys: Sequence[object]) -> str:
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
 
 
 def _told(error: ValidationError, *, is_secret: bool) -> str:
@@ -86,6 +106,8 @@ def _told(error: ValidationError, *, is_secret: bool) -> str:
         return "holds a literal secret; give a reference such as env:NAME or file:PATH"
     if error.validator in {"type", "anyOf", "format"}:
         return f"should be {type_described(error.schema) or 'of another type'}"
+    if error.validator == "required":
+        return "is required"
     return "does not fit its type" if is_secret else str(error.message)
 
 

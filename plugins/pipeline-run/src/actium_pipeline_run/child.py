@@ -27,6 +27,7 @@ from actium_pipeline_run.orders import (
     write_error,
 )
 from actium_pipeline_run.source import SourceReference
+from actium_pipeline_run.step_task import said
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
     except ActiumError as error:
         sender.send({"answer": "refused", "error": write_error(error)})
     except BaseException as error:  # also SystemExit and what a scheduler raises for a dead worker: all are told
-        sender.send({"answer": "failed", "type": type(error).__name__, "message": str(error)})
+        sender.send({"answer": "failed", "type": type(error).__name__, "message": said(error)})
     finally:
         _leave()
 

@@ -18,6 +18,7 @@ from typing import Any
 from actium_pipeline_run.errors import SourceNotFoundError
 from actium_pipeline_run.pipelines import PipelineFunction
 from actium_pipeline_run.source import Source, SourceFile, SourceKind, SourceReference, hash_of, read_unchanged
+from actium_pipeline_run.step_task import said
 
 _FILE_MODULE_PREFIX = "actium_pipeline_file_"
 _NEVER_OWN = frozenset({"__main__", "__mp_main__", "actium", "actium_pipeline_run"})
@@ -136,7 +137,7 @@ def _import(name: str) -> ModuleType:
 
 def _cannot_import(what: str, error: BaseException) -> SourceNotFoundError:
     return SourceNotFoundError(
-        f"{what[:1].upper()}{what[1:]} cannot be imported: {type(error).__name__}: {error}.",
+        f"{what[:1].upper()}{what[1:]} cannot be imported: {type(error).__name__}: {said(error)}.",
         hint="Import it with Python, in the same environment, to see where that comes from.",
     )
 

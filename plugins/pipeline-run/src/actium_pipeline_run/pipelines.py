@@ -16,6 +16,9 @@ from actium_pipeline_run.signatures import FunctionSignature
 from actium_pipeline_run.steps import ParametersT, ResultT, StepFunction, recorder
 from actium_pipeline_run.symbols import PipelineParameter, StepOutput, symbols_in
 
+MAX_NAME_CHARACTERS = 200
+"""A snapshot's name is its pipeline's with a number, and must itself be a name that the store takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
@@ -71,6 +74,11 @@ class PipelineFunction(Generic[ParametersT, ResultT]):
 
     def __init__(self, function: Callable[ParametersT, ResultT], *, name: str) -> None:
         _check_function(function)
+        if not name.isprintable() or name != name.strip() or not 0 < len(name) <= MAX_NAME_CHARACTERS:
+            raise PipelineDefinitionError(
+                f"{name!r} cannot be the name of a pipeline.",
+                hint=f"Use 1 to {MAX_NAME_CHARACTERS} printable characters: @pipeline(name='...').",
+            )
         self.function = function
         self.name = name
         update_wrapper(self, function)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,7 +59,29 @@ def execute(
         PipelineRunError, InvalidInputError: A step failed, or the run could not begin.
     """
     recorder = _Recorder(store, _new_run(snapshot, run_config, execution), execution, report, is_cancelled)
-    outcome = run_pipeline(
+    with recorder.told_of_interruption():
+        outcome = _run(snapshot, run_config, execution, token=token, recorder=recorder)
+    run = recorder.finish(outcome)
+    if outcome.error is not None:
+        outcome.error.add_note(f"The pipeline run {run.name} ({run.id}) keeps its steps and the end of its log.")
+        raise outcome.error
+    return {
+        "pipeline_run_id": str(run.id),
+        "pipeline_run": run.name,
+        "snapshot": snapshot.name,
+        "result": outcome.result,
+    }
+
+
+def _run(
+    snapshot: Stored[PipelineSnapshot],
+    run_config: PipelineRunConfiguration,
+    execution: TriggerExecutionResponse,
+    *,
+    token: str,
+    recorder: _Recorder,
+) -> RunOutcome:
+    return run_pipeline(
         RunOrder(
             run=secrets.token_hex(16),
             source=snapshot.body.source,
@@ -74,16 +97,6 @@ def execute(
         is_cancelled=recorder.is_cancelled,
         secrets=(token,),
     )
-    run = recorder.finish(outcome)
-    if outcome.error is not None:
-        outcome.error.add_note(f"The pipeline run {run.name} ({run.id}) keeps its steps and the end of its log.")
-        raise outcome.error
-    return {
-        "pipeline_run_id": str(run.id),
-        "pipeline_run": run.name,
-        "snapshot": snapshot.name,
-        "result": outcome.result,
-    }
 
 
 def _new_run(
@@ -141,6 +154,23 @@ class _Recorder:
         except StoreBusyError as error:
             logger.warning("Whether the run %s is cancelled cannot be told yet: %s", self._stored.name, error)
             return False
+
+    @contextmanager
+    def told_of_interruption(self) -> Iterator[None]:
+        """Record that whoever follows the run was interrupted, where that happens inside; the run is ended then."""
+        try:
+            yield
+        except BaseException as error:
+            interrupted = {
+                "status": ExecutionStatus.FAILED,
+                "finished": datetime.now(UTC),
+                "error": f"It was ended because its worker was interrupted: {type(error).__name__}: {error}",
+            }
+            try:
+                update_run(self._store, self._stored, self._stored.body.model_copy(update=interrupted))
+            except ActiumError as further:
+                error.add_note(f"That could not be recorded with the run {self._stored.name}: {further}")
+            raise
 
     def finish(self, outcome: RunOutcome) -> Stored[PipelineRun]:
         """Record how the run ended."""

@@ -126,8 +126,8 @@ class StepTask:
                 is_final = attempt > self.retries
                 self._tell("raised", start, error=_described(error), final=is_final)
                 if is_final:
-                    # the exception itself may not survive the way between processes; its text and traceback were told
-                    raise RuntimeError(f"The step {self.name!r} failed: {type(error).__name__}: {error}") from None
+                    # the exception itself may not survive the way to another process; it was told already
+                    raise RuntimeError(f"The step {self.name!r} failed: {_in_words(error)}") from None
             else:
                 self._tell("succeeded", start)
                 return result
@@ -200,9 +200,25 @@ def _described(error: BaseException) -> dict[str, Any]:
     text = "".join(told.format())
     return {
         "type": type(error).__name__,
-        "message": str(error)[:MAX_MESSAGE_CHARACTERS],
-        "traceback": text[-MAX_TRACEBACK_CHARACTERS:],
+        "message": said(error)[:MAX_MESSAGE_CHARACTERS],
+        "traceback": _storable(text[-MAX_TRACEBACK_CHARACTERS:]),
     }
+
+
+def _in_words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {said(error)}"
+
+
+def said(error: BaseException) -> str:
+    """What an exception says, as a text that any store can hold."""
+    try:
+        return _storable(str(error))
+    except Exception as broken:  # the exception's own fault, which is told in the place of its text
+        return f"(its text cannot be shown: {type(broken).__name__})"
+
+
+def _storable(text: str) -> str:
+    return text.encode(errors="replace").decode().replace("\x00", "\ufffd")
 
 
 def _flush() -> None:
