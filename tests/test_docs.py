@@ -1,0 +1,215 @@
+"""What the documentation shows is what happens, and what it lists is what there is."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import actium
+from actium import Actium, action_flavor
+from actium.actions.recovery import REMEDIES
+from actium.models import ActionRequest, ActionStatus, ExecutionStatus, ServiceAccountRequest
+from actium.plugins.registry import FLAVOR_GROUPS, OTHER_GROUPS
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+RUNNER = Path(__file__).with_name("code_blocks.py")
+PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
+SHOWN = [*PAGES, ROOT / "README.md", *sorted(ROOT.glob("*/*/README.md"))]
+CODE = re.compile(r"`([^`]+)`")
+COMMAND = re.compile(r"(?:^    |`)(actium(?: [a-z]+)+)", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[\w.-]+)?\)")
+
+
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def run_page(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-W", "error", str(RUNNER), str(page)],
+        cwd=folder,
+        env={**os.environ, "SLACK_TOKEN": "xoxb-a-secret"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """The rows of the first table below a heading."""
+    section = (DOCS / page).read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = itertools.takewhile(
+        lambda line: line.startswith("|"),
+        itertools.dropwhile(lambda line: not line.startswith("|"), section.splitlines()),
+    )
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in list(lines)[2:]]
+
+
+# Code
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "```python" in page.read_text()], ids=named)
+def test_code_does_what_its_page_says(page: Path, tmp_path: Path) -> None:
+    """The Python blocks of a page run one after the other in a process of their own, and print what they say."""
+    done = run_page(page, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+def test_a_page_that_says_something_else_is_noticed(tmp_path: Path) -> None:
+    """A block that prints something else than it says is an error that names the page's line."""
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\n```python\nprint(1 + 1)\n# > 3\n```\n")
+    done = run_page(page, tmp_path)
+    assert done.returncode == 1
+    assert f"{page}:4 prints\n2\nand says that it prints\n3" in done.stderr
+
+
+@pytest.mark.parametrize("page", SHOWN, ids=named)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link of a page leads to a file of the repository."""
+    relative = [target for target in LINK.findall(page.read_text()) if "://" not in target]
+    assert [target for target in relative if not (page.parent / target).exists()] == []
+
+
+def shown_commands() -> list[str]:
+    found = {match for page in SHOWN for match in COMMAND.findall(page.read_text())}
+    return sorted({" ".join(command.split()[:3]) for command in found})
+
+
+@pytest.mark.parametrize("command", shown_commands())
+def test_commands_exist(command: str) -> None:
+    """Every command that is shown exists; its last word may be an argument."""
+    words = command.split()[1:]
+    assert any(has_help(words[:length]) for length in (len(words), 1))
+
+
+def has_help(words: list[str]) -> bool:
+    command = [sys.executable, "-m", "actium_cli", *words, "--help"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+# States
+
+
+def test_executions_go_the_ways_that_are_documented_and_no_other(tmp_path: Path) -> None:
+    """The database takes every change of status that the page lists, and refuses every other."""
+    rows = table("reference/states.md", "Executions")
+    documented = {CODE.findall(status)[0]: set(CODE.findall(after)) for status, _, after in rows}
+    assert list(documented) == [status.value for status in ExecutionStatus]
+    assert {status for status, after in documented.items() if not after} == {
+        status.value for status in ExecutionStatus if status.is_final
+    }
+    taken = changes_that_a_store_takes(tmp_path / "actium.db")
+    assert taken == {(before, after) for before in documented for after in documented[before]}
+
+
+def changes_that_a_store_takes(path: Path) -> set[tuple[str, str]]:
+    store_one_execution(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(executions)") if name != "status"]
+    taken, refused = set(), set()
+    for before, after in itertools.permutations([status.value for status in ExecutionStatus], 2):
+        connection.execute("BEGIN")
+        copied = ", ".join("'copy'" if name == "id" else name for name in columns)
+        connection.execute(
+            f"INSERT INTO executions ({', '.join(columns)}, status) SELECT {copied}, ? FROM executions", (before,)
+        )
+        try:
+            connection.execute("UPDATE executions SET status = ? WHERE id = 'copy'", (after,))
+            taken.add((before, after))
+        except sqlite3.IntegrityError:
+            refused.add((before, after))
+        connection.execute("ROLLBACK")
+    connection.close()
+    assert len(taken) + len(refused) == len(ExecutionStatus) * (len(ExecutionStatus) - 1)
+    return taken
+
+
+def store_one_execution(path: Path) -> None:
+    @action_flavor("demo.noop")
+    def noop() -> None:
+        """Does nothing."""
+
+    with Actium(f"sqlite:///{path}") as app:
+        app.flavors.register(noop)
+        robot = app.accounts.create(ServiceAccountRequest(name="robot"))
+        request = ActionRequest(name="noop", plugin_subtype="demo", flavor="noop", service_account_id=robot.id)
+        app.actions.run(app.actions.create(request).id)
+
+
+def test_actions_have_the_states_and_remedies_that_are_documented() -> None:
+    """The page lists every status of an action, and what the doctor does about those that a crash leaves behind."""
+    rows = table("reference/states.md", "Actions")
+    documented = {ActionStatus(CODE.findall(row[0])[0]): row[-1] for row in rows}
+    assert list(documented) == list(ActionStatus)
+    assert {status: remedy for status, remedy in documented.items() if remedy} == REMEDIES
+
+
+# Names
+
+
+def test_settings_are_those_that_the_code_reads() -> None:
+    """Every environment variable of Actium that the code names is on the page of settings, and no other."""
+    sources = [path.read_text() for path in ROOT.glob("*/**/src/**/*.py")]
+    read = {name for source in sources for name in re.findall(r"\bACTIUM_[A-Z_]+\b", source)}
+    documented = set(re.findall(r"\bACTIUM_[A-Z_]+\b", (DOCS / "reference/settings.md").read_text()))
+    assert documented == read
+
+
+def test_limits_are_those_of_the_code() -> None:
+    """The page of settings tells the limits that the code sets."""
+    from actium.actions.lifecycle import MAX_CONFIGURATION_BYTES
+    from actium.auth.context import DEFAULT_AUTH_WINDOW
+    from actium.filters.dialects import MAX_DEPTH, MAX_NODES, MAX_TEXT
+    from actium.models.event import MAX_EVENT_BYTES
+    from actium.models.page import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+
+    limits = dict(table("reference/settings.md", "Limits"))
+    assert limits["an action's configuration, as JSON"] == f"{MAX_CONFIGURATION_BYTES:,} bytes"
+    assert limits["an event's data, as JSON"] == f"{MAX_EVENT_BYTES:,} bytes"
+    assert f" {DEFAULT_AUTH_WINDOW} where neither" in limits["an auth window"]
+    assert limits["items on a page of a listing"] == f"{MAX_PAGE_SIZE:,}; {DEFAULT_PAGE_SIZE} unless asked otherwise"
+    assert limits["a trigger's filters"] == (
+        f"{MAX_DEPTH} levels deep, {MAX_NODES} parts, {MAX_TEXT:,} characters a text"
+    )
+
+
+def test_entry_point_groups_are_those_of_the_registry() -> None:
+    """The page of entry points lists the groups that are searched."""
+    listed = re.findall(r"^\| `(actium\.\w+)`", (DOCS / "reference/entry-points.md").read_text(), re.MULTILINE)
+    assert set(listed) == {*FLAVOR_GROUPS.values(), *OTHER_GROUPS.values()}
+
+
+def test_the_public_names_are_those_of_the_package() -> None:
+    """The page of the API lists the names that `import actium` gives."""
+    listed = re.findall(r"^\| \[`(\w+)`\]", (DOCS / "reference/api/index.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(dir(actium))
+
+
+def test_every_module_is_described() -> None:
+    """Every module of core whose names are public has its place in the reference."""
+    reference = "\n".join(page.read_text() for page in (DOCS / "reference").rglob("*.md"))
+    source = ROOT / "core" / "src"
+    internal = {
+        "actium.app.lookup",
+        "actium.actions.ignored_keys",
+        "actium.models.leaves",
+        "actium.event_hub.coroutines",
+    }
+    internal |= {"actium.plugins.awaiting_call", "actium.plugins.hook_plugins", "actium.stores.responses"}
+    for path in source.rglob("*.py"):
+        module = ".".join(path.relative_to(source).with_suffix("").parts)
+        if path.name.startswith("_") or module in internal or module.startswith("actium.stores.sqlite."):
+            continue
+        assert ast.get_docstring(ast.parse(path.read_text())), module
+        assert module in reference, module
