@@ -9,22 +9,24 @@ from __future__ import annotations
 import difflib
 import logging
 import os
-import re
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from actium.errors import (
-    DuplicateFlavorError,
-    FlavorNotFoundError,
-    InvalidQueryError,
-    PluginBlockedError,
-    PluginError,
-    PluginQuarantinedError,
+from actium.errors import FlavorNotFoundError, InvalidQueryError, PluginError, PluginQuarantinedError
+from actium.plugins.discovery import DiscoveryProblem
+from actium.plugins.installed import (
+    ACTION,
+    FLAVOR_GROUPS,
+    HOOKS,
+    OTHER_GROUPS,
+    InstalledPlugins,
+    PluginStatus,
+    claimant,
+    duplicate,
+    in_words,
+    origin_of,
 )
-from actium.plugins.discovery import DiscoveryProblem, EntryPointRecord, find_entry_points
 from actium.plugins.origin import Origin
 
 if TYPE_CHECKING:
@@ -34,12 +36,6 @@ if TYPE_CHECKING:
     from actium.plugins.relay import AnswersHooks, Observers, Relay
 
 logger = logging.getLogger("actium.plugins")
-
-ACTION = "action"
-HOOKS = "hooks"
-FLAVOR_GROUPS: Mapping[str, str] = {ACTION: "actium.action_flavors"}
-"""The entry point group of each type of flavor."""
-OTHER_GROUPS: Mapping[str, str] = {HOOKS: "actium.hooks", "commands": "actium.commands", "stores": "actium.stores"}
 
 
 class FlavorKey(NamedTuple):
@@ -53,31 +49,6 @@ class FlavorKey(NamedTuple):
     def name(self) -> str:
         """``subtype.flavor``, the name of its entry point."""
         return f"{self.subtype}.{self.flavor}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginStatus:
-    """What is known of a plugin.
-
-    Attributes:
-        kind: The flavor's type (``action``), ``hooks``, ``commands`` or ``stores``.
-        name: The flavor's key, or the entry point's name.
-        origin: Where it comes from.
-        value: What its entry point names, e.g. ``package.module:Class``; where its class is for one made in code.
-        state: ``found``, ``loaded``, ``blocked`` or ``quarantined``.
-        problem: Why it is blocked or quarantined.
-        error: The exception behind that.
-        import_seconds: How long its import took; None while it was not imported.
-    """
-
-    kind: str
-    name: str
-    origin: Origin
-    value: str
-    state: str
-    problem: str | None = None
-    error: BaseException | None = None
-    import_seconds: float | None = None
 
 
 class PluginFlavorRegistry:
@@ -100,16 +71,11 @@ class PluginFlavorRegistry:
             attach: Called with each new working object and its relay before it is used.
         """
         self._enabled = tuple(hooks)
-        self._blocked = frozenset(_normalised(name) for name in blocked)
-        self._path = path
+        self._installed = InstalledPlugins(path=path, blocked=blocked)
         self._attach = attach
         self._lock = threading.RLock()
-        self._found: dict[str, dict[str, list[EntryPointRecord]]] | None = None
-        self._discovery_problems: tuple[DiscoveryProblem, ...] = ()
         self._classes: dict[FlavorKey, type[BasePluginFlavor]] = {}
         self._made_in_code: set[FlavorKey] = set()
-        self._quarantined: dict[tuple[str, str], PluginError] = {}
-        self._import_seconds: dict[tuple[str, str], float] = {}
         self._relays: dict[FlavorKey, tuple[BasePlugin, Relay]] = {}
         self._hook_plugins: tuple[HookPlugin, ...] | None = None
         self._observers: Observers | None = None
@@ -153,8 +119,7 @@ class PluginFlavorRegistry:
 
     def discovery_problems(self) -> tuple[DiscoveryProblem, ...]:
         """Distributions whose metadata could not be read."""
-        self._groups()
-        return self._discovery_problems
+        return self._installed.problems()
 
     def list_flavors(
         self,
@@ -194,8 +159,7 @@ class PluginFlavorRegistry:
         key = FlavorKey(plugin_type, subtype, flavor)
         if key in self._made_in_code:
             return self._made_in_code_status(key)
-        claims = self._groups().get(plugin_type, {}).get(key.name)
-        return None if not claims else next(self._statuses_of(plugin_type, key.name, claims))
+        return next(self._installed.statuses_of(plugin_type, key.name), None)
 
     def flavor_response(self, key: FlavorKey, *, hydrate: bool) -> ActionFlavorResponse:
         """Describe one flavor.
@@ -223,11 +187,11 @@ class PluginFlavorRegistry:
             present = self._classes.get(key)
             if present is flavor:
                 return
-            claims = [f"{record.distribution} {record.version}" for record in self._records(key.type, key.name)]
+            claims = [*map(claimant, self._installed.claims(key.type, key.name))]
             if present is not None:
                 claims = [_where(present)]
             if claims:
-                raise _duplicate(key.name, [*claims, _where(flavor)])
+                raise duplicate(key.name, iter([*claims, _where(flavor)]))
             self._classes[key] = flavor
             self._made_in_code.add(key)
 
@@ -299,61 +263,16 @@ class PluginFlavorRegistry:
 
     # Finding
 
-    def _groups(self) -> dict[str, dict[str, list[EntryPointRecord]]]:
-        if self._found is None:
-            kinds = {group: kind for kind, group in {**FLAVOR_GROUPS, **OTHER_GROUPS}.items()}
-            found: dict[str, dict[str, list[EntryPointRecord]]] = {kind: {} for kind in kinds.values()}
-            discovered = find_entry_points(tuple(kinds), self._path)
-            for record in discovered.entry_points:
-                found[kinds[record.group]].setdefault(record.name, []).append(record)
-            self._discovery_problems = discovered.problems
-            self._found = found
-        return self._found
-
-    def _records(self, kind: str, name: str) -> list[EntryPointRecord]:
-        """The claims to a name that are not blocked."""
-        claims = self._groups().get(kind, {}).get(name, [])
-        return [claim for claim in claims if not self._is_blocked(claim)]
-
-    def _is_blocked(self, record: EntryPointRecord) -> bool:
-        return not self._blocked.isdisjoint((_normalised(record.name), _normalised(record.distribution)))
-
     def _statuses(self, kind: str) -> Iterator[PluginStatus]:
         for key in sorted(self._made_in_code):
             if key.type == kind:
                 yield self._made_in_code_status(key)
-        for name, claims in sorted(self._groups().get(kind, {}).items()):
-            yield from self._statuses_of(kind, name, claims)
+        yield from self._installed.statuses(kind)
 
     def _made_in_code_status(self, key: FlavorKey) -> PluginStatus:
         return PluginStatus(
             kind=key.type, name=key.name, origin=Origin(key.name), value=_where(self._classes[key]), state="loaded"
         )
-
-    def _statuses_of(self, kind: str, name: str, claims: list[EntryPointRecord]) -> Iterator[PluginStatus]:
-        open_claims = [claim for claim in claims if not self._is_blocked(claim)]
-        for claim in claims:
-            error: PluginError | None
-            if claim not in open_claims:
-                state, error = "blocked", _blocked_error(claim)
-            elif kind in FLAVOR_GROUPS and not _is_key(name):
-                state, error = "quarantined", _misnamed(claim)
-            elif kind in FLAVOR_GROUPS and len(open_claims) > 1:
-                state, error = "quarantined", _duplicate(name, [_claimant(other) for other in open_claims])
-            elif (error := self._quarantined.get((kind, name))) is not None:
-                state = "quarantined"
-            else:
-                state = "loaded" if (kind, name) in self._import_seconds else "found"
-            yield PluginStatus(
-                kind=kind,
-                name=name,
-                origin=_origin(claim),
-                value=claim.value,
-                state=state,
-                problem=None if error is None else str(error),
-                error=error,
-                import_seconds=self._import_seconds.get((kind, name)),
-            )
 
     def _response(self, status: PluginStatus, *, hydrate: bool) -> ActionFlavorResponse:
         from actium.models.flavor import ActionFlavorResponse, FlavorBody, flavor_id
@@ -379,19 +298,16 @@ class PluginFlavorRegistry:
                 response.metadata = cast("ActionFlavorResponse", described).metadata
                 response.body.state = "loaded"
             except Exception as error:
-                response.body.state, response.body.problem = "quarantined", _told(error)
+                response.body.state, response.body.problem = "quarantined", in_words(error)
         return response
 
     # Loading
 
     def _load_flavor(self, key: FlavorKey) -> type[BasePluginFlavor]:
-        quarantined = self._quarantined.get((key.type, key.name))
-        if quarantined is not None:
-            raise quarantined
-        record = self._only_claim(key)
-        if not _is_key(record.name):
-            raise _misnamed(record)
-        flavor = self._imported(key.type, record)
+        record = self._installed.only_claim(key.type, key.name)
+        if record is None:
+            raise self._not_found(key)
+        flavor = self._installed.imported(key.type, record)
         try:
             _check_flavor(flavor)
             loaded = cast("type[BasePluginFlavor]", flavor)
@@ -399,43 +315,8 @@ class PluginFlavorRegistry:
             if declared != key:
                 raise PluginError(f"it calls itself {declared.type} {declared.name}")
         except Exception as error:  # a class may do anything when it is looked at
-            raise self._quarantine(key.type, record, _told(error), error) from error
+            raise self._installed.quarantine(key.type, record, in_words(error), error) from error
         return loaded
-
-    def _only_claim(self, key: FlavorKey) -> EntryPointRecord:
-        claims = self._records(key.type, key.name)
-        if len(claims) > 1:
-            raise _duplicate(key.name, [_claimant(claim) for claim in claims])
-        if claims:
-            return claims[0]
-        blocked = self._groups().get(key.type, {}).get(key.name)
-        if blocked:
-            raise _blocked_error(blocked[0])
-        raise self._not_found(key)
-
-    def _imported(self, kind: str, record: EntryPointRecord) -> object:
-        started = time.perf_counter()
-        try:
-            return record.load()
-        except (Exception, SystemExit) as error:
-            raise self._quarantine(
-                kind, record, f"importing {record.value} failed with {_told(error)}", error
-            ) from error
-        finally:
-            self._import_seconds[kind, record.name] = time.perf_counter() - started
-
-    def _quarantine(
-        self, kind: str, record: EntryPointRecord, problem: str, cause: BaseException | None
-    ) -> PluginQuarantinedError:
-        error = PluginQuarantinedError(
-            f"The plugin {_origin(record)} is broken: {problem.removesuffix('.')}.",
-            hint=f"Upgrade or `pip uninstall {record.distribution}`, or block it with ACTIUM_BLOCK={record.name}.",
-        )
-        error.__cause__ = cause
-        self._quarantined[kind, record.name] = error
-        logger.warning("%s", error)
-        logger.debug("The import of %s:", record.value, exc_info=cause)
-        return error
 
     def _made(self, key: FlavorKey) -> tuple[BasePlugin, Relay]:
         with self._lock:
@@ -448,16 +329,16 @@ class PluginFlavorRegistry:
         from actium.plugins.relay import Relay
 
         flavor = self.get_flavor_class(*key)
-        claims = self._records(key.type, key.name)
-        origin = _origin(claims[0]) if claims else Origin(key.name)
+        claims = self._installed.claims(key.type, key.name)
+        origin = origin_of(claims[0]) if claims else Origin(key.name)
         hook_plugins = self.hook_plugins()
         try:
             plugin = flavor.PLUGIN_CLASS()
             relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
         except (Exception, SystemExit) as error:
-            problem = f"{_where(flavor.PLUGIN_CLASS)} cannot be made: {_told(error)}"
+            problem = f"{_where(flavor.PLUGIN_CLASS)} cannot be made: {in_words(error)}"
             if claims:
-                raise self._quarantine(key.type, claims[0], problem, error) from error
+                raise self._installed.quarantine(key.type, claims[0], problem, error) from error
             raise PluginQuarantinedError(f"The plugin {origin} is broken: {problem}.") from error
         if self._attach is not None:
             self._attach(plugin, relay)
@@ -473,22 +354,17 @@ class PluginFlavorRegistry:
     def _load_hook_plugin(self, name: str) -> HookPlugin:
         from actium.plugins.hook_plugins import HookPlugin
 
-        claims = self._records(HOOKS, name)
-        if not claims:
-            blocked = self._groups()[HOOKS].get(name)
-            if blocked:
-                raise _blocked_error(blocked[0])
+        record = self._installed.only_claim(HOOKS, name)
+        if record is None:
             raise PluginError(
                 f"The hook plugin {name!r} is enabled but not installed.",
-                hint=f"Install it, or disable it. Installed are: {', '.join(self._groups()[HOOKS]) or 'none'}.",
+                hint=f"Install it, or disable it. Installed are: {', '.join(self._installed.names(HOOKS)) or 'none'}.",
             )
-        if len(claims) > 1:
-            raise _duplicate(name, [_claimant(claim) for claim in claims])
-        loaded = self._imported(HOOKS, claims[0])
+        loaded = self._installed.imported(HOOKS, record)
         try:
-            return HookPlugin(loaded() if isinstance(loaded, type) else loaded, _origin(claims[0]))
+            return HookPlugin(loaded() if isinstance(loaded, type) else loaded, origin_of(record))
         except (Exception, SystemExit) as error:
-            raise self._quarantine(HOOKS, claims[0], _told(error), error) from error
+            raise self._installed.quarantine(HOOKS, record, in_words(error), error) from error
 
     def _not_found(self, key: FlavorKey) -> FlavorNotFoundError:
         known = sorted({status.name for status in self._statuses(key.type)})
@@ -517,55 +393,8 @@ def _check_flavor(flavor: object) -> None:
         raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {plugin!r}, not a subclass of BasePlugin")
 
 
-def _is_key(name: str) -> bool:
-    """Whether an entry point's name is ``subtype.flavor``, each a lower-case word."""
-    return re.fullmatch(r"[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}", name) is not None
-
-
-def _misnamed(record: EntryPointRecord) -> PluginQuarantinedError:
-    return PluginQuarantinedError(
-        f"The plugin {_origin(record)} is broken: {record.name!r} is no flavor key.",
-        hint="Its author has to name the entry point subtype.flavor: lower-case letters, digits and underscores.",
-    )
-
-
-def _told(error: BaseException) -> str:
-    """An exception in words, even one that cannot say what it is."""
-    if isinstance(error, PluginError):
-        return str(error)
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:
-        return f"{type(error).__name__}, which raised another exception when asked what it is"
-
-
-def _duplicate(name: str, claimants: Sequence[str]) -> DuplicateFlavorError:
-    return DuplicateFlavorError(
-        f"{name!r} is claimed by {' and by '.join(claimants)}.",
-        hint="Uninstall one of them, or block it by the name of its distribution (ACTIUM_BLOCK=NAME).",
-    )
-
-
-def _blocked_error(record: EntryPointRecord) -> PluginBlockedError:
-    return PluginBlockedError(
-        f"The plugin {_origin(record)} is blocked.", hint="Take its name out of ACTIUM_BLOCK, or of what blocks it."
-    )
-
-
-def _origin(record: EntryPointRecord) -> Origin:
-    return Origin(record.name, record.distribution, record.version)
-
-
-def _claimant(record: EntryPointRecord) -> str:
-    return f"{record.distribution} {record.version} ({record.value})"
-
-
 def _where(kind: type[Any]) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
-
-
-def _normalised(name: str) -> str:
-    return name.lower().replace("-", "_")
 
 
 def _names_in(variable: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from actium_cli.invocation import prepared
 from actium_cli.standard_output import kept_stdout
 
 if TYPE_CHECKING:
-    from actium.plugins.registry import PluginStatus
+    from actium.plugins.installed import PluginStatus
 
 OWN_COMMANDS = ("action", "trigger", "account", "event", "execution", "worker", "flavor", "plugin", "doctor")
 """The commands of `actium_cli.commands`, in the order that help shows them."""

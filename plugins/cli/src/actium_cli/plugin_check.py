@@ -15,7 +15,7 @@ from actium_cli.command_tree import load_command
 from actium_cli.logs import without_warnings
 
 if TYPE_CHECKING:
-    from actium.plugins.registry import PluginStatus
+    from actium.plugins.installed import PluginStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

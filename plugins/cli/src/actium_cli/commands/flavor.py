@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from actium.models import ActionFlavorResponse
-    from actium.plugins.registry import PluginFlavorRegistry, PluginStatus
+    from actium.plugins.installed import PluginStatus
+    from actium.plugins.registry import PluginFlavorRegistry
 
 PANEL = "Look after an installation"
 app = typer.Typer(help="What actions can be made of: the installed flavors.", no_args_is_help=True)

@@ -1,0 +1,231 @@
+"""What is installed: the plugins that distributions claim, their states, and their import, each kept from the others.
+
+A plugin that is broken is *quarantined*: using it tells what is wrong with which distribution, everything else goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from actium.errors import DuplicateFlavorError, PluginBlockedError, PluginError, PluginQuarantinedError
+from actium.plugins.discovery import DiscoveryProblem, EntryPointRecord, find_entry_points
+from actium.plugins.origin import Origin
+
+logger = logging.getLogger("actium.plugins")
+
+ACTION = "action"
+HOOKS = "hooks"
+FLAVOR_GROUPS: Mapping[str, str] = {ACTION: "actium.action_flavors"}
+"""The entry point group of each type of flavor."""
+OTHER_GROUPS: Mapping[str, str] = {HOOKS: "actium.hooks", "commands": "actium.commands", "stores": "actium.stores"}
+
+Claims = dict[str, list[EntryPointRecord]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginStatus:
+    """What is known of a plugin.
+
+    Attributes:
+        kind: The flavor's type (``action``), ``hooks``, ``commands`` or ``stores``.
+        name: The flavor's key, or the entry point's name.
+        origin: Where it comes from.
+        value: What its entry point names, e.g. ``package.module:Class``; where its class is for one made in code.
+        state: ``found``, ``loaded``, ``blocked`` or ``quarantined``.
+        problem: Why it is blocked or quarantined.
+        error: The exception behind that.
+        import_seconds: How long its import took; None while it was not imported.
+    """
+
+    kind: str
+    name: str
+    origin: Origin
+    value: str
+    state: str
+    problem: str | None = None
+    error: BaseException | None = None
+    import_seconds: float | None = None
+
+
+class InstalledPlugins:
+    """The plugins of installed distributions; metadata is read once, and a plugin imported when it is asked for."""
+
+    def __init__(self, *, path: Sequence[str] | None, blocked: Sequence[str]) -> None:
+        """Look for nothing yet.
+
+        Args:
+            path: Where to look for distributions; None for ``sys.path``.
+            blocked: Names of plugins or of distributions that are not to be used.
+        """
+        self._path = path
+        self._blocked = frozenset(_normalised(name) for name in blocked)
+        self._found: dict[str, Claims] | None = None
+        self._problems: tuple[DiscoveryProblem, ...] = ()
+        self._quarantined: dict[tuple[str, str], PluginError] = {}
+        self._import_seconds: dict[tuple[str, str], float] = {}
+
+    def problems(self) -> tuple[DiscoveryProblem, ...]:
+        """Distributions whose metadata could not be read."""
+        self._kinds()
+        return self._problems
+
+    def names(self, kind: str) -> list[str]:
+        """The names that are claimed, blocked ones included."""
+        return sorted(self._kinds().get(kind, {}))
+
+    def statuses(self, kind: str) -> Iterator[PluginStatus]:
+        """What is known of all plugins of a kind, without importing any."""
+        for name in self.names(kind):
+            yield from self.statuses_of(kind, name)
+
+    def statuses_of(self, kind: str, name: str) -> Iterator[PluginStatus]:
+        """What is known of each claim to a name."""
+        claims = self._kinds().get(kind, {}).get(name, [])
+        open_claims = self.claims(kind, name)
+        for claim in claims:
+            error: PluginError | None
+            if claim not in open_claims:
+                state, error = "blocked", _blocked(claim)
+            elif kind in FLAVOR_GROUPS and not _is_key(name):
+                state, error = "quarantined", _misnamed(claim)
+            elif kind in FLAVOR_GROUPS and len(open_claims) > 1:
+                state, error = "quarantined", duplicate(name, map(claimant, open_claims))
+            elif (error := self._quarantined.get((kind, name))) is not None:
+                state = "quarantined"
+            else:
+                state = "loaded" if (kind, name) in self._import_seconds else "found"
+            yield PluginStatus(
+                kind=kind,
+                name=name,
+                origin=origin_of(claim),
+                value=claim.value,
+                state=state,
+                problem=None if error is None else str(error),
+                error=error,
+                import_seconds=self._import_seconds.get((kind, name)),
+            )
+
+    def claims(self, kind: str, name: str) -> list[EntryPointRecord]:
+        """The claims to a name that are not blocked."""
+        return [claim for claim in self._kinds().get(kind, {}).get(name, []) if not self._is_blocked(claim)]
+
+    def only_claim(self, kind: str, name: str) -> EntryPointRecord | None:
+        """The one claim to a name, None where nothing claims it.
+
+        Raises:
+            PluginBlockedError: All claims are blocked.
+            PluginQuarantinedError: It was found to be broken, or is called what no flavor can be.
+            DuplicateFlavorError: Two distributions claim it.
+        """
+        quarantined = self._quarantined.get((kind, name))
+        if quarantined is not None:
+            raise quarantined
+        claims = self.claims(kind, name)
+        if len(claims) > 1:
+            raise duplicate(name, map(claimant, claims))
+        if not claims:
+            blocked = self._kinds().get(kind, {}).get(name)
+            if blocked:
+                raise _blocked(blocked[0])
+            return None
+        if kind in FLAVOR_GROUPS and not _is_key(name):
+            raise _misnamed(claims[0])
+        return claims[0]
+
+    def imported(self, kind: str, record: EntryPointRecord) -> object:
+        """Import what a claim names.
+
+        Raises:
+            PluginQuarantinedError: Its import failed; it is quarantined from now on.
+        """
+        started = time.perf_counter()
+        try:
+            return record.load()
+        except (Exception, SystemExit) as error:
+            raise self.quarantine(
+                kind, record, f"importing {record.value} failed with {in_words(error)}", error
+            ) from error
+        finally:
+            self._import_seconds[kind, record.name] = time.perf_counter() - started
+
+    def quarantine(
+        self, kind: str, record: EntryPointRecord, problem: str, cause: BaseException
+    ) -> PluginQuarantinedError:
+        """Set a plugin aside; gives the error that says so from now on."""
+        error = PluginQuarantinedError(
+            f"The plugin {origin_of(record)} is broken: {problem.removesuffix('.')}.",
+            hint=f"Upgrade or `pip uninstall {record.distribution}`, or block it with ACTIUM_BLOCK={record.name}.",
+        )
+        error.__cause__ = cause
+        self._quarantined[kind, record.name] = error
+        logger.warning("%s", error)
+        logger.debug("The import of %s:", record.value, exc_info=cause)
+        return error
+
+    def _kinds(self) -> dict[str, Claims]:
+        if self._found is None:
+            kinds = {group: kind for kind, group in {**FLAVOR_GROUPS, **OTHER_GROUPS}.items()}
+            found: dict[str, Claims] = {kind: {} for kind in kinds.values()}
+            discovered = find_entry_points(tuple(kinds), self._path)
+            for record in discovered.entry_points:
+                found[kinds[record.group]].setdefault(record.name, []).append(record)
+            self._problems = discovered.problems
+            self._found = found
+        return self._found
+
+    def _is_blocked(self, record: EntryPointRecord) -> bool:
+        return not self._blocked.isdisjoint((_normalised(record.name), _normalised(record.distribution)))
+
+
+def in_words(error: BaseException) -> str:
+    """An exception in words, even one that cannot say what it is."""
+    if isinstance(error, PluginError):
+        return str(error)
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return f"{type(error).__name__}, which raised another exception when asked what it is"
+
+
+def duplicate(name: str, claimants: Iterator[str]) -> DuplicateFlavorError:
+    """The error that a name is claimed more than once."""
+    return DuplicateFlavorError(
+        f"{name!r} is claimed by {' and by '.join(claimants)}.",
+        hint="Uninstall one of them, or block it by the name of its distribution (ACTIUM_BLOCK=NAME).",
+    )
+
+
+def claimant(record: EntryPointRecord) -> str:
+    """Who claims a name, in words."""
+    return f"{record.distribution} {record.version} ({record.value})"
+
+
+def origin_of(record: EntryPointRecord) -> Origin:
+    """Where a plugin comes from."""
+    return Origin(record.name, record.distribution, record.version)
+
+
+def _is_key(name: str) -> bool:
+    """Whether an entry point's name is ``subtype.flavor``, each a lower-case word."""
+    return re.fullmatch(r"[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}", name) is not None
+
+
+def _misnamed(record: EntryPointRecord) -> PluginQuarantinedError:
+    return PluginQuarantinedError(
+        f"The plugin {origin_of(record)} is broken: {record.name!r} is no flavor key.",
+        hint="Its author has to name the entry point subtype.flavor: lower-case letters, digits and underscores.",
+    )
+
+
+def _blocked(record: EntryPointRecord) -> PluginBlockedError:
+    return PluginBlockedError(
+        f"The plugin {origin_of(record)} is blocked.", hint="Take its name out of ACTIUM_BLOCK, or of what blocks it."
+    )
+
+
+def _normalised(name: str) -> str:
+    return name.lower().replace("-", "_")
