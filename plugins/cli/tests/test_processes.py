@@ -260,10 +260,10 @@ class TestStartUp:
         [
             (
                 ["flavor", "list", "--json"],
-                ["actium.models", "actium.stores", "rich.table", "yaml", "sqlite3", "pluggy"],
+                ["actium.models", "actium.stores", "yaml", "sqlite3", "pluggy"],
             ),
             (["flavor", "list"], ["actium.models", "actium.stores", "yaml", "sqlite3", "pluggy", "test_flavors"]),
-            (["--version"], ["actium.models", "actium.plugins", "actium_cli.commands.action", "rich.table", "sqlite3"]),
+            (["--version"], ["actium.models", "actium.plugins", "actium_cli.commands.action", "sqlite3"]),
             (["--help"], ["actium.models", "actium.app", "sqlite3", "test_flavors", "pluggy"]),
         ],
     )
