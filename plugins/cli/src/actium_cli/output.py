@@ -69,7 +69,8 @@ def show(console: Console, renderable: RenderableType) -> None:
         return
     with console.capture() as captured:
         console.print(renderable)
-    console.file.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+    if text := captured.get().rstrip():
+        console.file.writelines(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
 def json_text(data: object, *, ascii_only: bool = False) -> str:

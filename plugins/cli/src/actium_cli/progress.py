@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
 from actium import hookimpl
+from actium_cli import views
 from actium_cli.context import current_output
 from actium_cli.logs import without_warnings
 from actium_cli.output import console_on
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from actium import Actium, TriggerExecutionResponse
-    from actium.models import StepProgress
 
 ResultT = TypeVar("ResultT")
 
@@ -158,7 +158,8 @@ class PlainLines:
         for step in execution.progress:
             if step.status in _STEP_ENDS and step.name not in told:
                 told.add(step.name)
-                self._say(execution, f"step {step.name} {step.status}{_in_seconds(step)}")
+                lasted = "" if step.seconds is None else f" after {views.took(step.seconds)}"
+                self._say(execution, f"step {step.name} {step.status}{lasted}")
 
     def finished(self, execution: TriggerExecutionResponse) -> None:
         """See `Display`."""
@@ -169,7 +170,3 @@ class PlainLines:
 
     def _say(self, execution: TriggerExecutionResponse, text: str) -> None:
         self.say(f"{execution.name} {execution.id} {text}")
-
-
-def _in_seconds(step: StepProgress) -> str:
-    return "" if step.seconds is None else f" after {step.seconds:.1f} s"

@@ -147,9 +147,11 @@ def ago(moment: datetime | None) -> str | None:
 
 
 def took(seconds: float | None) -> str | None:
-    """A length of time, e.g. ``0.4 s``, ``2 min 05 s`` or ``3 h 20 min``."""
+    """A length of time, e.g. ``40 ms``, ``0.4 s``, ``2 min 05 s`` or ``3 h 20 min``."""
     if seconds is None:
         return None
+    if seconds < 0.1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
