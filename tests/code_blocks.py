@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# (?P<name>[\w./-]+\.(?:py|toml))\n")
@@ -87,14 +88,14 @@ def run(page: Path, folder: Path) -> None:
     """
     blocks = list(blocks_of(page.read_text(encoding="utf-8")))
     lay_out(blocks, folder)
-    namespace: dict[str, object] = {"__name__": "__main__"}
+    module = sys.modules["page"] = ModuleType("page")  # where pydantic looks for the names in annotations
     for block in blocks:
         if block.language != "python" or block.file is not None:
             continue
-        code = compile("\n" * (block.line - 1) + block.code, str(page), "exec")
+        code = compile("\n" * (block.line - 1) + block.code, str(page), "exec", dont_inherit=True)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(code, namespace)
+            exec(code, vars(module))
         assert printed.getvalue() == block.printed, (
             f"{page}:{block.line} prints\n{printed.getvalue()}and says that it prints\n{block.printed}"
         )
