@@ -43,8 +43,9 @@ def run_tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     session.run("coverage", "erase")
-    session.run("pytest", "-n", "auto", "--cov", "--cov-report=", "core/tests", "plugins", "examples", "tests")
+    session.run("pytest", "-n", "auto", "--cov", "--cov-report=", "core/tests")
     session.run("coverage", "report")
+    session.run("pytest", "-n", "auto", "plugins", "examples", "tests")
 
 
 @nox.session

@@ -103,11 +103,10 @@ class TestFilesThatAreNotOurs:
         with sqlite3.connect(file) as connection:
             connection.execute("CREATE TABLE songs (title)")
         connection.close()
+        before = file.read_bytes()
         with pytest.raises(StoreCorruptError, match="another program's database"):
             SQLiteStore(file)
-        connection = sqlite3.connect(file)
-        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("songs",)]
-        connection.close()
+        assert file.read_bytes() == before
 
     def test_a_newer_schema(self, tmp_path: Path) -> None:
         """A file of a newer Actium is refused, with both versions and what to do."""
@@ -372,6 +371,14 @@ class TestProcesses:
                 output, _ = writer.communicate(timeout=120)
                 assert (writer.returncode, len(output.split())) == (0, 61)
             assert app.actions.list().total == 120
+
+    def test_processes_that_open_a_new_file_at_once_all_succeed(self, tmp_path: Path) -> None:
+        """A store that several processes make at the same moment is made once, and all of them can use it."""
+        for turn in range(4):
+            url = f"sqlite:///{tmp_path / f'{turn}.db'}"
+            code = f"from actium.stores import open_store; open_store({url!r}).put_setting('a', 1)"
+            openers = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(6)]
+            assert [opener.wait(60) for opener in openers] == [0] * 6
 
     @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
     def test_a_killed_process_leaves_nothing_half_written(self, url: str) -> None:

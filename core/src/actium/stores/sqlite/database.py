@@ -96,6 +96,19 @@ class Database:
             finally:
                 self._give_back(connection)
 
+    def write_ahead(self) -> None:
+        """Let readers and the writer work side by side from now on (WAL); the file remembers it.
+
+        This changes the file, so it must be known to be ours.
+        """
+        with self._lock, self._in_our_words():
+            connection = self._open_writer()
+            if self._path is None or self._read_only:
+                return
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode != "wal":
+                connection.execute("PRAGMA journal_mode = WAL").fetchone()
+
     def close(self) -> None:
         """Close all connections, those in use as soon as they are given back."""
         with self._lock:
@@ -149,7 +162,6 @@ class Database:
             return self._connected(f"{location}?immutable=1")
         connection = self._connected(location)
         try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.OperationalError as error:
             connection.close()

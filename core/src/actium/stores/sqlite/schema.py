@@ -228,6 +228,7 @@ def prepare(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
     """
     with database.reading() as connection:
         version = _version(database, connection, len(migrations))
+    database.write_ahead()
     if version == len(migrations):
         return
     with database.writing() as connection:
