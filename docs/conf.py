@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import builtins
 import tomllib
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from pydantic import BaseModel
 from sphinx.addnodes import pending_xref
+from sphinx.domains.python import PyObject
 
 from actium.models import BaseResponse
 
@@ -20,54 +20,80 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 project = "Actium"
-author = copyright = "the authors of Actium"  # noqa: A001 - Sphinx's own name
-release = version = tomllib.loads((ROOT / "core" / "pyproject.toml").read_text())["project"]["version"]
+author = "the authors of Actium"
+core = tomllib.loads((ROOT / "core" / "pyproject.toml").read_text())
+release = version = core["project"]["version"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-if find_spec("sphinx_copybutton"):  # a comfort for readers; nothing is missing without it
-    extensions.append("sphinx_copybutton")
-
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
 exclude_patterns = ["_build"]
 default_role = "any"
 add_module_names = False
 python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 88
+python_maximum_signature_line_length = 110
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-autodoc_default_options = {"members": True, "show-inheritance": True, "exclude-members": "model_config"}
+autodoc_default_options = {
+    "members": True,
+    "exclude-members": "model_config, CLEARABLE, COLUMNS",
+}
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False
 napoleon_use_rtype = False
 
 html_theme = "furo"
 html_title = f"Actium {release}"
+pygments_dark_style = "github-dark"
 html_static_path = ["_static"]
 html_css_files = ["actium.css"]
 html_theme_options = {
-    "light_css_variables": {"color-brand-primary": "#0b5d6b", "color-brand-content": "#0b6b7a"},
-    "dark_css_variables": {"color-brand-primary": "#5cc8d8", "color-brand-content": "#6fd3e2"},
+    "light_css_variables": {
+        "color-brand-primary": "#0b5d6b",
+        "color-brand-content": "#0b6b7a",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#5cc8d8",
+        "color-brand-content": "#6fd3e2",
+    },
 }
 
 Signature = tuple[str | None, str | None]
 
 
 def field_signature(
-    _app: Sphinx, _what: str, _name: str, model: Any, _options: object, signature: str | None, returned: str | None
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    model: Any,
+    _options: object,
+    signature: str | None,
+    returned: str | None,
 ) -> Signature:
-    """Show a model's fields as its source declares them; pydantic's own signature spells out every constraint."""
+    """Show a model's fields as its source declares them.
+
+    pydantic's own signature would spell out every constraint.
+    """
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         return signature, returned
     if issubclass(model, BaseResponse):
         return "", None  # responses are made by Actium only
     declared = {
-        name: text for base in reversed(model.__mro__) for name, text in vars(base).get("__annotations__", {}).items()
+        name: text
+        for base in reversed(model.__mro__)
+        for name, text in vars(base).get("__annotations__", {}).items()
     }
     fields = [
-        f"{name}: {declared[name]}" + ("" if field.is_required() else f" = {_default(field.default)}")
+        f"{name}: {declared[name]}"
+        + ("" if field.is_required() else f" = {_default(field.default)}")
         for name, field in model.model_fields.items()
     ]
     return (f"(*, {', '.join(fields)})" if fields else "()"), None
@@ -78,13 +104,17 @@ def _default(value: object) -> str:
 
 
 def unlink_builtins(_app: Sphinx, doctree: nodes.document) -> None:
-    """Keep ``list`` and ``type`` in signatures from being linked to methods and properties of these names."""
+    """Keep ``list`` and ``type`` in signatures from being linked to methods."""
     for reference in list(doctree.findall(pending_xref)):
-        if reference.get("reftype") == "class" and reference.get("reftarget") in vars(builtins):
-            reference.replace_self(nodes.Text(reference["reftarget"]))
+        name = reference.get("reftarget")
+        if reference.get("reftype") == "class" and name in vars(builtins):
+            reference.replace_self(nodes.Text(name))
 
 
 def setup(app: Sphinx) -> None:
-    """Take part in how autodoc describes models and links names."""
+    """Take part in how autodoc describes models and attributes, and links names."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"
     app.connect("autodoc-process-signature", field_signature)
     app.connect("doctree-read", unlink_builtins)
