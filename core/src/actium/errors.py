@@ -4,35 +4,35 @@ A message is whole sentences: what was wrong, with which value and where; ``hint
 Each class also derives from the built-in exception that a caller who has never heard of Actium would expect::
 
     ActiumError
-    ├── InvalidInputError (ValueError)         something given from outside is wrong
-    │   ├── InvalidConfigurationError          an action's configuration does not fit its flavor
-    │   ├── InvalidFilterError                 a trigger's event filter cannot be understood
-    │   └── InvalidQueryError                  a listing asks for a page, column or operator that does not exist
-    ├── NotFoundError (KeyError)               no such object
-    │   └── FlavorNotFoundError                no such flavor is registered or installed
-    ├── AmbiguousReferenceError (LookupError)  a name or id prefix fits several objects
-    ├── ConflictError                          the object's present state does not allow it
-    │   ├── AlreadyExistsError (ValueError)    the name is taken
-    │   ├── VersionConflictError               someone else changed the object in the meantime
-    │   ├── InUseError                         other objects still refer to it
-    │   └── NotReadyError                      the object is being created, updated or deleted
-    ├── HydrationError (RuntimeError)          a field was read that this response was not hydrated with
-    ├── NotConfiguredError (RuntimeError)      a part (store, event hub) is used that was never attached
+    ├── InvalidInputError (ValueError)            something given from outside is wrong
+    │   ├── InvalidConfigurationError             a configuration does not fit its flavor
+    │   ├── InvalidFilterError                    a trigger's event filter cannot be understood
+    │   └── InvalidQueryError                     no such page, column or operator
+    ├── NotFoundError (KeyError)                  no such object
+    │   └── FlavorNotFoundError                   no such flavor is registered or installed
+    ├── AmbiguousReferenceError (LookupError)     a name or id prefix fits several objects
+    ├── ConflictError                             the object's present state does not allow it
+    │   ├── AlreadyExistsError (ValueError)       the name is taken
+    │   ├── VersionConflictError                  someone else changed the object in the meantime
+    │   ├── InUseError                            other objects still refer to it
+    │   └── NotReadyError                         the object is being created, updated or deleted
+    ├── HydrationError (RuntimeError)             a field was read that was not hydrated
+    ├── NotConfiguredError (RuntimeError)         a part is used that was never attached
     ├── PluginError
-    │   ├── PluginQuarantinedError (ImportError)   the plugin is installed but broken
-    │   ├── PluginBlockedError                 the plugin was blocked by name
-    │   └── DuplicateFlavorError (ValueError)  two different claims to one flavor key
+    │   ├── PluginQuarantinedError (ImportError)  the plugin is installed but broken
+    │   ├── PluginBlockedError                    the plugin was blocked by name
+    │   └── DuplicateFlavorError (ValueError)     two different claims to one flavor key
     ├── AuthError (PermissionError)
-    │   ├── InvalidTokenError                  unknown, expired or revoked
-    │   └── InactiveAccountError               the service account is switched off
-    ├── SecretResolutionError (LookupError)    a secret reference leads nowhere
-    ├── ExecutionCancelled                     raised by a handler that ends because it was asked to
+    │   ├── InvalidTokenError                     unknown, expired or revoked
+    │   └── InactiveAccountError                  the service account is switched off
+    ├── SecretResolutionError (LookupError)       a secret reference leads nowhere
+    ├── ExecutionCancelled                        a handler ends because it was asked to
     └── StoreError
-        ├── StoreClosedError (RuntimeError)    used after ``close()``
-        ├── StoreBusyError (TimeoutError)      another process held the store too long
-        ├── StoreReadOnlyError (PermissionError)
-        ├── StoreCorruptError                  not a database, not an Actium store, or damaged
-        └── StoreVersionError                  written by a newer Actium
+        ├── StoreClosedError (RuntimeError)       used after close()
+        ├── StoreBusyError (TimeoutError)         another process held the store too long
+        ├── StoreReadOnlyError (PermissionError)  the file, or its folder, cannot be written
+        ├── StoreCorruptError                     not a database, not an Actium store, or damaged
+        └── StoreVersionError                     written by a newer Actium
 """
 
 from __future__ import annotations

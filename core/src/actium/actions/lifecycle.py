@@ -248,12 +248,16 @@ def extract_references(handler: BaseActionHandler, config: ActionConfig) -> tupl
         PluginError: The flavor does not say it as a mapping of types to responses.
     """
     resources = handler.relay.extract_resources(config, hydrate=False)
-    if not isinstance(resources, Mapping) or not all(isinstance(item, BaseResponse) for item in resources.values()):
+    if not _are_resources(resources):
         raise PluginError(
             f"extract_resources of {handler.origin} returned {resources!r:.200}.",
             hint="It must return a dict of ResourceType to responses, such as ResourceResponse.",
         )
     return tuple(Reference(type=str(kind), id=item.id, name=item.name) for kind, item in resources.items())
+
+
+def _are_resources(given: object) -> bool:
+    return isinstance(given, Mapping) and all(isinstance(item, BaseResponse) for item in given.values())
 
 
 def _new_record(handler: BaseActionHandler, request: ActionRequest, config: ActionConfig) -> ActionRecord:

@@ -35,14 +35,8 @@ def parse_filters(filters: Sequence[Mapping[str, object]]) -> Expression:
     Raises:
         InvalidFilterError: With the path of what is wrong, and the nearest right spelling.
     """
-    if not isinstance(filters, Sequence) or isinstance(filters, str | bytes) or not filters:
-        raise InvalidFilterError(
-            f"Filters must be a list of at least one filter, got {filters!r:.100}.",
-            hint="Write e.g. [{'exact': {'type': 'com.example.arrived'}}].",
-        )
-    reader = _Reader()
-    parts = [reader.filter(item, f"filters[{index}]", 1) for index, item in enumerate(filters)]
-    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+    parts = _Reader().list(filters, "filters", 0)
+    return parts[0] if len(parts) == 1 else AllOf(parts)
 
 
 class _Reader:
@@ -77,7 +71,10 @@ class _Reader:
 
     def list(self, given: object, path: str, depth: int) -> tuple[Expression, ...]:
         if not isinstance(given, Sequence) or isinstance(given, str | bytes) or not given:
-            raise InvalidFilterError(f"{path} must be a list of at least one filter, got {given!r:.100}.")
+            raise InvalidFilterError(
+                f"{path} must be a list of at least one filter, got {given!r:.100}.",
+                hint="Write e.g. [{'exact': {'type': 'com.example.arrived'}}].",
+            )
         return tuple(self.filter(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(given))
 
 

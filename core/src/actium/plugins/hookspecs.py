@@ -10,7 +10,7 @@ wraps the hooks of `ActionHooks`::
     def run_action(config, trigger_execution):
         started = time.perf_counter()
         try:
-            return (yield)                      # the handler runs here; its result or exception arrives here
+            return (yield)  # the handler runs here, its result or exception arrives here
         finally:
             print(trigger_execution.id, time.perf_counter() - started)
 
