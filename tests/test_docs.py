@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import actium
-from actium import Actium, action_flavor
+from actium import Actium, action_flavor, errors
 from actium.actions.recovery import REMEDIES
 from actium.models import ActionRequest, ActionStatus, ExecutionStatus, ServiceAccountRequest
 from actium.plugins.installed import FLAVOR_GROUPS, OTHER_GROUPS
@@ -203,3 +203,19 @@ def test_what_a_package_exports_is_described(package: str) -> None:
     exported = getattr(module, "__all__", None) or dir(module)
     described = set(re.findall(r"^\.\. auto\w+:: ([\w.]+)$", reference, re.MULTILINE))
     assert [name for name in exported if not {name, getattr(module, name).__module__} & described] == []
+
+
+def test_the_tree_of_errors_is_the_tree_of_classes() -> None:
+    """The head of `actium.errors` draws every class below the one that it derives from, with its built-in one."""
+    drawn: dict[str, str] = {}
+    above: list[str] = []
+    for indent, name, built_in in re.findall(
+        r"^    ([│├└─ ]*)(\w+Error|ExecutionCancelled)(?: \((\w+)\))?", errors.__doc__, re.MULTILINE
+    ):
+        depth = len(indent) // 4
+        above[depth:] = [name]
+        bases = [base.__name__ for base in getattr(errors, name).__bases__]
+        assert bases == ["Exception"] if depth == 0 else bases == [above[depth - 1], *filter(None, [built_in])], name
+        drawn[name] = built_in
+    defined = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
+    assert set(drawn) == defined

@@ -105,3 +105,26 @@ def test_its_sessions_exist() -> None:
         named = set(re.findall(r"nox -s ([a-z]+)(?![a-z-])", page.read_text()))
         assert named
         assert named <= defined, page
+
+
+@pytest.mark.slow
+def test_its_demo_prints_what_is_shown(tmp_path: Path) -> None:
+    """What the README shows of the demo is printed by it in this order; ids, numbers and times differ."""
+    shown = re.search(r"```text\n(.*?)```", README.read_text(), re.DOTALL)
+    assert shown is not None
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / "penguins" / "demo.py"), "--keep", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    printed = iter(without_figures(done.stdout))
+    assert [line for line in without_figures(shown[1]) if line not in printed] == []
+
+
+def without_figures(text: str) -> list[str]:
+    """The lines of a text, with one sign for each id, length of time and number, and one space for several."""
+    for pattern, sign in ((r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID"), (r"\d+(\.\d+)?( m?s\b)?", "N")):
+        text = re.sub(pattern, sign, text)
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
