@@ -139,6 +139,22 @@ class TestPublishing:
         assert app.events.list(EventFilter(project="elsewhere")).total == 1
         assert app.events.list().total == 0
 
+    def test_an_application_lives_in_its_project(self, url: str) -> None:
+        """What an application of another project creates, lists, finds and publishes is of that project."""
+        with Actium(url, project="lab") as app:
+            key = flavor_of(app, "test.noop", lambda config: None)
+            account = app.accounts.create(ServiceAccountRequest(name="a"))
+            action = make(app, account, key)
+            trigger(app, action)
+            app.events.publish(arrived())
+            app.worker().run_until_idle()
+            assert {app.actions.get("made").project, app.triggers.get("on-arrival").project} == {"lab"}
+            assert (
+                app.accounts.list().total == app.executions.list(TriggerExecutionFilter(status="succeeded")).total == 1
+            )
+        with Actium(url) as app:
+            assert app.accounts.list().total == app.actions.list().total == app.events.list().total == 0
+
     def test_observers_are_told_and_cannot_harm(self, url: str, caplog: pytest.LogCaptureFixture) -> None:
         """Observers learn of events and executions; one that raises is logged by name and harms nothing."""
         told: list[str] = []

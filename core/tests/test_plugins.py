@@ -427,7 +427,7 @@ def nothing(url):
         store.close()
         with pytest.raises(PluginError, match="which is no BaseStore"):
             open_store("odd://here")
-        with pytest.raises(PluginError, match="cannot be loaded"):
+        with pytest.raises(PluginError, match="cannot open this URL: ModuleNotFoundError"):
             open_store("no://here")
         with pytest.raises(InvalidInputError, match="Known are memory, no, odd, sqlite"):
             open_store("other://here")

@@ -40,7 +40,7 @@ from actium.errors import (
     VersionConflictError,
 )
 from actium.models.action import ActionRequest, ActionResponse, ActionStatus, ActionUpdate
-from actium.models.base import BaseResponse, dotted
+from actium.models.base import DEFAULT_PROJECT, BaseResponse, dotted
 from actium.models.leaves import leaves
 from actium.stores.base_store import BaseStore
 from actium.stores.records import AccountRecord, ActionRecord, Reference
@@ -264,7 +264,7 @@ def _new_record(handler: BaseActionHandler, request: ActionRequest, config: Acti
     now = datetime.now(UTC)
     return ActionRecord(
         id=uuid4(),
-        project=request.project,
+        project=request.project or DEFAULT_PROJECT,
         name=request.name,
         description=request.description,
         plugin_subtype=request.plugin_subtype,

@@ -36,7 +36,7 @@ class Accounts:
         now = datetime.now(UTC)
         account = AccountRecord(
             id=uuid4(),
-            project=request.project,
+            project=request.project or self._project,
             name=request.name,
             description=request.description,
             active=request.active,
@@ -64,8 +64,9 @@ class Accounts:
         return list_page(
             self._store,
             AccountRecord,
-            asked or ServiceAccountFilter(project=self._project),
+            asked or ServiceAccountFilter(),
             lambda account: account_response(account, hydrate=hydrate),
+            project=self._project,
         )
 
     def update(self, reference: UUID | str, update: ServiceAccountUpdate) -> ServiceAccountResponse:

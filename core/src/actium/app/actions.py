@@ -26,6 +26,9 @@ from actium.stores.base_store import BaseStore
 from actium.stores.records import AccountRecord, ActionRecord
 from actium.stores.responses import action_resources, action_response
 
+_BOOKKEEPING = frozenset({"version", "revision", "updated"})
+"""Fields that every change changes."""
+
 
 class Actions:
     """The actions of an application."""
@@ -47,6 +50,8 @@ class Actions:
             NotFoundError, InactiveAccountError: There is no such service account, or it is switched off.
             Exception: Whatever the flavor or a hook plugin raises.
         """
+        if request.project is None:
+            request = request.model_copy(update={"project": self._project})
         return self._relay(request.plugin_subtype, request.flavor).create_action(request)
 
     def get(self, reference: UUID | str, *, hydrate: bool = True) -> ActionResponse:
@@ -68,8 +73,9 @@ class Actions:
         return list_page(
             self._store,
             ActionRecord,
-            asked or ActionFilter(project=self._project),
+            asked or ActionFilter(),
             lambda action: self._response(action, hydrate=hydrate),
+            project=self._project,
         )
 
     def update(self, reference: UUID | str, update: ActionUpdate) -> ActionResponse:
@@ -146,7 +152,11 @@ class Actions:
                     changed=revision.changed,
                     changed_by=revision.changed_by,
                     fields=revision.fields,
-                    before={name: value for name, value in previous.items() if revision.fields.get(name) != value},
+                    before={
+                        name: value
+                        for name, value in previous.items()
+                        if name not in _BOOKKEEPING and revision.fields.get(name) != value
+                    },
                     problem=revision.problem,
                 )
             )

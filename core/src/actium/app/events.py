@@ -51,8 +51,9 @@ class Events:
         return list_page(
             self._store,
             EventRecord,
-            asked or EventFilter(project=self._project),
+            asked or EventFilter(),
             lambda record: self._response(record, hydrate=hydrate),
+            project=self._project,
         )
 
     def _response(self, record: EventRecord, *, hydrate: bool) -> EventResponse:

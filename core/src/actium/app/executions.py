@@ -43,8 +43,9 @@ class Executions:
         return list_page(
             self._store,
             ExecutionRecord,
-            asked or TriggerExecutionFilter(project=self._project),
+            asked or TriggerExecutionFilter(),
             lambda execution: self._response(execution, hydrate=hydrate),
+            project=self._project,
         )
 
     def cancel(self, reference: UUID | str) -> TriggerExecutionResponse:

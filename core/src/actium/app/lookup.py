@@ -7,6 +7,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from actium.errors import AmbiguousReferenceError, InvalidQueryError, NotFoundError
+from actium.models.base import DEFAULT_PROJECT
 from actium.models.page import BaseFilter, Page
 from actium.stores.base_store import BaseStore, Query
 from actium.stores.records import (
@@ -62,8 +63,10 @@ def list_page(
     kind: type[Record],
     asked: BaseFilter,
     respond: Callable[[Record], ResponseT],
+    *,
+    project: str = DEFAULT_PROJECT,
 ) -> Page[ResponseT]:
-    """One page of responses.
+    """One page of responses; of the given project where the filter names none.
 
     Raises:
         InvalidQueryError: There is no such page or column, or a value does not fit its column.
@@ -72,7 +75,7 @@ def list_page(
     found = store.page(
         kind,
         Query(
-            project=asked.project,
+            project=asked.project or project,
             conditions=asked.conditions(),
             combine=asked.logical_operator,
             sort_by=column,

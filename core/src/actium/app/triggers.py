@@ -38,7 +38,7 @@ class Triggers:
         now = datetime.now(UTC)
         trigger = TriggerRecord(
             id=uuid4(),
-            project=request.project,
+            project=request.project or self._project,
             name=request.name,
             description=request.description,
             action_id=request.action_id,
@@ -69,8 +69,9 @@ class Triggers:
         return list_page(
             self._store,
             TriggerRecord,
-            asked or TriggerFilter(project=self._project),
+            asked or TriggerFilter(),
             lambda trigger: self._response(trigger, hydrate=hydrate),
+            project=self._project,
         )
 
     def update(self, reference: UUID | str, update: TriggerUpdate) -> TriggerResponse:

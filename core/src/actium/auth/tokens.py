@@ -61,7 +61,10 @@ class Tokens:
         """
         record = self._store.get_token(_digest(token))
         if record is None:
-            raise InvalidTokenError("This token is not known.", hint="Tokens are valid for one execution only.")
+            raise InvalidTokenError(
+                "This token is not known.",
+                hint="A token is made for one execution, and does not outlast its auth window.",
+            )
         if record.revoked is not None:
             raise InvalidTokenError(f"This token was revoked at {record.revoked:%Y-%m-%d %H:%M:%S} UTC.")
         if record.expires is not None and record.expires <= self._now():

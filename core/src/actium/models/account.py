@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
-from actium.models.base import DEFAULT_PROJECT, BaseRequest, BaseResponse, Name, NoResources, ResponsePart, Text
+from actium.models.base import BaseRequest, BaseResponse, Name, NoResources, ResponsePart, Text
 from actium.models.page import BaseFilter, Columns
 from actium.models.updates import BaseUpdate
 
@@ -18,13 +18,13 @@ class ServiceAccountRequest(BaseRequest):
         name: Unique in its project.
         description: What it is for.
         active: Whether executions may act as it.
-        project: The project it belongs to.
+        project: The project it belongs to; None for the application's.
     """
 
     name: Name
     description: Text = ""
     active: bool = True
-    project: Name = DEFAULT_PROJECT
+    project: Name | None = None
 
 
 class ServiceAccountUpdate(BaseUpdate):

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from actium.models.account import ServiceAccountResponse
-from actium.models.base import DEFAULT_PROJECT, BaseRequest, BaseResponse, Name, ResponsePart, Text
+from actium.models.base import BaseRequest, BaseResponse, Name, ResponsePart, Text
 from actium.models.page import BaseFilter, Columns
 from actium.models.resource import ResourceReference
 from actium.models.updates import BaseUpdate
@@ -48,7 +48,7 @@ class ActionRequest(BaseRequest):
         auth_window: Minutes that an execution's token is valid; 0 is no limit, None the flavor's default.
         labels: For people and for filters.
         enabled: Whether it runs; executions of a disabled action are skipped with that reason.
-        project: The project it belongs to.
+        project: The project it belongs to; None for the application's.
     """
 
     name: Name
@@ -60,7 +60,7 @@ class ActionRequest(BaseRequest):
     auth_window: AuthWindow | None = None
     labels: Labels = Field(default_factory=dict)
     enabled: bool = True
-    project: Name = DEFAULT_PROJECT
+    project: Name | None = None
 
 
 class ActionUpdate(BaseUpdate):
@@ -118,7 +118,7 @@ class ActionMetadata(ResponsePart):
     Attributes:
         description: What it is for.
         configuration: As the flavor's config model wrote it, defaults made explicit, secrets as references.
-        auth_window: Minutes that an execution's token is valid; 0 is no limit, None the flavor's default.
+        auth_window: Minutes that an execution's token is valid, settled when the action was stored; 0 is no limit.
         labels: For people and for filters.
         distribution: Which distribution provided the flavor when the action was stored last.
         distribution_version: That distribution's version.

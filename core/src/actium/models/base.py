@@ -44,7 +44,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterVali
 """What an object is called: 1 to 255 printable characters."""
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
+    """Refuse text that a store cannot keep: with NUL bytes, or with unpaired surrogates."""
     if "\x00" in value:
         raise ValueError("must not contain NUL bytes")
     try:
@@ -54,7 +55,7 @@ def _storable(value: str) -> str:
     return value
 
 
-Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_storable)]
+Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(storable)]
 """Free text, such as a description: up to 10,000 characters."""
 
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from actium.models.base import BaseRequest, BaseResponse, NoResources, ResponsePart, _storable
+from actium.models.base import BaseRequest, BaseResponse, NoResources, ResponsePart, storable
 from actium.models.page import BaseFilter, Columns
 
 MAX_EVENT_BYTES = 1_048_576
@@ -19,7 +19,7 @@ MAX_EVENT_BYTES = 1_048_576
 
 _EXTENSION = re.compile(r"[a-z0-9]{1,64}")
 
-Attribute = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_storable)]
+Attribute = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(storable)]
 
 
 def _now() -> datetime:
@@ -83,7 +83,7 @@ class Event(BaseRequest):
             if not isinstance(value, str | int | bool):
                 raise ValueError(f"the extension attribute {name!r} must be text, a whole number or a truth value")
             if isinstance(value, str):
-                _storable(value)
+                storable(value)
         return self
 
     def extensions(self) -> dict[str, Any]:

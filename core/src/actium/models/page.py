@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from actium.errors import InvalidQueryError
-from actium.models.base import DEFAULT_PROJECT, BaseRequest
+from actium.models.base import BaseRequest
 
 MAX_PAGE_SIZE = 10_000
 DEFAULT_PAGE_SIZE = 20
@@ -98,7 +98,7 @@ class BaseFilter(BaseRequest):
         max_size: How many items a page holds, up to 10,000.
         sort_by: A column, or ``desc:`` and a column.
         logical_operator: Whether all conditions must hold or any.
-        project: The project that is listed.
+        project: The project that is listed; None for the application's.
     """
 
     COLUMNS: ClassVar[Columns] = {}
@@ -108,7 +108,7 @@ class BaseFilter(BaseRequest):
     max_size: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
     sort_by: str = "desc:created"
     logical_operator: LogicalOperator = LogicalOperator.AND
-    project: str = DEFAULT_PROJECT
+    project: str | None = None
 
     def conditions(self) -> tuple[Condition, ...]:
         """The conditions that were asked for.

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from actium.models.action import ActionResponse
-from actium.models.base import DEFAULT_PROJECT, BaseRequest, BaseResponse, Name, ResponsePart, Text
+from actium.models.base import BaseRequest, BaseResponse, Name, ResponsePart, Text
 from actium.models.page import BaseFilter, Columns
 from actium.models.updates import BaseUpdate
 
@@ -24,7 +24,7 @@ class TriggerRequest(BaseRequest):
         filters: CloudEvents filters, all of which must hold, e.g. ``[{"exact": {"type": "com.example.arrived"}}]``.
         match_all: Says that every event is meant; needed where ``filters`` is empty, refused where it is not.
         is_active: Whether events are matched.
-        project: The project it belongs to; the action must belong to it too.
+        project: The project it belongs to; None for the application's; the action must belong to it too.
     """
 
     name: Name
@@ -33,7 +33,7 @@ class TriggerRequest(BaseRequest):
     filters: list[dict[str, Any]] = Field(default_factory=list)
     match_all: bool = False
     is_active: bool = True
-    project: Name = DEFAULT_PROJECT
+    project: Name | None = None
 
 
 class TriggerUpdate(BaseUpdate):

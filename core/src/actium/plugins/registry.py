@@ -178,7 +178,7 @@ class PluginFlavorRegistry:
         """Register a flavor that was made in code. The same class twice is harmless.
 
         Raises:
-            InvalidInputError: The class is not a complete flavor.
+            PluginError: The class is not a complete flavor.
             DuplicateFlavorError: Another class has this key, or an installed distribution claims it.
         """
         _check_flavor(flavor)

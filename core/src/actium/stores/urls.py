@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from actium.errors import InvalidInputError, PluginError
+from actium.errors import ActiumError, InvalidInputError, PluginError
 from actium.stores.base_store import BaseStore
 
 GROUP = "actium.stores"
@@ -59,10 +59,13 @@ def _open_plugin(scheme: str, url: str) -> BaseStore:
         if entry_point.name == scheme:
             try:
                 store = entry_point.load()(url)
-            except (ImportError, AttributeError) as error:
+            except ActiumError:
+                raise
+            except Exception as error:
                 raise PluginError(
-                    f"The store plugin {scheme!r} ({entry_point.value}) cannot be loaded: {error}.",
-                    hint="Install its distribution again.",
+                    f"The store plugin {scheme!r} ({entry_point.value}) cannot open this URL: "
+                    f"{type(error).__name__}: {error}.",
+                    hint="Check the URL; if it is right, install the plugin's distribution again.",
                 ) from error
             if not isinstance(store, BaseStore):
                 raise PluginError(f"The store plugin {scheme!r} made {type(store).__name__}, which is no BaseStore.")

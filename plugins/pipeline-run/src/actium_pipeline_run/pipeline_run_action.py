@@ -13,7 +13,7 @@ from actium.actions.base_action import ActionConfig, BaseActionFlavor, BaseActio
 from actium.auth.context import AuthContext
 from actium.errors import FieldProblem, InvalidConfigurationError, NotFoundError
 from actium.models.action import ActionRequest, ActionResponse, ActionUpdate
-from actium.models.base import BaseResponse
+from actium.models.base import DEFAULT_PROJECT, BaseResponse
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.kinds import ResourceType
 from actium_pipeline_run.configuration import PipelineRunConfiguration
@@ -46,7 +46,7 @@ class PipelineRunActionHandler(BaseActionHandler):
 
     def validate_action_request(self, action: ActionRequest, config: PipelineRunActionConfiguration) -> None:
         """Refuse a snapshot, step or parameter that does not exist, and a value of a wrong type."""
-        self._check(config, action.project)
+        self._check(config, action.project or DEFAULT_PROJECT)
 
     def validate_action_update(
         self,

@@ -163,14 +163,14 @@ class Database:
         connection = self._connected(location)
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError as error:
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute("PRAGMA foreign_keys = ON")
+        except sqlite3.Error as error:
             connection.close()
             if not _says(error, "readonly", "unable to open") or not self._path.exists():
                 raise
             self._read_only = True
             return self._connected(f"{location}?immutable=1")
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
     def _connected(self, location: str) -> sqlite3.Connection:
