@@ -83,9 +83,12 @@ class _Processes:
         pool = ProcessPoolExecutor(CPU_COUNT, mp_context=multiprocessing.get_context("spawn"))
         try:
             # one step at a time for each process: Dask's default of six is meant for many small tasks
-            return final.compute(scheduler="processes", pool=pool, chunksize=1)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            result = final.compute(scheduler="processes", pool=pool, chunksize=1)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # others may still work on steps that nobody wants any more
+            raise
+        pool.shutdown()  # its semaphores would otherwise be reported as leaked, in the run's log
+        return result
 
 
 class _Cluster:
