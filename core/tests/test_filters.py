@@ -262,5 +262,4 @@ class TestMatchIndex:
             index.put(key, parse_filters([{"prefix": {"type": str(number)}}]))
             index.discard(key)
             index.discard(key)
-        assert not index._exact["type"]
-        assert not index._prefix["type"]
+        assert index._shapes == {}

@@ -239,7 +239,7 @@ class BaseActionHandler(BasePlugin):
         """
         model = self.config_class
         try:
-            config = model.model_validate(dict(action_config))
+            config = model.model_validate(dict(action_config), by_alias=True, by_name=True)
         except ValidationError as error:
             raise InvalidConfigurationError(
                 f"This configuration does not fit the flavor {self.origin}.",

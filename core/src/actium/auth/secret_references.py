@@ -13,11 +13,12 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, Secret, SecretBytes, SecretStr
+from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
 
 from actium.errors import FieldProblem, InvalidConfigurationError, SecretResolutionError
 from actium.models.base import dotted
 from actium.models.leaves import Location, items, leaves
+from actium.models.spellings import spellings
 
 MASK = "**********"
 _SHORTEST_MASKED = 4
@@ -81,13 +82,41 @@ def check_references(config: BaseModel) -> None:
 
 
 def dump_with_references(config: BaseModel) -> dict[str, Any]:
-    """Dump a configuration as JSON values, defaults made explicit, secrets as references."""
-    dumped = config.model_dump(mode="json")
-    for location, secret in _secrets(config):
-        holder: Any = dumped
-        for part in location[:-1]:
-            holder = holder[part]
-        holder[location[-1]] = secret.get_secret_value()
+    """Dump a configuration as JSON values that read back as it: fields by name, defaults explicit, secrets as references.
+
+    Raises:
+        InvalidConfigurationError: A secret stands where no reference can be kept, such as in a set.
+    """
+    dumped: dict[str, Any] = config.model_dump(mode="json", by_alias=False, round_trip=True)
+    written: dict[str, Any] = dumped if next(_secrets(config), None) is None else _written(config, dumped)
+    problems = [
+        FieldProblem(path=dotted(location), problem="holds a secret where no reference to it can be kept")
+        for location, value in leaves(written)
+        if value == MASK
+    ]
+    if problems:
+        raise InvalidConfigurationError(
+            f"This {type(config).__name__} holds secrets that would be lost.",
+            problems=problems,
+            hint="Keep a SecretStr in a field of a model, or in a list, a tuple or a dict.",
+        )
+    return written
+
+
+def _written(value: object, dumped: Any) -> Any:
+    """The dumped form with the references that pydantic hides."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, RootModel):
+        return _written(value.root, dumped)
+    if isinstance(value, BaseModel) and isinstance(dumped, dict):
+        held = dict(items(value))
+        return {key: _written(held.get(key), item) for key, item in dumped.items()}
+    if isinstance(value, dict) and isinstance(dumped, dict):
+        # The keys of the dumped form are texts; both are in one order.
+        return {key: _written(held, item) for held, (key, item) in zip(value.values(), dumped.items(), strict=True)}
+    if isinstance(value, list | tuple) and isinstance(dumped, list):
+        return [_written(held, item) for held, item in zip(value, dumped, strict=True)]
     return dumped
 
 
@@ -119,9 +148,9 @@ def _resolve(secret: SecretStr, location: Location) -> SecretStr:
     return SecretStr(value)
 
 
-def secret_fields(model: type[BaseModel]) -> frozenset[str]:
-    """The dotted paths of a model's fields that hold secrets; their values are never shown in errors."""
-    return frozenset(".".join(path) for path in _secret_fields(model, (), frozenset()))
+def secret_fields(model: type[BaseModel]) -> frozenset[tuple[str, ...]]:
+    """The keys that lead to a model's secrets, in every spelling; what is there is never shown in errors."""
+    return frozenset(_secret_fields(model, (), frozenset()))
 
 
 def _secret_fields(annotation: object, path: tuple[str, ...], above: frozenset[object]) -> Iterator[tuple[str, ...]]:
@@ -129,7 +158,9 @@ def _secret_fields(annotation: object, path: tuple[str, ...], above: frozenset[o
         yield path
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in above:
         for name, field in annotation.model_fields.items():
-            yield from _secret_fields(field.annotation, (*path, name), above | {annotation})
+            for spelling in [()] if issubclass(annotation, RootModel) else spellings(name, field):
+                keys = (part for part in spelling if isinstance(part, str))
+                yield from _secret_fields(field.annotation, (*path, *keys), above | {annotation})
     else:
         for argument in get_args(annotation):
             yield from _secret_fields(argument, path, above)
@@ -175,6 +206,8 @@ def _secrets(config: BaseModel) -> Iterator[tuple[Location, SecretStr]]:
 def _replace(value: Any, location: Location, replacement: Callable[[SecretStr, Location], SecretStr]) -> Any:
     if isinstance(value, SecretStr):
         return replacement(value, location)
+    if isinstance(value, RootModel):
+        return value.model_copy(update={"root": _replace(value.root, location, replacement)})
     if isinstance(value, BaseModel):
         return value.model_copy(
             update={str(name): _replace(item, (*location, name), replacement) for name, item in items(value)}
@@ -182,5 +215,6 @@ def _replace(value: Any, location: Location, replacement: Callable[[SecretStr, L
     if isinstance(value, dict):
         return {key: _replace(item, (*location, key), replacement) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(_replace(item, (*location, index), replacement) for index, item in enumerate(value))
+        replaced = [_replace(item, (*location, index), replacement) for index, item in enumerate(value)]
+        return type(value)(*replaced) if hasattr(value, "_fields") else type(value)(replaced)
     return value

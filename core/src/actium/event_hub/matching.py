@@ -1,17 +1,20 @@
 """Which triggers match an event, without looking at those that cannot.
 
-Each trigger is kept under one attribute and text that an event must have for it to match, or under several where any
-of them may lead to a match; an event looks up what it has. The work for an event therefore grows with the triggers
-that come into question, not with the triggers there are. Filters that name nothing exactly, nor by prefix, such as
-``not`` and ``suffix``, are evaluated for every event.
+What a filter names exactly or by prefix are things that an event *must* have for the filter to hold. Each trigger is
+kept under all of them together: by the *shape* of what it names (which attributes, and how much of their text) and,
+within the shape, by the texts. An event looks up its own texts once a shape. So an event's work grows with the triggers
+that fit in everything they name, and with the number of shapes, which is small however many triggers there are; it
+does not grow with the triggers that share only a type with the event. What cannot be looked up (``suffix``, ``not``,
+dialects unknown here) asks for nothing, and is evaluated among what is left.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from actium.filters.expressions import AllOf, AnyOf, EventView, Exact, Expression, Prefix
@@ -30,41 +33,61 @@ class Match:
     problem: str | None = None
 
 
-class Anchor(NamedTuple):
-    """Something that an event must have: an attribute that is a text, or begins with it."""
+class Need(NamedTuple):
+    """Something that an event must have: an attribute that is a text, or whose first characters are."""
 
     attribute: str
     text: str
     is_prefix: bool
 
 
-_MOST_ANCHORS: Final = 64
-_SELECTIVE: Final = {"id": 0, "subject": 1, "type": 2, "source": 3}
-_LEAST_SELECTIVE: Final = len(_SELECTIVE)
+Needs: TypeAlias = frozenset[Need]
+Shape: TypeAlias = tuple[tuple[str, int | None], ...]
+Texts: TypeAlias = tuple[str, ...]
+
+
+class Place(NamedTuple):
+    """Where a trigger is kept: attributes with how much of their text counts (None: all of it), and the texts."""
+
+    shape: Shape
+    texts: Texts
+
+
+class Entry(NamedTuple):
+    """A trigger: its turn among all, its key, and its filter, None for one that every event matches."""
+
+    turn: int
+    key: UUID
+    expression: Expression | None
+
+
+_NOTHING: Final[Needs] = frozenset()
+_MOST_PRODUCTS: Final = 64
 
 
 class MatchIndex:
-    """The filters of triggers, indexed by what they name. May be used from several threads at once."""
+    """The filters of triggers, indexed by what they name.
+
+    May be used from several threads at once: `match` sees the triggers of one moment, and evaluates their filters
+    without holding the others up.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._expressions: dict[UUID, Expression | None] = {}
-        self._anchors: dict[UUID, tuple[Anchor, ...]] = {}
-        self._exact: dict[str, dict[str, dict[UUID, None]]] = {}
-        self._prefix: dict[str, dict[int, dict[str, dict[UUID, None]]]] = {}
-        self._scanned: dict[UUID, None] = {}
+        self._turns = itertools.count()
+        self._places: dict[UUID, tuple[Place, ...]] = {}
+        self._shapes: dict[Shape, dict[Texts, dict[UUID, Entry]]] = {}
 
     def put(self, key: UUID, expression: Expression | None) -> None:
         """Add a trigger, or replace its filter; None matches every event."""
+        alternatives = (_NOTHING,) if expression is None else _alternatives(expression)
+        places = tuple(dict.fromkeys(map(_place, alternatives)))
         with self._lock:
             self._remove(key)
-            anchors = () if expression is None else _anchors(expression) or ()
-            self._expressions[key] = expression
-            self._anchors[key] = anchors
-            if not anchors:
-                self._scanned[key] = None
-            for anchor in anchors:
-                self._bucket(anchor)[key] = None
+            entry = Entry(next(self._turns), key, expression)
+            self._places[key] = places
+            for shape, texts in places:
+                self._shapes.setdefault(shape, {}).setdefault(texts, {})[key] = entry
 
     def discard(self, key: UUID) -> None:
         """Forget a trigger; harmless when it is not known."""
@@ -73,73 +96,73 @@ class MatchIndex:
 
     def match(self, event: EventView) -> list[Match]:
         """The triggers that an event matches, and those whose filter raised, in the order they were put."""
+        found: dict[UUID, Entry] = {}
         with self._lock:
-            candidates = {key: self._expressions[key] for key in self._candidates(event)}
-        return [match for key, expression in candidates.items() if (match := _evaluated(key, expression, event))]
-
-    def _candidates(self, event: EventView) -> Iterator[UUID]:
-        yield from self._scanned
-        for attribute, text in event.attributes.items():
-            yield from self._exact.get(attribute, {}).get(text, ())
-            for length, buckets in self._prefix.get(attribute, {}).items():
-                yield from buckets.get(text[:length], ())
-
-    def _bucket(self, anchor: Anchor) -> dict[UUID, None]:
-        if anchor.is_prefix:
-            by_length = self._prefix.setdefault(anchor.attribute, {})
-            return by_length.setdefault(len(anchor.text), {}).setdefault(anchor.text, {})
-        return self._exact.setdefault(anchor.attribute, {}).setdefault(anchor.text, {})
+            for shape, entries in self._shapes.items():
+                texts = _texts(shape, event.attributes)
+                if texts is not None:
+                    found.update(entries.get(texts, {}))
+        return [match for entry in sorted(found.values()) if (match := _evaluated(entry, event)) is not None]
 
     def _remove(self, key: UUID) -> None:
-        self._expressions.pop(key, None)
-        self._scanned.pop(key, None)
-        for anchor in self._anchors.pop(key, ()):
-            self._bucket(anchor).pop(key, None)
-            self._prune(anchor)
-
-    def _prune(self, anchor: Anchor) -> None:
-        """Drop empty buckets, so that triggers that come and go do not make the index grow."""
-        if anchor.is_prefix:
-            lengths = self._prefix[anchor.attribute]
-            texts = lengths[len(anchor.text)]
-            if not texts[anchor.text]:
-                del texts[anchor.text]
-            if not texts:
-                del lengths[len(anchor.text)]
-        elif not self._exact[anchor.attribute][anchor.text]:
-            del self._exact[anchor.attribute][anchor.text]
+        """Drop empty places too, so that triggers that come and go do not make the index grow."""
+        for shape, texts in self._places.pop(key, ()):
+            entries = self._shapes[shape]
+            del entries[texts][key]
+            if not entries[texts]:
+                del entries[texts]
+            if not entries:
+                del self._shapes[shape]
 
 
-def _evaluated(key: UUID, expression: Expression | None, event: EventView) -> Match | None:
+def _texts(shape: Shape, attributes: Mapping[str, str]) -> Texts | None:
+    """An event's texts in a shape; None where it lacks an attribute."""
+    texts = []
+    for attribute, length in shape:
+        text = attributes.get(attribute)
+        if text is None:
+            return None
+        texts.append(text[:length])
+    return tuple(texts)
+
+
+def _evaluated(entry: Entry, event: EventView) -> Match | None:
     try:
-        return Match(key) if expression is None or expression.matches(event) else None
+        return Match(entry.key) if entry.expression is None or entry.expression.matches(event) else None
     except Exception as error:  # told as that trigger's execution; the other triggers are not concerned
-        return Match(key, problem=f"{type(error).__name__}: {error}")
+        return Match(entry.key, problem=f"{type(error).__name__}: {error}")
 
 
-def _anchors(expression: Expression) -> tuple[Anchor, ...] | None:
-    """What an event must have at least one of; None where nothing can be said."""
+def _alternatives(expression: Expression) -> tuple[Needs, ...]:
+    """What events must have for an expression to hold: all of at least one of these.
+
+    It may ask for less than the expression, never for more: what is found is evaluated in full.
+    """
     if isinstance(expression, Exact | Prefix):
         is_prefix = isinstance(expression, Prefix)
-        return (_best(Anchor(name, text, is_prefix) for name, text in expression.wanted),)
+        return (frozenset(Need(name, text, is_prefix) for name, text in expression.wanted),)
     if isinstance(expression, AllOf):
-        sets = [anchors for part in expression.parts if (anchors := _anchors(part)) is not None]
-        return min(sets, key=_cost, default=None)
+        return _together([_alternatives(part) for part in expression.parts])
     if isinstance(expression, AnyOf):
-        each = [_anchors(part) for part in expression.parts]
-        known = [anchors for anchors in each if anchors is not None]
-        together = tuple(dict.fromkeys(anchor for anchors in known for anchor in anchors))
-        return together if len(known) == len(each) and len(together) <= _MOST_ANCHORS else None
-    return None
+        each = tuple(dict.fromkeys(needs for part in expression.parts for needs in _alternatives(part)))
+        return (_NOTHING,) if _NOTHING in each else each
+    return (_NOTHING,)
 
 
-def _best(anchors: Iterable[Anchor]) -> Anchor:
-    return min(anchors, key=_rank)
+def _together(parts: Sequence[tuple[Needs, ...]]) -> tuple[Needs, ...]:
+    """The alternatives of parts that must all hold; a part that would multiply them beyond measure is left out."""
+    together: tuple[Needs, ...] = (_NOTHING,)
+    for part in sorted(parts, key=len):
+        if min(len(together), len(part)) == 1 or len(together) * len(part) <= _MOST_PRODUCTS:
+            together = tuple(dict.fromkeys(one | other for one in together for other in part))
+    return together
 
 
-def _rank(anchor: Anchor) -> tuple[bool, int]:
-    return anchor.is_prefix, _SELECTIVE.get(anchor.attribute, _LEAST_SELECTIVE)
+def _place(needs: Needs) -> Place:
+    """Where a trigger of these needs is kept.
 
-
-def _cost(anchors: tuple[Anchor, ...]) -> tuple[int, tuple[bool, int]]:
-    return len(anchors), max(map(_rank, anchors))
+    Prefixes of many lengths make many shapes, but never more than triggers, and a look-up costs less than evaluating.
+    """
+    ordered = sorted(needs)
+    shape = tuple((need.attribute, len(need.text) if need.is_prefix else None) for need in ordered)
+    return Place(shape, tuple(need.text for need in ordered))

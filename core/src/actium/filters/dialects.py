@@ -6,21 +6,27 @@ A further dialect, such as one for the payload, adds its reader to ``_DIALECTS``
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 
 from actium.errors import InvalidFilterError
 from actium.filters.expressions import AllOf, AnyOf, Comparison, Exact, Expression, Not, Prefix, Suffix
 
 MAX_DEPTH = 16
-MAX_NODES = 256
+MAX_CONDITIONS = 256
 MAX_TEXT = 1024
 
 CONTEXT_ATTRIBUTES = ("id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time")
 """The attributes that CloudEvents 1.0 defines; all others are extensions."""
 
 _ATTRIBUTE = re.compile(r"[a-z0-9]{1,64}")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SHORTEST_CORRECTED = 4
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 80
 
 
 def parse_filters(filters: Sequence[Mapping[str, object]]) -> Expression:
@@ -29,8 +35,9 @@ def parse_filters(filters: Sequence[Mapping[str, object]]) -> Expression:
     Each has exactly one dialect: ``exact``, ``prefix`` and ``suffix`` take attributes with the texts to compare them
     with, ``all`` and ``any`` a list of filters, ``not`` a filter.
 
-    An attribute's name that is one letter off a context attribute (``tpye``, ``sources``) is refused: it would be
-    a valid extension's name, and the trigger would silently never match.
+    An attribute's name that is one letter left out, added, replaced or swapped with its neighbour away from a context
+    attribute of four letters or more (``tpye``, ``sources``) is refused: it would be a valid extension's name, and
+    the trigger would silently never match. So is ``data``, which CloudEvents keeps for the payload.
 
     Raises:
         InvalidFilterError: With the path of what is wrong, and the nearest right spelling.
@@ -40,42 +47,48 @@ def parse_filters(filters: Sequence[Mapping[str, object]]) -> Expression:
 
 
 class _Reader:
-    """Reads one set of filters; counts its parts, so that a huge one is refused before it is evaluated."""
+    """Reads one set of filters; counts its conditions, so that a huge one is refused before it is evaluated."""
 
     def __init__(self) -> None:
-        self._nodes = 0
+        self._conditions = 0
 
     def filter(self, given: object, path: str, depth: int) -> Expression:
-        self._nodes += 1
+        self.count(1)
         if depth > MAX_DEPTH:
             raise InvalidFilterError(f"{path} is nested more than {MAX_DEPTH} deep.", hint="Flatten the filter.")
-        if self._nodes > MAX_NODES:
-            raise InvalidFilterError(f"There are more than {MAX_NODES} filters.", hint="Use several triggers.")
         if not isinstance(given, Mapping):
             raise InvalidFilterError(
-                f"{path} must be an object with one dialect, got {given!r:.100}.",
+                f"{path} must be an object with one dialect, got {_short.repr(given)}.",
                 hint=f"The dialects are {', '.join(_DIALECTS)}.",
             )
         if len(given) != 1:
+            dialects = ", ".join(map(_short.repr, itertools.islice(given, len(_DIALECTS)))) or "none"
             raise InvalidFilterError(
-                f"{path} must have exactly one dialect, has {', '.join(map(repr, given)) or 'none'}.",
+                f"{path} must have exactly one dialect, has {dialects}.",
                 hint="Write one filter a dialect; a list of them means that all must hold.",
             )
         ((dialect, operand),) = given.items()
-        read = _DIALECTS.get(str(dialect))
+        read = _DIALECTS.get(dialect)
         if read is None:
             raise InvalidFilterError(
-                f"{path} has the unknown dialect {dialect!r}.", hint=_nearest(str(dialect), tuple(_DIALECTS))
+                f"{path} has the unknown dialect {_short.repr(dialect)}.", hint=_meant_dialect(str(dialect))
             )
         return read(self, operand, f"{path}.{dialect}", depth)
 
     def list(self, given: object, path: str, depth: int) -> tuple[Expression, ...]:
         if not isinstance(given, Sequence) or isinstance(given, str | bytes) or not given:
             raise InvalidFilterError(
-                f"{path} must be a list of at least one filter, got {given!r:.100}.",
+                f"{path} must be a list of at least one filter, got {_short.repr(given)}.",
                 hint="Write e.g. [{'exact': {'type': 'com.example.arrived'}}].",
             )
         return tuple(self.filter(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(given))
+
+    def count(self, conditions: int) -> None:
+        self._conditions += conditions
+        if self._conditions > MAX_CONDITIONS:
+            raise InvalidFilterError(
+                f"The filters have more than {MAX_CONDITIONS} conditions.", hint="Use several triggers."
+            )
 
 
 Read = Callable[[_Reader, object, str, int], Expression]
@@ -83,12 +96,13 @@ Read = Callable[[_Reader, object, str, int], Expression]
 
 
 def _comparison(kind: type[Comparison]) -> Read:
-    def read(_: _Reader, given: object, path: str, __: int) -> Expression:
+    def read(reader: _Reader, given: object, path: str, _: int) -> Expression:
         if not isinstance(given, Mapping) or not given:
             raise InvalidFilterError(
-                f"{path} must be an object of attributes and texts, got {given!r:.100}.",
+                f"{path} must be an object of attributes and texts, got {_short.repr(given)}.",
                 hint=f"Write e.g. {{'{kind.DIALECT}': {{'type': 'com.example.arrived'}}}}.",
             )
+        reader.count(len(given) - 1)
         return kind(tuple((_attribute(name, path), _text(text, f"{path}.{name}")) for name, text in given.items()))
 
     return read
@@ -107,24 +121,36 @@ _DIALECTS: Mapping[str, Read] = {
 def _attribute(name: object, path: str) -> str:
     if not isinstance(name, str) or not _ATTRIBUTE.fullmatch(name):
         raise InvalidFilterError(
-            f"{path} has the attribute {name!r}, which no event can have.",
-            hint="Attributes' names are 1 to 64 lower-case letters and digits.",
+            f"{path} has the attribute {_short.repr(name)}, which no event can have.", hint=_meant_attribute(str(name))
+        )
+    if name == "data":
+        raise InvalidFilterError(
+            f"{path}.data looks for the payload, which is no attribute.",
+            hint=f"Attributes are {', '.join(CONTEXT_ATTRIBUTES)} and extensions.",
         )
     if name not in CONTEXT_ATTRIBUTES:
         for known in CONTEXT_ATTRIBUTES:
             if len(known) >= _SHORTEST_CORRECTED and _one_edit_apart(name, known):
-                raise InvalidFilterError(f"{path} has the unknown attribute {name!r}.", hint=f"Did you mean {known!r}?")
+                raise InvalidFilterError(f"{path}.{name} is an unknown attribute.", hint=f"Did you mean {known!r}?")
     return name
 
 
 def _text(text: object, path: str) -> str:
     if not isinstance(text, str) or not text:
         raise InvalidFilterError(
-            f"{path} must be a text that is not empty, got {text!r:.100}.",
+            f"{path} must be a text that is not empty, got {_short.repr(text)}.",
             hint="Attributes are compared in their text form: write '7' and 'true'.",
         )
-    if len(text) > MAX_TEXT or "\x00" in text:
-        raise InvalidFilterError(f"{path} must be at most {MAX_TEXT:,} characters without NUL, got {text[:40]!r}….")
+    if len(text) > MAX_TEXT:
+        raise InvalidFilterError(
+            f"{path} must have at most {MAX_TEXT:,} characters, has {len(text):,}: {_short.repr(text)}.",
+            hint="No attribute is longer, so it would never match.",
+        )
+    if _UNSTORABLE.search(text):
+        raise InvalidFilterError(
+            f"{path} has a NUL byte or an unpaired surrogate: {_short.repr(text)}.",
+            hint="No attribute can have one, so it would never match.",
+        )
     return text
 
 
@@ -140,6 +166,15 @@ def _one_edit_apart(given: str, known: str) -> bool:
     return longer[at + 1 :] == shorter[at:]
 
 
-def _nearest(given: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(given, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(known)}."
+def _meant_dialect(given: str) -> str:
+    if given in CONTEXT_ATTRIBUTES:
+        return f"An attribute stands under a dialect: write e.g. {{'exact': {{'{given}': ...}}}}."
+    near = difflib.get_close_matches(given.lower(), _DIALECTS, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(_DIALECTS)}."
+
+
+def _meant_attribute(given: str) -> str:
+    plain = re.sub(r"[^a-z0-9]", "", given.lower())
+    if plain in CONTEXT_ATTRIBUTES:
+        return f"Did you mean {plain!r}?"
+    return "Attributes' names are 1 to 64 lower-case letters and digits."

@@ -146,19 +146,22 @@ class BaseResponse(BaseModel, Generic[BodyT, MetadataT, ResourcesT]):
         )
 
 
-def field_problems(error: ValidationError, *, secret_paths: frozenset[str] = frozenset()) -> tuple[FieldProblem, ...]:
+def field_problems(
+    error: ValidationError, *, secret_paths: frozenset[tuple[str, ...]] = frozenset()
+) -> tuple[FieldProblem, ...]:
     """Tell a pydantic error as one problem a field.
 
     Args:
         error: What pydantic raised.
-        secret_paths: Paths, without list indexes, whose values must not be shown.
+        secret_paths: Keys that lead to secrets, without list indexes. Values there, around there and inside are not
+            shown, nor those of unknown keys, which may be misspelled ones.
     """
     return tuple(
         FieldProblem(
             path=dotted(item["loc"]),
             problem=item["msg"].removeprefix("Value error, "),
             value=None
-            if item["type"] == "missing" or _without_indexes(item["loc"]) in secret_paths
+            if item["type"] == "missing" or _may_be_secret(item["type"], item["loc"], secret_paths)
             else shown(item["input"]),
             expected=_expected(item["type"]),
         )
@@ -185,8 +188,19 @@ def shown(value: object) -> str | None:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}… ({len(text):,} characters)"
 
 
-def _without_indexes(location: Iterable[str | int]) -> str:
-    return ".".join(part for part in location if isinstance(part, str))
+def _may_be_secret(
+    error_type: str, location: Iterable[str | int], secret_paths: frozenset[tuple[str, ...]]
+) -> bool:
+    if error_type == "extra_forbidden":
+        return bool(secret_paths)
+    keys = tuple(part for part in location if isinstance(part, str))
+    return any(path[: len(keys)] == keys or _is_within(path, keys) for path in secret_paths)
+
+
+def _is_within(path: tuple[str, ...], keys: tuple[str, ...]) -> bool:
+    """Whether keys lead through a path; there may be others between, such as those that pydantic names unions by."""
+    remaining = iter(keys)
+    return all(part in remaining for part in path)
 
 
 def _expected(error_type: str) -> str | None:

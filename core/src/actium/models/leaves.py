@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 Location = tuple[str | int, ...]
 
@@ -23,7 +23,9 @@ def items(value: object) -> Iterator[tuple[str | int, object]]:
 
 def leaves(value: object, location: Location = ()) -> Iterator[tuple[Location, object]]:
     """Every value inside that holds no further ones, with its location."""
-    if isinstance(value, BaseModel | dict | list | tuple):
+    if isinstance(value, RootModel):
+        yield from leaves(value.root, location)
+    elif isinstance(value, BaseModel | dict | list | tuple):
         for key, item in items(value):
             yield from leaves(item, (*location, key))
     else:

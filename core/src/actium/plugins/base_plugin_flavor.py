@@ -24,7 +24,7 @@ class BasePluginConfig(BaseModel):
     ignored is reported where the configuration was given.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=False)
+    model_config = ConfigDict(extra="ignore", frozen=False, hide_input_in_errors=True)  # tracebacks show no secrets
 
 
 class BasePlugin(ABC):
