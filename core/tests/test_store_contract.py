@@ -517,6 +517,7 @@ class TestFinding:
 
         assert (found("a"), found("ab"), found(str(accounts[0].id))) == (["a"], ["ab"], ["a"])
         assert len(found("x")) == 20
+        assert (found(str(accounts[0].id)[:3]), found(str(accounts[0].id)[:4])) == ([], ["a"])
         assert store.find(AccountRecord, "elsewhere", "a") == ()
 
     @with_store

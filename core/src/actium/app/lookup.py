@@ -33,7 +33,7 @@ _WORDS: dict[type, tuple[str, str]] = {
 
 
 def find_id(store: BaseStore, kind: type[Record], project: str, reference: UUID | str) -> UUID:
-    """The id of what a person means by an id, a name, or a unique beginning of either.
+    """The id of what a person means by an id, a name, or a unique beginning of either (of an id, four characters).
 
     Raises:
         NotFoundError: Nothing fits.

@@ -36,6 +36,9 @@ from actium.stores.records import (
     TriggerRecord,
 )
 
+SHORTEST_ID_PREFIX = 4
+"""Characters that the beginning of an id needs; with fewer, a mistyped name would be taken for somebody else's id."""
+
 
 class StaleTriggersError(ConflictError):
     """The triggers have changed since they were matched; match again with `BaseStore.trigger_changes`."""
@@ -104,8 +107,8 @@ class BaseStore(ABC):
     def find(self, kind: type[Record], project: str, reference: str) -> tuple[Reference, ...]:
         """Find what a person means by an id, a name, or the beginning of either.
 
-        An exact id wins over an exact name, that over beginnings. Executions are found by id only, events also by
-        their CloudEvents id.
+        An exact id wins over an exact name, that over beginnings; of an id, at least `SHORTEST_ID_PREFIX` characters.
+        Executions are found by id only, events also by their CloudEvents id.
 
         Returns:
             All that fit, at most 20; the caller decides what none or several mean.

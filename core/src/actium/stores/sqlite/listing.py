@@ -8,7 +8,7 @@ from uuid import UUID
 
 from actium.errors import InvalidQueryError
 from actium.models.page import Condition, LogicalOperator, Operator
-from actium.stores.base_store import Query, RecordPage
+from actium.stores.base_store import SHORTEST_ID_PREFIX, Query, RecordPage
 from actium.stores.records import Record, Reference
 from actium.stores.sqlite.tables import Table, name_column
 
@@ -43,7 +43,9 @@ def find(connection: sqlite3.Connection, table: Table[Record], project: str, ref
             return _references(table, exact_name)
     if not reference:
         return ()
-    ranges = [(column, reference) for column in (name,) if column is not None] + [("id", reference.lower())]
+    ranges = [] if name is None else [(name, reference)]
+    if len(reference) >= SHORTEST_ID_PREFIX:
+        ranges.append(("id", reference.lower()))
     rows: dict[tuple[str, str], None] = {}
     for column, beginning in ranges:
         found = connection.execute(
