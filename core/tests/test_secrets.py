@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import traceback
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, SecretBytes, SecretStr
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, RootModel, SecretBytes, SecretStr
 
-from actium import ActionConfig, Actium, action_flavor
+from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, action_flavor
 from actium.auth.secret_references import (
     MASK,
     check_references,
@@ -34,6 +36,11 @@ class Everywhere(ActionConfig):
     logins: list[Login] = Field(default_factory=list)
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     pair: tuple[SecretStr, int] | None = None
+
+
+class Spelled(ActionConfig):
+    key: SecretStr | None = Field(None, validation_alias=AliasChoices("apiKey", AliasPath("login", 0, "key")))
+    wrapped: RootModel[dict[str, SecretStr]] | None = None
 
 
 REFERENCES = {
@@ -111,8 +118,128 @@ def test_other_kinds_of_secrets_are_refused() -> None:
 
 
 def test_secret_fields_are_known_by_path() -> None:
-    """Paths of secrets are found in nested models, lists, mappings and optional fields."""
-    assert secret_fields(Everywhere) == {"token", "logins.password", "headers", "pair"}
+    """Paths of secrets are found in nested models, lists, mappings and optional fields, in every spelling."""
+    assert secret_fields(Everywhere) == {("token",), ("logins", "password"), ("headers",), ("pair",)}
+    assert secret_fields(Spelled) == {("key",), ("apiKey",), ("login", "key"), ("wrapped",)}
+
+
+class Pair(NamedTuple):
+    name: str
+    secret: SecretStr
+
+
+class Held(ActionConfig):
+    """Secrets in every kind of holder that keeps references."""
+
+    by_number: dict[int, SecretStr] = Field(default_factory=dict)
+    wrapped: RootModel[list[SecretStr]] | None = None
+    named: Pair | None = None
+    renamed: SecretStr | None = Field(None, serialization_alias="shown")
+
+
+def test_every_holder_keeps_its_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that are no texts, wrapped models, named tuples and renamed fields are stored, read back and resolved."""
+    monkeypatch.setenv("T", "tt")
+    config = Held.model_validate(
+        {"by_number": {7: "env:T"}, "wrapped": ["env:T"], "named": ["n", "env:T"], "renamed": "env:T"}
+    )
+    stored = dump_with_references(config)
+    assert stored == {
+        "by_number": {"7": "env:T"},
+        "wrapped": ["env:T"],
+        "named": ["n", "env:T"],
+        "renamed": "env:T",
+    }
+    resolved = resolve_references(Held.model_validate(stored))
+    assert resolved.wrapped is not None
+    assert resolved.named is not None
+    assert resolved.renamed is not None
+    found = [resolved.by_number[7], resolved.wrapped.root[0], resolved.named.secret, resolved.renamed]
+    assert [secret.get_secret_value() for secret in found] == ["tt"] * 4
+    assert resolved.named.name == "n"
+
+
+@dataclass
+class Badge:
+    secret: SecretStr
+
+
+class Lossy(ActionConfig):
+    one_of: set[SecretStr] = Field(default_factory=set)
+    badge: Badge | None = None
+
+
+@pytest.mark.parametrize(
+    "given_configuration, path",
+    [({"one_of": ["env:T"]}, "one_of[0]"), ({"badge": {"secret": "env:T"}}, "badge.secret")],
+)
+def test_a_secret_that_would_be_lost_is_refused(given_configuration: dict[str, Any], path: str) -> None:
+    """Where no reference can be kept, none is replaced by asterisks: the configuration is refused with the path."""
+    with pytest.raises(InvalidConfigurationError, match="would be lost") as caught:
+        dump_with_references(Lossy.model_validate(given_configuration))
+    assert [problem.path for problem in caught.value.problems] == [path]
+
+
+class Forbidding(ActionConfig):
+    model_config = ConfigDict(extra="forbid")
+
+    key: SecretStr | None = Field(None, alias="apiKey")
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    either: SecretStr | int | None = None
+    logins: list[Login] = Field(default_factory=list)
+    count: int = 0
+
+
+class ForbiddingHandler(BaseActionHandler):
+    """Runs nothing; a test validates with it."""
+
+    config_class = Forbidding
+    flavor_class = property(lambda self: ForbiddingFlavor)
+
+    def run(self, config: Any, trigger_execution: Any, auth_context: Any) -> None:
+        """Do nothing."""
+
+
+class ForbiddingFlavor(BaseActionFlavor):
+    """For `ForbiddingHandler`."""
+
+    SUBTYPE, FLAVOR = "test", "forbidding"
+    PLUGIN_CLASS, ACTION_CONFIG_CLASS = ForbiddingHandler, Forbidding
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"apiKey": 31415926},
+        {"key": 31415926},
+        {"headers": "31415926"},
+        {"headers": {"Authorization": 31415926}},
+        {"either": 31415926.5},
+        {"logins": "31415926"},
+        {"logins": [{"user": "a", "password": 31415926}]},
+        {"apiKeey": "31415926"},
+        {"apiKey": ["31415926"]},
+        {"apiKey": "31415926"},
+    ],
+    ids=str,
+)
+def test_no_error_tells_what_may_be_a_secret(configuration: dict[str, Any]) -> None:
+    """Neither an error nor its traceback tells a value at, around or inside a secret, or under a misspelled key."""
+    with pytest.raises(InvalidConfigurationError) as caught:
+        ForbiddingHandler().validate_action_configuration(configuration)
+    assert caught.value.problems
+    assert "31415926" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_other_values_are_told_beside_secrets() -> None:
+    """A wrong value that is no secret is shown, also in a model that has secrets."""
+    with pytest.raises(InvalidConfigurationError) as caught:
+        ForbiddingHandler().validate_action_configuration({"count": "many", "logins": [{"user": 7}]})
+    assert [(problem.path, problem.value) for problem in caught.value.problems] == [
+        ("logins[0].user", "7"),
+        ("logins[0].password", None),
+        ("count", "'many'"),
+    ]
 
 
 class Tree(BaseModel):
@@ -122,7 +249,7 @@ class Tree(BaseModel):
 
 def test_models_that_contain_themselves_are_walked_once() -> None:
     """A recursive model does not make the search endless."""
-    assert secret_fields(Tree) == {"secret"}
+    assert secret_fields(Tree) == {("secret",)}
 
 
 @given(st.text("abcdef", min_size=4, max_size=8), st.text("abcdef ", max_size=30), st.text("abcdef ", max_size=30))

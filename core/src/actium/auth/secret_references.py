@@ -82,7 +82,7 @@ def check_references(config: BaseModel) -> None:
 
 
 def dump_with_references(config: BaseModel) -> dict[str, Any]:
-    """Dump a configuration as JSON values that read back as it: fields by name, defaults explicit, secrets as references.
+    """Dump a configuration as JSON values that read back as it: defaults made explicit, secrets as references.
 
     Raises:
         InvalidConfigurationError: A secret stands where no reference can be kept, such as in a set.

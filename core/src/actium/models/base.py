@@ -188,9 +188,7 @@ def shown(value: object) -> str | None:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}… ({len(text):,} characters)"
 
 
-def _may_be_secret(
-    error_type: str, location: Iterable[str | int], secret_paths: frozenset[tuple[str, ...]]
-) -> bool:
+def _may_be_secret(error_type: str, location: Iterable[str | int], secret_paths: frozenset[tuple[str, ...]]) -> bool:
     if error_type == "extra_forbidden":
         return bool(secret_paths)
     keys = tuple(part for part in location if isinstance(part, str))
