@@ -41,12 +41,12 @@ class Environment:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheel of every distribution, by its folder; built once, also when several processes test."""
+    """The wheel of every distribution, by its folder, from its source distribution; built once for all processes."""
     folder = tmp_path_factory.getbasetemp().parent / "wheels"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             for distribution in DISTRIBUTIONS:
-                build(["--wheel", "--outdir", str(folder), str(ROOT / distribution)])
+                build(["--outdir", str(folder), str(ROOT / distribution)])
     built = {wheel.name.partition("-")[0]: wheel for wheel in folder.glob("*.whl")}
     return {distribution: built[name] for distribution, name in zip(DISTRIBUTIONS, NAMES, strict=True)}
 

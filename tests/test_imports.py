@@ -1,12 +1,17 @@
-"""What importing costs: nothing is imported before it is needed."""
+"""What importing costs: nothing is imported before it is needed, and core imports little at all."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+CORE = Path(__file__).parents[1] / "core" / "src" / "actium"
+MODULES = sorted(CORE.rglob("*.py"))
 HEAVY = ("pydantic", "pluggy", "importlib_metadata", "sqlite3", "asyncio")
 
 
@@ -40,3 +45,19 @@ def test_listing_imports_no_plugin() -> None:
     assert not {"actium_pipeline_run", "actium_http_call", "actium_cli"} & listed
     loaded = imported_by("import actium_pipeline_run.pipeline_run_action, actium_http_call.flavor")
     assert not {"dask", "distributed", "numpy", "httpx", "typer"} & loaded
+
+
+def packages_named_in(module: Path) -> Iterator[str]:
+    """The packages that a module's import statements name, wherever they stand."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.relative_to(CORE).as_posix())
+def test_core_imports_nothing_but_what_it_requires(module: Path) -> None:
+    """Core imports the standard library and its three requirements, also inside functions and for types."""
+    allowed = {*sys.stdlib_module_names, "actium", "pluggy", "pydantic", "pydantic_core", "importlib_metadata"}
+    assert set(packages_named_in(module)) <= allowed
