@@ -167,7 +167,7 @@ def test_settings_are_those_that_the_code_reads() -> None:
 
 def test_limits_are_those_of_the_code() -> None:
     """The page of settings tells the limits that the code sets."""
-    from actium.actions.lifecycle import MAX_CONFIGURATION_BYTES
+    from actium.actions.stored_form import MAX_CONFIGURATION_BYTES
     from actium.auth.context import DEFAULT_AUTH_WINDOW
     from actium.filters.dialects import MAX_DEPTH, MAX_NODES, MAX_TEXT
     from actium.models.event import MAX_EVENT_BYTES

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from actium.actions import lifecycle
 from actium.auth.context import AuthContext
 from actium.auth.secret_references import check_references, resolve_references, secret_fields
-from actium.errors import InvalidConfigurationError, NotConfiguredError
+from actium.errors import InvalidConfigurationError, InvalidInputError, NotConfiguredError
 from actium.event_hub.base_event_hub import BaseEventHub
-from actium.models.action import ActionRequest, ActionResponse, ActionUpdate
+from actium.models.action import MAX_AUTH_WINDOW, ActionRequest, ActionResponse, ActionUpdate
 from actium.models.base import BaseResponse, field_problems
 from actium.models.execution import StepProgress, TriggerExecutionResponse
 from actium.models.flavor import ActionFlavorMetadata, ActionFlavorResponse, FlavorBody, flavor_id
@@ -265,6 +265,19 @@ class BaseActionFlavor(BasePluginFlavor):
     PLUGIN_CLASS: ClassVar[type[BaseActionHandler]]
     ACTION_CONFIG_CLASS: ClassVar[type[ActionConfig]]
     AUTH_WINDOW: ClassVar[int | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Check the window when the class is made, where its author sees it.
+
+        Raises:
+            InvalidInputError: It is nothing that an action could have.
+        """
+        super().__init_subclass__(**options)
+        if cls.AUTH_WINDOW is not None and not 0 <= cls.AUTH_WINDOW <= MAX_AUTH_WINDOW:
+            raise InvalidInputError(
+                f"AUTH_WINDOW of {cls.__name__} is {cls.AUTH_WINDOW!r}.",
+                hint=f"Give minutes up to {MAX_AUTH_WINDOW:,}; 0 is no limit, None Actium's default.",
+            )
 
     @classmethod
     def get_action_config_schema(cls) -> dict[str, Any]:

@@ -14,34 +14,28 @@ stored ``ready`` at once, in one transaction. A crash in the middle leaves the s
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError
-
 from actium.actions.ignored_keys import ignored_key_warnings
+from actium.actions.stored_form import stored_form
 from actium.auth.actor import current_actor
 from actium.auth.context import DEFAULT_AUTH_WINDOW
-from actium.auth.secret_references import check_references, dump_with_references
 from actium.errors import (
-    ActiumError,
-    FieldProblem,
     InvalidConfigurationError,
+    InvalidInputError,
     NotReadyError,
     PluginError,
     VersionConflictError,
 )
 from actium.models.action import ActionRequest, ActionResponse, ActionStatus, ActionUpdate
-from actium.models.base import DEFAULT_PROJECT, BaseResponse, dotted
-from actium.models.leaves import leaves
+from actium.models.base import DEFAULT_PROJECT, BaseResponse
 from actium.stores.base_store import BaseStore
 from actium.stores.records import AccountRecord, ActionRecord, Reference
 from actium.stores.responses import action_resources, action_response
@@ -52,9 +46,6 @@ if TYPE_CHECKING:
     from actium.actions.base_action import ActionConfig, BaseActionHandler
 
 logger = logging.getLogger("actium.actions")
-
-MAX_CONFIGURATION_BYTES = 262_144
-"""How large a configuration may be, written as JSON."""
 
 
 def create(handler: BaseActionHandler, request: ActionRequest) -> ActionResponse:
@@ -75,8 +66,9 @@ def create(handler: BaseActionHandler, request: ActionRequest) -> ActionResponse
     warnings = ignored_key_warnings(handler.config_class, request.configuration)
     config = handler.validate_action_configuration(request.configuration)
     if overrides(handler, "validate_action_request"):
-        request = request.model_copy(deep=True)
+        given, request = request.configuration, request.model_copy(deep=True)
         handler.validate_action_request(request, config)
+        config = _reread(handler, given, request.configuration, config)
         request = ActionRequest(**{**dict(request), "configuration": {}})
     action = _new_record(handler, request, config)
     if not overrides(handler, "process_action_request"):
@@ -86,11 +78,12 @@ def create(handler: BaseActionHandler, request: ActionRequest) -> ActionResponse
     creating = replace(action, status=ActionStatus.CREATING)
     stored = handler.store.insert_action(creating, (), changed_by=current_actor())
     with _undone_by(lambda: handler.store.remove_action(stored.id, changed_by=current_actor()), "remove the action"):
-        response = action_response(stored, warnings=warnings)
+        response = action_response(_copied(stored), warnings=warnings)
         handler.process_action_request(response, config)
+        config = _reread(handler, stored.configuration, response.configuration, config)
         references = extract_references(handler, config)
         ready = handler.store.update_action(
-            absorbed(stored, response, config),
+            absorbed(handler, stored, response, config),
             references,
             expected_version=stored.version,
             changed_by=current_actor(),
@@ -130,8 +123,9 @@ def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpd
         stored = _stored_update(handler, current, _changed(handler, current, change, None), None)
         return respond(handler, stored, handler.store.action_resources(current.id), warnings)
     if overrides(handler, "validate_action_update"):
-        change = change.model_copy(deep=True)
-        handler.validate_action_update(action_response(current), previous_config, change, config)
+        asked, change = change.configuration, change.model_copy(deep=True)
+        handler.validate_action_update(action_response(_copied(current)), previous_config, change, config)
+        config = _reread(handler, asked, change.configuration, config)
         change = ActionUpdate(**{name: getattr(change, name) for name in change.model_fields_set})
     changed = _changed(handler, current, change, config)
     if not overrides(handler, "process_action_update"):
@@ -141,10 +135,11 @@ def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpd
     with _undone_by(
         lambda: handler.store.restore_action(current, expected_version=stored.version), "put the action back"
     ):
-        response = action_response(stored, warnings=warnings)
+        response = action_response(_copied(stored), warnings=warnings)
         handler.process_action_update(response, config, action_response(current), previous_config)
+        config = _reread(handler, stored.configuration, response.configuration, config)
         references = extract_references(handler, config)
-        ready = _stored_update(handler, stored, absorbed(stored, response, config), references)
+        ready = _stored_update(handler, stored, absorbed(handler, stored, response, config), references)
     return respond(handler, ready, references, warnings)
 
 
@@ -215,18 +210,40 @@ def overrides(handler: BaseActionHandler, point: str) -> bool:
     return getattr(type(handler), point) is not getattr(BaseActionHandler, point)
 
 
-def absorbed(stored: ActionRecord, response: ActionResponse, config: ActionConfig) -> ActionRecord:
-    """The row with what processing changed in the response or the configuration, ready for use."""
+def _copied(action: ActionRecord) -> ActionRecord:
+    """The row with a configuration of its own, which a flavor may change while the row stays."""
+    return replace(action, configuration=deepcopy(action.configuration))
+
+
+def _reread(
+    handler: BaseActionHandler, given: Mapping[str, Any] | None, now: Mapping[str, Any] | None, config: ActionConfig
+) -> ActionConfig:
+    """The config object, unless the flavor changed the plain configuration beside it: that is what counts then."""
+    return config if now is None or now == given else handler.validate_action_configuration(now)
+
+
+def absorbed(
+    handler: BaseActionHandler, stored: ActionRecord, response: ActionResponse, config: ActionConfig
+) -> ActionRecord:
+    """The row with what processing changed in the response or the configuration, ready for use.
+
+    Raises:
+        PluginError: Processing left something that an action cannot have.
+    """
     metadata = response.get_metadata()
-    return replace(
-        stored,
-        description=metadata.description,
-        labels=metadata.labels,
-        auth_window=metadata.auth_window,
-        enabled=response.enabled,
-        configuration=_dumped(config),
-        status=ActionStatus.READY,
-    )
+    try:
+        kept = ActionUpdate(
+            description=metadata.description,
+            labels=metadata.labels,
+            auth_window=metadata.auth_window,
+            enabled=response.enabled,
+        )
+    except InvalidInputError as error:
+        told = "; ".join(map(str, error.problems))
+        raise PluginError(
+            f"{handler.origin} made of the action {stored.name!r} what cannot be stored: {told}."
+        ) from error
+    return replace(_changed(handler, stored, kept, config), status=ActionStatus.READY)
 
 
 def respond(
@@ -269,7 +286,7 @@ def _new_record(handler: BaseActionHandler, request: ActionRequest, config: Acti
         description=request.description,
         plugin_subtype=request.plugin_subtype,
         flavor=request.flavor,
-        configuration=_dumped(config),
+        configuration=stored_form(handler, config),
         service_account_id=request.service_account_id,
         auth_window=_auth_window(handler, request.auth_window),
         labels=request.labels,
@@ -319,7 +336,7 @@ def _changed(
     if "auth_window" in fields:
         fields["auth_window"] = _auth_window(handler, fields["auth_window"])
     if config is not None:
-        fields["configuration"] = _dumped(config)
+        fields["configuration"] = stored_form(handler, config)
     return replace(
         current,
         **fields,
@@ -334,43 +351,6 @@ def _stored_update(
     return handler.store.update_action(
         changed, references, expected_version=current.version, changed_by=current_actor()
     )
-
-
-def _dumped(config: BaseModel) -> dict[str, Any]:
-    """The configuration as it is stored; the flavor may have changed it since it was validated."""
-    check_references(config)
-    _check_finite(config)
-    try:
-        dumped = dump_with_references(config)
-        size = len(json.dumps(dumped, allow_nan=False))
-    except (PydanticSerializationError, ValueError, RecursionError) as error:
-        if isinstance(error, ActiumError):
-            raise
-        raise InvalidConfigurationError(
-            f"This {type(config).__name__} cannot be written as JSON: {error}.",
-            hint="Use values that JSON can hold; infinity and NaN are none.",
-        ) from error
-    if size > MAX_CONFIGURATION_BYTES:
-        raise InvalidConfigurationError(
-            f"This {type(config).__name__} is {size:,} bytes as JSON; the limit is {MAX_CONFIGURATION_BYTES:,}.",
-            hint="Keep large content in a file or an object store, and configure where it is.",
-        )
-    return dumped
-
-
-def _check_finite(config: BaseModel) -> None:
-    """Refuse what pydantic would silently write as null."""
-    problems = [
-        FieldProblem(path=dotted(location), problem="cannot be written as JSON", value=str(value))
-        for location, value in leaves(config)
-        if isinstance(value, float) and not math.isfinite(value)
-    ]
-    if problems:
-        raise InvalidConfigurationError(
-            f"This {type(config).__name__} holds numbers that JSON does not have.",
-            problems=problems,
-            hint="Use finite numbers, or None for no value.",
-        )
 
 
 @contextmanager

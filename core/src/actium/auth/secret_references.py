@@ -87,7 +87,12 @@ def dump_with_references(config: BaseModel) -> dict[str, Any]:
     Raises:
         InvalidConfigurationError: A secret stands where no reference can be kept, such as in a set.
     """
-    dumped: dict[str, Any] = config.model_dump(mode="json", by_alias=False, round_trip=True)
+    dumped: dict[str, Any] = config.model_dump(
+        mode="json",
+        by_alias=False,
+        round_trip=True,
+        warnings=False,  # about values of another type than their field's; reading them back decides
+    )
     written: dict[str, Any] = dumped if next(_secrets(config), None) is None else _written(config, dumped)
     problems = [
         FieldProblem(path=dotted(location), problem="holds a secret where no reference to it can be kept")

@@ -15,7 +15,10 @@ from actium.models.page import BaseFilter, Columns
 from actium.models.resource import ResourceReference
 from actium.models.updates import BaseUpdate
 
-AuthWindow = Annotated[int, Field(ge=0, le=525_600)]
+MAX_AUTH_WINDOW = 525_600
+"""The longest auth window in minutes: a year."""
+
+AuthWindow = Annotated[int, Field(ge=0, le=MAX_AUTH_WINDOW)]
 """Minutes that an execution's token is valid, up to a year; 0 means no limit."""
 
 Labels = Annotated[dict[Name, Text], Field(max_length=64)]
@@ -218,7 +221,10 @@ class ActionResponse(BaseResponse[ActionBody, ActionMetadata, ActionResources]):
         return self.get_metadata().labels
 
     def set_configuration(self, configuration: dict[str, Any]) -> None:
-        """Replace the configuration in this response, as a handler may while it processes an action."""
+        """Replace the configuration in this response.
+
+        What a handler sets while it processes an action is validated and stored, in place of the config object.
+        """
         self.get_metadata().configuration = configuration
 
 
