@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, PluginType, action_flavor
-from actium.actions.ignored_keys import ignored_key_warnings
+from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, PluginType
 from actium.errors import (
     AlreadyExistsError,
     DuplicateFlavorError,
@@ -236,37 +235,6 @@ class TestFlavors:
             app.flavors.register(flavor)
 
 
-class TestFunctionFlavors:
-    def test_take_what_they_want_by_name(self, app: Actium, create: CreateAction) -> None:
-        """A function names any of the three arguments, also with defaults; it keeps its docstring."""
-
-        @action_flavor("test.picky")
-        def picky(auth_context: Any, config: Any = None, *, flag: bool = True) -> list[Any]:
-            """Picks what it wants."""
-            return [auth_context.service_account.name, type(config).__name__, flag]
-
-        app.flavors.register(picky)
-        assert app.flavors.get("test.picky").get_metadata().description == "Picks what it wants."
-        create(flavor="test.picky")
-        app.actions.run("greet")
-        app.worker().run_until_idle()
-        assert app.executions.list(hydrate=True).items[0].result == ["robot", "ActionConfig", True]
-
-    @pytest.mark.parametrize("key", ["nodot", "A.b", "a.B", "a.", ".b"])
-    def test_a_wrong_key_is_refused(self, key: str) -> None:
-        """A key that is not two lower-case words is refused where it is written."""
-        with pytest.raises(InvalidInputError):
-            action_flavor(key)
-
-    def test_an_argument_that_a_run_does_not_have_is_refused(self) -> None:
-        """A function that wants something else is refused where it is defined."""
-        with pytest.raises(InvalidInputError, match="wants colour, which a run does not have"):
-
-            @action_flavor("test.wrong")
-            def wrong(config: Any, colour: str) -> None:
-                """Wants a colour."""
-
-
 def install(folder: Path, name: str, version: str, entry_points: str, **modules: str) -> None:
     """Lay a distribution into a folder of the path, as pip would."""
     info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
@@ -431,48 +399,6 @@ def nothing(url):
             open_store("no://here")
         with pytest.raises(InvalidInputError, match="Known are memory, no, odd, sqlite"):
             open_store("other://here")
-
-
-def test_ignored_keys_are_found_inside() -> None:
-    """Keys that no model takes are found in nested models, lists and mappings, but not where anything may stand."""
-    from pydantic import AliasChoices, BaseModel, ConfigDict, Field
-
-    class Inner(BaseModel):
-        depth: int = 0
-
-    class Open(BaseModel):
-        model_config = ConfigDict(extra="allow")
-
-    class Outer(ActionConfig):
-        inner: Inner | None = None
-        many: list[Inner] = Field(default_factory=list)
-        named: dict[str, Inner] = Field(default_factory=dict)
-        either: Inner | Open | None = None
-        free: dict[str, Any] = Field(default_factory=dict)
-        renamed: int = Field(default=0, alias="called")
-        several: int = Field(default=0, validation_alias=AliasChoices("uno", "eins"))
-
-    given = {
-        "inner": {"deph": 1},
-        "many": [{"depth": 1}, {"x": 1}],
-        "named": {"a": {"y": 1}, "b": 7},
-        "either": {"anything": 1},
-        "free": {"anything": 1},
-        "called": 1,
-        "eins": 1,
-        "manny": [],
-        "zzzzzz": 1,
-    }
-    warnings = ignored_key_warnings(Outer, given)
-    assert [warning.split("'")[1] for warning in warnings] == [
-        "inner.deph",
-        "many[1].x",
-        "named.a.y",
-        "manny",
-        "zzzzzz",
-    ]
-    assert "did you mean 'depth'?" in warnings[0]
-    assert "known are depth." in warnings[1]
 
 
 class TestAccounts:

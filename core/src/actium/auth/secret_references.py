@@ -13,11 +13,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, RootModel, Secret, SecretBytes, SecretStr
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
 from actium.errors import FieldProblem, InvalidConfigurationError, SecretResolutionError
 from actium.models.base import dotted
-from actium.models.leaves import Location, items, leaves
+from actium.models.leaves import Location, items, leaves, unwrapped, wraps
 from actium.models.spellings import spellings
 
 MASK = "**********"
@@ -110,10 +110,9 @@ def dump_with_references(config: BaseModel) -> dict[str, Any]:
 
 def _written(value: object, dumped: Any) -> Any:
     """The dumped form with the references that pydantic hides."""
+    value = unwrapped(value)
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    if isinstance(value, RootModel):
-        return _written(value.root, dumped)
     if isinstance(value, BaseModel) and isinstance(dumped, dict):
         held = dict(items(value))
         return {key: _written(held.get(key), item) for key, item in dumped.items()}
@@ -163,7 +162,7 @@ def _secret_fields(annotation: object, path: tuple[str, ...], above: frozenset[o
         yield path
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in above:
         for name, field in annotation.model_fields.items():
-            for spelling in [()] if issubclass(annotation, RootModel) else spellings(name, field):
+            for spelling in [()] if wraps(annotation) else spellings(name, field):
                 keys = (part for part in spelling if isinstance(part, str))
                 yield from _secret_fields(field.annotation, (*path, *keys), above | {annotation})
     else:
@@ -211,8 +210,8 @@ def _secrets(config: BaseModel) -> Iterator[tuple[Location, SecretStr]]:
 def _replace(value: Any, location: Location, replacement: Callable[[SecretStr, Location], SecretStr]) -> Any:
     if isinstance(value, SecretStr):
         return replacement(value, location)
-    if isinstance(value, RootModel):
-        return value.model_copy(update={"root": _replace(value.root, location, replacement)})
+    if isinstance(value, BaseModel) and wraps(type(value)):
+        return value.model_copy(update={"root": _replace(vars(value)["root"], location, replacement)})
     if isinstance(value, BaseModel):
         return value.model_copy(
             update={str(name): _replace(item, (*location, name), replacement) for name, item in items(value)}

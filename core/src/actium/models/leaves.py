@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel
 
 Location = tuple[str | int, ...]
+
+
+def wraps(model: type[BaseModel]) -> bool:
+    """Whether a model is a root model, which stands for its one value.
+
+    Asked of the class, because importing ``pydantic.RootModel`` makes pydantic search its plugins, which may fail.
+    """
+    return model.__pydantic_root_model__
+
+
+def unwrapped(value: object) -> object:
+    """What a root model stands for; any other value as it is."""
+    while isinstance(value, BaseModel) and wraps(type(value)):
+        value = value.__dict__["root"]
+    return value
 
 
 def items(value: object) -> Iterator[tuple[str | int, object]]:
@@ -23,9 +38,8 @@ def items(value: object) -> Iterator[tuple[str | int, object]]:
 
 def leaves(value: object, location: Location = ()) -> Iterator[tuple[Location, object]]:
     """Every value inside that holds no further ones, with its location."""
-    if isinstance(value, RootModel):
-        yield from leaves(value.root, location)
-    elif isinstance(value, BaseModel | dict | list | tuple):
+    value = unwrapped(value)
+    if isinstance(value, BaseModel | dict | list | tuple):
         for key, item in items(value):
             yield from leaves(item, (*location, key))
     else:
