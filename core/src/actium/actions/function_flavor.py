@@ -35,11 +35,12 @@ def action_flavor(
         A decorator for a function that takes any of ``config``, ``trigger_execution`` and ``auth_context``, by name.
 
     Raises:
-        InvalidInputError: The key is not of the form ``subtype.flavor``, or the function wants something else.
+        InvalidInputError: The key is not of the form ``subtype.flavor``, the config is no `ActionConfig`, or what is
+            decorated is no function or wants something else.
     """
-    subtype, dot, flavor = key.partition(".")
-    if not dot:
-        raise InvalidInputError(f"{key!r} is no flavor key.", hint="Write subtype.flavor, e.g. 'notify.slack'.")
+    subtype, flavor = _halves(key)
+    if not _is_config(config):
+        raise InvalidInputError(f"The config of {key} is {config!r}.", hint="Give a subclass of ActionConfig.")
     names = {"SUBTYPE": str(OpenName(subtype)), "FLAVOR": str(OpenName(flavor))}
 
     def decorate(function: Callable[..., Any]) -> type[BaseActionFlavor]:
@@ -96,16 +97,32 @@ def _handler_class(
     )
 
 
-def _wanted(function: Callable[..., Any]) -> tuple[str, ...]:
+def _halves(key: object) -> tuple[str, str]:
+    subtype, dot, flavor = key.partition(".") if isinstance(key, str) else ("", "", "")
+    if not dot:
+        raise InvalidInputError(f"{key!r} is no flavor key.", hint="Write subtype.flavor, e.g. 'notify.slack'.")
+    return subtype, flavor
+
+
+def _is_config(given: object) -> bool:
+    return isinstance(given, type) and issubclass(given, ActionConfig)
+
+
+def _wanted(function: object) -> tuple[str, ...]:
+    if not inspect.isroutine(function):
+        raise InvalidInputError(
+            f"{function!r} is no function.", hint="Decorate a function, or write a handler and a flavor as classes."
+        )
     parameters = inspect.signature(function).parameters.values()
     unknown = [
         parameter.name
         for parameter in parameters
-        if parameter.name not in _ARGUMENTS and parameter.default is parameter.empty
+        if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}
+        or (parameter.name not in _ARGUMENTS and parameter.default is parameter.empty)
     ]
     if unknown:
         raise InvalidInputError(
-            f"{function.__qualname__} wants {', '.join(unknown)}, which a run does not have.",
+            f"{function.__qualname__} wants {', '.join(unknown)}, which a run does not give it.",
             hint=f"It may take any of {', '.join(_ARGUMENTS)}, by these names.",
         )
     return tuple(parameter.name for parameter in parameters if parameter.name in _ARGUMENTS)

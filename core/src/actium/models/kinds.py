@@ -26,7 +26,7 @@ class OpenName(str):
         """
         if not _PATTERN.fullmatch(value):
             raise InvalidInputError(
-                f"{value!r} cannot be a {cls.__name__}.",
+                f"{value!r} is not a lower-case word.",
                 hint="Use 1 to 63 lower-case letters, digits and underscores, beginning with a letter.",
             )
         return super().__new__(cls, value)

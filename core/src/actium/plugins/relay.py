@@ -10,12 +10,13 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
 import pluggy
 
-from actium.errors import ActiumError
+from actium.errors import ActiumError, PluginError
 from actium.plugins.awaiting_call import call_awaiting
 from actium.plugins.hook_plugins import HookPlugin
 from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks, hookimpl
@@ -53,8 +54,10 @@ class AnswersHooks(Protocol):
 class HandlerHooks:
     """A handler as pluggy sees it, so that the authors of handlers never meet pluggy."""
 
-    def __init__(self, handler: AnswersHooks) -> None:
+    def __init__(self, handler: AnswersHooks, origin: Origin, *, is_async: bool) -> None:
         self._handler = handler
+        self._origin = origin
+        self._is_async = is_async
 
     @hookimpl
     def create_action(self, action: ActionRequest) -> ActionResponse:
@@ -76,7 +79,14 @@ class HandlerHooks:
     def run_action(
         self, config: BasePluginConfig, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
     ) -> Any:
-        return self._handler.run(config, trigger_execution, auth_context)
+        result = self._handler.run(config, trigger_execution, auth_context)
+        if isinstance(result, CoroutineType) and not self._is_async:  # wrappers would see it in place of its outcome
+            result.close()
+            raise PluginError(
+                f"The run of {self._origin} returned a coroutine, but is no coroutine function.",
+                hint="Write it as `async def`, also where a decorator wraps it.",
+            )
+        return result
 
     @hookimpl
     def extract_resources(self, action_config: BasePluginConfig, hydrate: bool) -> Resources:
@@ -99,7 +109,7 @@ class Relay:
         self.is_async = inspect.iscoroutinefunction(handler.run)
         manager = pluggy.PluginManager(PROJECT_NAME)
         manager.add_hookspecs(ActionHooks)
-        manager.register(HandlerHooks(handler), name=origin.name)
+        manager.register(HandlerHooks(handler, origin, is_async=self.is_async), name=origin.name)
         for number, plugin in enumerate(hook_plugins):  # two objects made in code may have one name
             manager.register(plugin, name=f"hooks:{number}:{plugin.origin.name}")
         self._manager = manager
