@@ -1,19 +1,19 @@
-"""Event filters: reading, evaluating, explaining, and finding the triggers that match."""
+"""Event filters: reading, evaluating and explaining them."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from actium.errors import InvalidFilterError
-from actium.event_hub.matching import Match, MatchIndex
-from actium.filters import EventView, Expression, explain, parse_filters
-from actium.filters.dialects import MAX_DEPTH, MAX_NODES
-from actium.filters.expressions import AllOf
+from actium.filters import EventView, ExplainedNode, Expression, explain, parse_filters
+from actium.filters.dialects import CONTEXT_ATTRIBUTES, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT
+from actium.filters.expressions import Exact, Prefix
 
 ATTRIBUTES = ("type", "source", "subject", "id", "partitionkey")
 texts = st.text("ab.", min_size=1, max_size=4)
@@ -35,6 +35,18 @@ filters = st.recursive(
     max_leaves=6,
 )
 views = st.dictionaries(st.sampled_from(ATTRIBUTES), texts).map(EventView)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["exact", "prefix", "suffix", "all", "any", "not", "type", "x"]) | st.text(max_size=3),
+            inner,
+            max_size=2,
+        )
+    ),
+    max_leaves=8,
+)
 
 
 def event(**attributes: str) -> EventView:
@@ -80,18 +92,27 @@ class TestDialects:
             ([{"exact": {"id": "1"}, "prefix": {"id": "1"}}], "exactly one dialect, has 'exact', 'prefix'"),
             (["x"], r"filters\[0\] must be an object"),
             ([{"exct": {"id": "1"}}], "unknown dialect 'exct'. Did you mean 'exact'"),
+            ([{"Exact": {"id": "1"}}], "unknown dialect 'Exact'. Did you mean 'exact'"),
             ([{"regex": {"id": "1"}}], "unknown dialect 'regex'. Known are exact, prefix"),
+            ([{7: {"id": "1"}}], "unknown dialect 7. Known are exact, prefix"),
+            ([{"type": "com.example"}], "unknown dialect 'type'. An attribute stands under a dialect: .*'exact'"),
             ([{"exact": {}}], r"filters\[0\].exact must be an object of attributes"),
             ([{"exact": "x"}], "object of attributes and texts"),
-            ([{"exact": {"Type": "x"}}], "lower-case letters and digits"),
+            ([{"exact": {"a-b": "x"}}], "lower-case letters and digits"),
+            ([{"exact": {"a" * 65: "x"}}], "1 to 64"),
+            ([{"exact": {"Type": "x"}}], "'Type', which no event can have. Did you mean 'type'"),
+            ([{"exact": {"data_schema": "x"}}], "Did you mean 'dataschema'"),
+            ([{"exact": {"data": "x"}}], r"filters\[0\].exact.data looks for the payload"),
             ([{"exact": {7: "x"}}], "no event can have"),
-            ([{"exact": {"type": ""}}], "not empty"),
-            ([{"exact": {"type": 7}}], "text form"),
-            ([{"exact": {"type": "a\x00"}}], "without NUL"),
-            ([{"prefix": {"type": "a" * 1025}}], "at most 1,024"),
+            ([{"exact": {"type": ""}}], r"filters\[0\].exact.type must be a text that is not empty, got ''"),
+            ([{"exact": {"type": 7}}], "got 7. Attributes are compared in their text form"),
+            ([{"exact": {"type": None}}], "got None"),
+            ([{"exact": {"type": "a\x00"}}], "NUL byte"),
+            ([{"exact": {"type": "a\ud800"}}], "unpaired surrogate"),
+            ([{"prefix": {"type": "a" * 1025}}], "at most 1,024 characters, has 1,025"),
             ([{"all": []}], r"filters\[0\].all must be a list"),
             ([{"any": {"exact": {"id": "1"}}}], "must be a list"),
-            ([{"any": [{"exact": {"tpye": "x"}}]}], r"filters\[0\].any\[0\].exact .*'tpye'. Did you mean 'type'"),
+            ([{"any": [{"exact": {"tpye": "x"}}]}], r"filters\[0\].any\[0\].exact.tpye is .*Did you mean 'type'"),
             ([{"not": [{"exact": {"id": "1"}}]}], r"filters\[0\].not must be an object"),
         ],
     )
@@ -101,7 +122,19 @@ class TestDialects:
             parse_filters(wrong)
 
     @pytest.mark.parametrize(
-        "name, meant", [("tpye", "type"), ("types", "type"), ("typ", "type"), ("sourze", "source"), ("tome", "time")]
+        "name, meant",
+        [
+            ("tpye", "type"),
+            ("types", "type"),
+            ("xtype", "type"),
+            ("typ", "type"),
+            ("tyoe", "type"),
+            ("ytpe", "type"),
+            ("tyep", "type"),
+            ("sorce", "source"),
+            ("time2", "time"),
+            ("dataschem", "dataschema"),
+        ],
     )
     def test_a_context_attribute_misspelled_by_one_letter_is_refused(self, name: str, meant: str) -> None:
         """One letter left out, added, replaced or swapped is refused with the attribute that was meant."""
@@ -110,27 +143,96 @@ class TestDialects:
 
     @pytest.mark.parametrize(
         "name",
-        ["traceparent", "partitionkey", "sequence", "correlationid", "causationid", "dataref", "it", "a1", "tyype2"],
+        [
+            *("traceparent", "tracestate", "partitionkey", "sequence", "sequencetype", "correlationid", "causationid"),
+            *("dataref", "sampledrate", "expirytime", "recordedtime", "it", "a1", "eytp", "tyype2"),
+        ],
     )
     def test_extension_attributes_pass(self, name: str) -> None:
         """Names of extensions, and those further off, are taken as they are."""
         assert parse_filters([{"exact": {name: "x"}}]).matches(event(**{name: "x"}))
 
-    def test_deep_and_huge_filters_are_refused(self) -> None:
-        """Nesting and number of filters are bounded."""
-        deep: dict[str, Any] = {"exact": {"id": "1"}}
-        for _ in range(MAX_DEPTH):
+    @given(st.sampled_from([name for name in CONTEXT_ATTRIBUTES if len(name) >= 4]), st.data())
+    def test_every_misspelling_by_one_letter_is_known(self, meant: str, data: st.DataObject) -> None:
+        """Whichever letter is left out, added, replaced or swapped, the name is refused with an attribute's."""
+        at = data.draw(st.integers(0, len(meant) - 1))
+        letter = data.draw(st.sampled_from("aetz7"))
+        misspelled = data.draw(
+            st.sampled_from(
+                [
+                    meant[:at] + meant[at + 1 :],
+                    meant[:at] + letter + meant[at:],
+                    meant[:at] + letter + meant[at + 1 :],
+                    meant[:at] + meant[at : at + 2][::-1] + meant[at + 2 :],
+                ]
+            )
+        )
+        assume(misspelled not in CONTEXT_ATTRIBUTES)
+        with pytest.raises(InvalidFilterError, match=f"Did you mean '({'|'.join(CONTEXT_ATTRIBUTES)})'"):
+            parse_filters([{"exact": {misspelled: "x"}}])
+
+    @pytest.mark.parametrize("conditions", [MAX_CONDITIONS, MAX_CONDITIONS + 1])
+    def test_conditions_are_bounded(self, conditions: int) -> None:
+        """So many conditions are taken, however they are written, and not one more."""
+        spellings: tuple[Any, ...] = (
+            [{"exact": {"id": "1"}}] * conditions,
+            [{"exact": {f"a{number}": "1" for number in range(conditions)}}],
+            [{"any": [{"exact": {"id": "1", "source": "2"}}] * ((conditions - 1) // 2)}, {"suffix": {"id": "1"}}],
+        )
+        for many in spellings:
+            if conditions <= MAX_CONDITIONS:
+                assert isinstance(parse_filters(many), Expression)
+                continue
+            with pytest.raises(InvalidFilterError, match=f"more than {MAX_CONDITIONS} conditions. Use several"):
+                parse_filters(many)
+
+    def test_depth_and_length_are_bounded(self) -> None:
+        """The deepest filter and the longest text are taken; one deeper and one longer are refused."""
+        longest: dict[str, Any] = {"suffix": {"id": "1" * MAX_TEXT}}
+        deep = longest
+        for _ in range(MAX_DEPTH - 1):
             deep = {"not": deep}
-        with pytest.raises(InvalidFilterError, match="nested"):
-            parse_filters([deep])
-        with pytest.raises(InvalidFilterError, match="several triggers"):
-            parse_filters([{"exact": {"id": "1"}}] * (MAX_NODES + 1))
+        assert parse_filters([deep]).matches(EventView({"id": "1" * MAX_TEXT})) is False
+        with pytest.raises(InvalidFilterError, match="nested more than 16 deep. Flatten"):
+            parse_filters([{"not": deep}])
+
+    def test_what_is_refused_is_shown_shortened(self) -> None:
+        """A huge or bottomless value is named in a message that can be read."""
+        bottomless: list[Any] = []
+        bottomless.append(bottomless)
+        deep: list[Any] = []
+        for _ in range(5_000):
+            deep = [deep]
+        names: dict[str, Any] = {"x" * 100_000 + str(number): {} for number in range(100)}
+        wrong: list[Any] = [[bottomless], [deep], [names], [{"x" * 100_000: {}}], [{"exact": {"X" * 100_000: "1"}}]]
+        for given_filters in wrong:
+            with pytest.raises(InvalidFilterError) as refused:
+                parse_filters(given_filters)
+            assert len(str(refused.value)) < 1_000
+
+    @given(anything)
+    def test_nothing_else_comes_of_nonsense(self, nonsense: Any) -> None:
+        """Whatever JSON is given becomes an expression or is refused with our error and a path."""
+        refusal = None
+        try:
+            assert isinstance(parse_filters(nonsense), Expression)
+        except InvalidFilterError as error:
+            refusal = error
+        if refusal is not None:
+            assert re.match(r"filters[\[. ]", refusal.message)
+            assert refusal.hint
 
     @given(st.lists(filters, min_size=1, max_size=3))
     def test_written_and_read_again_they_are_the_same(self, given_filters: list[dict[str, Any]]) -> None:
         """An expression's JSON form parses to an equal expression."""
         expression = parse_filters(given_filters)
         assert parse_filters([expression.to_json()]) == expression
+
+    def test_equal_only_where_they_mean_the_same(self) -> None:
+        """Expressions are values: equal by dialect and content, and usable as keys."""
+        wanted = (("type", "a"),)
+        assert Exact(wanted) == Exact((("type", "a"),))
+        assert len({Exact(wanted), Exact((("type", "a"),)), Prefix(wanted), Exact((("type", "b"),))}) == 3
 
     @given(filters, filters, views)
     def test_obey_the_laws_of_logic(self, one: dict[str, Any], other: dict[str, Any], view: EventView) -> None:
@@ -141,7 +243,22 @@ class TestDialects:
 
         assert holds({"not": {"not": one}}) is holds(one)
         assert holds({"not": {"all": [one, other]}}) is holds({"any": [{"not": one}, {"not": other}]})
+        assert holds({"not": {"any": [one, other]}}) is holds({"all": [{"not": one}, {"not": other}]})
         assert holds(one, other) is (holds(one) and holds(other))
+
+
+def nodes(node: ExplainedNode) -> Iterator[ExplainedNode]:
+    yield node
+    for child in node.children:
+        yield from nodes(child)
+
+
+def conditions(given_filter: Any) -> int:
+    """How many comparisons of one attribute there are in a filter."""
+    ((dialect, operand),) = given_filter.items()
+    if dialect == "not":
+        return conditions(operand)
+    return sum(map(conditions, operand)) if dialect in {"all", "any"} else len(operand)
 
 
 class TestExplaining:
@@ -150,6 +267,30 @@ class TestExplaining:
         """The explanation's outcome is that of the evaluation, for every filter and event."""
         expression = parse_filters([given_filter])
         assert explain(expression, view).outcome is expression.matches(view)
+
+    @given(filters, views)
+    def test_every_condition_is_evaluated_and_shown(self, given_filter: dict[str, Any], view: EventView) -> None:
+        """Each comparison is there with the event's value, one line each, also where it decides nothing."""
+        explained = explain(parse_filters([given_filter]), view)
+        compared = [node for node in nodes(explained) if not node.children]
+        assert len(compared) == conditions(given_filter)
+        for node in compared:
+            attribute = node.text.split(maxsplit=1)[0]
+            assert node.seen == view.attributes.get(attribute)
+            assert ("the event has no" in node.text) is (node.seen is None)
+        assert len(str(explained).splitlines()) == len(list(nodes(explained)))
+
+    @given(filters, views)
+    def test_each_outcome_follows_from_those_below(self, given_filter: dict[str, Any], view: EventView) -> None:
+        """A reader can check the tree: every node's outcome is what its words say about its children."""
+        combined: dict[str, Callable[[list[bool]], bool]] = {
+            "all of": all,
+            "any of": any,
+            "not": lambda outcomes: not outcomes[0],
+        }
+        for node in nodes(explain(parse_filters([given_filter]), view)):
+            if node.children:
+                assert node.outcome is combined[node.text]([child.outcome for child in node.children])
 
     def test_shows_every_part_with_what_was_seen(self) -> None:
         """The tree has the outcome and the value at every node, also where it no longer matters."""
@@ -170,96 +311,18 @@ class TestExplaining:
             "true         id is '1'",
         ]
 
+    def test_an_unknown_dialect_is_shown_as_it_is_written(self) -> None:
+        """An expression of a dialect that has no words of its own is shown with what stands under it."""
 
-class Counting(Expression):
-    """Counts how often it is evaluated."""
+        class Payload(Expression):
+            """Looks into the payload."""
 
-    def __init__(self) -> None:
-        self.evaluated = 0
-
-    def matches(self, event: EventView) -> bool:
-        self.evaluated += 1
-        return True
-
-    def to_json(self) -> dict[str, Any]:
-        return {"counting": None}
-
-
-class TestMatchIndex:
-    @given(
-        st.lists(filters, max_size=12),
-        st.lists(st.integers(0, 11), max_size=4),
-        st.lists(views, min_size=1, max_size=4),
-    )
-    def test_finds_what_evaluating_all_would(
-        self, given_filters: list[dict[str, Any]], discarded: list[int], events: list[EventView]
-    ) -> None:
-        """Whatever was put, replaced and discarded: matches are exactly those of evaluating every filter."""
-        index, expressions = MatchIndex(), {}
-        keys = [UUID(int=number) for number in range(len(given_filters))]
-        for key, given_filter in zip(keys, given_filters, strict=True):
-            index.put(key, None)
-            index.put(key, parse_filters([given_filter]))
-            expressions[key] = parse_filters([given_filter])
-        for number in discarded:
-            index.discard(UUID(int=number))
-            expressions.pop(UUID(int=number), None)
-        for view in events:
-            found = index.match(view)
-            assert {match.key for match in found} == {
-                key for key, expression in expressions.items() if expression.matches(view)
-            }
-            assert len(found) == len({match.key for match in found})
-
-    def test_does_not_look_at_what_cannot_match(self) -> None:
-        """Of 10,000 triggers on other types, none is evaluated for an event."""
-        index, counting = MatchIndex(), Counting()
-        for number in range(10_000):
-            exact = parse_filters([{"exact": {"type": f"com.example.{number}"}}])
-            index.put(UUID(int=number), AllOf((exact, counting)))
-        matches = index.match(EventView({"type": "com.example.77"}))
-        assert matches == [Match(UUID(int=77))]
-        assert counting.evaluated == 1
-
-    def test_prefixes_and_alternatives_are_indexed(self) -> None:
-        """A common prefix, and any of several exact texts, are looked up instead of evaluated."""
-        index, counting = MatchIndex(), Counting()
-        for number in range(1_000):
-            prefix = parse_filters([{"prefix": {"type": f"com.example{number}."}}])
-            either = parse_filters([{"any": [{"exact": {"id": f"a{number}"}}, {"exact": {"id": f"b{number}"}}]}])
-            index.put(uuid4(), AllOf((prefix, counting)))
-            index.put(uuid4(), AllOf((either, counting)))
-        assert len(index.match(EventView({"type": "com.example7.arrived", "id": "b9"}))) == 2
-        assert counting.evaluated == 2
-
-    def test_none_matches_everything(self) -> None:
-        """A trigger without an expression matches every event."""
-        index = MatchIndex()
-        index.put(UUID(int=1), None)
-        assert index.match(EventView({})) == [Match(UUID(int=1))]
-
-    def test_a_filter_that_raises_concerns_itself_only(self) -> None:
-        """A filter that raises is reported with its problem; the others match."""
-
-        class Broken(Counting):
             def matches(self, event: EventView) -> bool:
-                raise RuntimeError("broken filter")
+                return event.data == {"rows": 344}
 
-        index = MatchIndex()
-        index.put(UUID(int=1), Broken())
-        index.put(UUID(int=2), None)
-        assert set(index.match(event())) == {
-            Match(UUID(int=1), problem="RuntimeError: broken filter"),
-            Match(UUID(int=2)),
-        }
+            def to_json(self) -> dict[str, Any]:
+                return {"data": {"path": "rows", "op": "eq", "value": 344}}
 
-    def test_forgets_what_is_discarded(self) -> None:
-        """Triggers that come and go leave nothing behind in the index."""
-        index = MatchIndex()
-        for number in range(100):
-            key = UUID(int=number)
-            index.put(key, parse_filters([{"exact": {"type": str(number)}}]))
-            index.put(key, parse_filters([{"prefix": {"type": str(number)}}]))
-            index.discard(key)
-            index.discard(key)
-        assert index._shapes == {}
+        explained = explain(Payload(), EventView({}, data={"rows": 344}))
+        assert str(explained) == "true   data {'path': 'rows', 'op': 'eq', 'value': 344}"
+        assert Payload().operands == ()
