@@ -169,7 +169,7 @@ def test_limits_are_those_of_the_code() -> None:
     """The page of settings tells the limits that the code sets."""
     from actium.actions.stored_form import MAX_CONFIGURATION_BYTES
     from actium.auth.context import DEFAULT_AUTH_WINDOW
-    from actium.filters.dialects import MAX_DEPTH, MAX_NODES, MAX_TEXT
+    from actium.filters.dialects import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT
     from actium.models.event import MAX_EVENT_BYTES
     from actium.models.page import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
@@ -179,7 +179,7 @@ def test_limits_are_those_of_the_code() -> None:
     assert f" {DEFAULT_AUTH_WINDOW} where neither" in limits["an auth window"]
     assert limits["items on a page of a listing"] == f"{MAX_PAGE_SIZE:,}; {DEFAULT_PAGE_SIZE} unless asked otherwise"
     assert limits["a trigger's filters"] == (
-        f"{MAX_DEPTH} levels deep, {MAX_NODES} parts, {MAX_TEXT:,} characters a text"
+        f"{MAX_DEPTH} levels deep, {MAX_CONDITIONS} conditions, {MAX_TEXT:,} characters a text"
     )
 
 

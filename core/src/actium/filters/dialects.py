@@ -144,7 +144,7 @@ def _text(text: object, path: str) -> str:
     if len(text) > MAX_TEXT:
         raise InvalidFilterError(
             f"{path} must have at most {MAX_TEXT:,} characters, has {len(text):,}: {_short.repr(text)}.",
-            hint="No attribute is longer, so it would never match.",
+            hint="Compare a part of it with 'prefix' or 'suffix'.",
         )
     if _UNSTORABLE.search(text):
         raise InvalidFilterError(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from actium.filters.expressions import Comparison, EventView, Expression
+
+_WORDS: Final = {"all": "all of", "any": "any of", "not": "not"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +18,13 @@ class ExplainedNode:
     Attributes:
         text: The part in words, with what was seen.
         outcome: Whether it holds.
+        seen: The event's value that was compared; None where it has none, or where the part compares nothing itself.
         children: The parts that it is made of, all of them evaluated.
     """
 
     text: str
     outcome: bool
+    seen: str | None = None
     children: tuple[ExplainedNode, ...] = ()
 
     def lines(self, indent: str = "") -> Iterator[str]:
@@ -38,17 +43,22 @@ def explain(expression: Expression, event: EventView) -> ExplainedNode:
         compared = tuple(_compared(expression, name, text, event) for name, text in expression.wanted)
         if len(compared) == 1:
             return compared[0]
-        return ExplainedNode("all of", all(node.outcome for node in compared), compared)
+        return ExplainedNode(_WORDS["all"], all(node.outcome for node in compared), children=compared)
     children = tuple(explain(operand, event) for operand in expression.operands)
-    words = {"all": "all of", "any": "any of", "not": "not"}
-    (dialect,) = expression.to_json()
-    return ExplainedNode(words.get(dialect, dialect), expression.matches(event), children)
+    return ExplainedNode(_in_words(expression), expression.matches(event), children=children)
 
 
 def _compared(comparison: Comparison, name: str, text: str, event: EventView) -> ExplainedNode:
     value = event.attributes.get(name)
+    wanted = f"{name} {comparison.VERB} {text!r}"
     if value is None:
-        return ExplainedNode(f"{name} {comparison.VERB} {text!r} (the event has no {name})", False)
+        return ExplainedNode(f"{wanted} (the event has no {name})", outcome=False)
     fits = comparison.fits(value, text)
-    seen = "" if fits and comparison.DIALECT == "exact" else f" (it is {value!r})"
-    return ExplainedNode(f"{name} {comparison.VERB} {text!r}{seen}", fits)
+    seen = "" if value == text else f" (it is {value!r})"
+    return ExplainedNode(f"{wanted}{seen}", fits, seen=value)
+
+
+def _in_words(expression: Expression) -> str:
+    ((dialect, operand),) = expression.to_json().items()
+    words = _WORDS.get(dialect)
+    return f"{dialect} {operand!r}" if words is None else words
