@@ -68,11 +68,14 @@ FLOW = """
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """The address of a scheduler with two worker processes, which know nothing of any test."""
-    from distributed import LocalCluster
+    from distributed import Client, LocalCluster
 
     start: Callable[..., LocalCluster] = LocalCluster
-    with start(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+    connect: Callable[..., Client] = Client
+    with start(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
         yield cluster.scheduler_address
+        with connect(cluster) as client:  # a cluster that is closed while it replaces a dead worker can hang
+            client.wait_for_workers(2, timeout=60)
 
 
 def test_steps_run_in_the_workers_and_tell_of_it(
