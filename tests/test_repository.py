@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import actium
+
 ROOT = Path(__file__).parents[1]
-FORBIDDEN = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+)/")
+FORBIDDEN = re.compile(r"(?<![\w.])/(?:work|root|tmp/dev|home/\w+|Users/\w+|opt/pypi[\w-]*)/")
 
 
 def tracked() -> list[Path]:
@@ -31,6 +35,31 @@ def test_no_file_names_a_machine() -> None:
             continue
         found += [f"{file.relative_to(ROOT)}: {match}" for match in FORBIDDEN.findall(text) if file != Path(__file__)]
     assert found == []
+
+
+def projects() -> dict[str, dict[str, Any]]:
+    """The metadata of every distribution, by its folder."""
+    files = [
+        ROOT / "core/pyproject.toml",
+        *ROOT.glob("plugins/*/pyproject.toml"),
+        *ROOT.glob("examples/*/pyproject.toml"),
+    ]
+    return {file.parent.relative_to(ROOT).as_posix(): tomllib.loads(file.read_text())["project"] for file in files}
+
+
+def test_versions_move_together() -> None:
+    """Core and its plugins have one version, which the packages tell too; only a third party has its own."""
+    found = projects()
+    third_party = {folder for folder in found if folder.startswith("examples/")}
+    versions = {project["version"] for folder, project in found.items() if folder not in third_party}
+    assert versions == {actium.__version__}
+    for folder in third_party:
+        assert not any("actium==" in needed for needed in found[folder]["dependencies"]), "it knows Actium from outside"
+
+
+def test_every_distribution_supports_the_same_pythons() -> None:
+    """No distribution asks for another Python than core does."""
+    assert {project["requires-python"] for project in projects().values()} == {">=3.11"}
 
 
 def test_licences_are_one() -> None:
