@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 ALLOWED = {"pluggy", "pydantic", "importlib-metadata"}
 
 
@@ -44,6 +45,23 @@ def test_wheels_are_typed_and_licensed(wheels: dict[str, Path]) -> None:
         assert metadata(wheel)["License-Expression"] == ["Apache-2.0"]
 
 
+def test_wheels_hold_the_sources_and_nothing_else(wheels: dict[str, Path]) -> None:
+    """Every wheel holds exactly the files of its package, byte for byte: none forgotten, none of an earlier build."""
+    for folder, wheel in wheels.items():
+        source = ROOT / folder / "src"
+        with zipfile.ZipFile(wheel) as archive:
+            held = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
+        packages = [path.name for path in source.iterdir() if (path / "__init__.py").is_file()]
+        expected = {
+            path.relative_to(source).as_posix(): path.read_bytes()
+            for package in packages
+            for path in (source / package).rglob("*")
+            if path.is_file() and path.suffix != ".pyc"
+        }
+        assert sorted(held) == sorted(expected), wheel.name
+        assert held == expected, wheel.name
+
+
 def test_versions_move_together(wheels: dict[str, Path]) -> None:
     """Core and its plugins have one version; plugins need core at exactly that."""
     headers = {folder: metadata(wheel) for folder, wheel in wheels.items()}
@@ -55,13 +73,16 @@ def test_versions_move_together(wheels: dict[str, Path]) -> None:
 
 USE_CORE = textwrap.dedent(
     """
-    import actium, actium.models
+    import importlib, pkgutil
+    import actium, actium.errors, actium.models
     from actium import ActionConfig, Actium, Event, action_flavor
     from actium.models import ActionRequest, ServiceAccountRequest, TriggerRequest
 
-    for package in (actium, actium.models):
+    for package in (actium, actium.models, actium.errors):
         for name in dir(package):
             getattr(package, name)
+    for module in pkgutil.walk_packages(actium.__path__, "actium."):
+        importlib.import_module(module.name)
 
     @action_flavor("test.echo")
     def echo(trigger_execution):
