@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,12 +40,17 @@ class Environment:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheel of every distribution, by its folder, from its source distribution; built once for all processes."""
-    folder = tmp_path_factory.getbasetemp().parent / "wheels"
+    """The wheel of every distribution, by its folder; built once a run, also when several processes test."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each process has a folder of its own in that of the run
+        run = run.parent
+    folder = run / "wheels"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
+            unfinished = tmp_path_factory.mktemp("wheels")
             for distribution in DISTRIBUTIONS:
-                build(["--outdir", str(folder), str(ROOT / distribution)])
+                build(unfinished, ROOT / distribution)
+            unfinished.rename(folder)
     built = {wheel.name.partition("-")[0]: wheel for wheel in folder.glob("*.whl")}
     return {distribution: built[name] for distribution, name in zip(DISTRIBUTIONS, NAMES, strict=True)}
 
@@ -54,8 +58,14 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 NAMES = ("actium", "actium_pipeline_run", "actium_cli", "actium_http_call")
 
 
-def build(arguments: Sequence[str]) -> None:
-    done = subprocess.run([sys.executable, "-m", "build", *arguments], capture_output=True, text=True, check=False)
+def build(folder: Path, distribution: Path) -> None:
+    """Build a distribution's wheel from its source distribution, so that nothing of an earlier build gets into it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", str(folder), str(distribution)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
