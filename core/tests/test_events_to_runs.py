@@ -380,6 +380,17 @@ class TestRunning:
         assert "hook run_action of test.fails" in str(failed.error.traceback)
         assert (failed.attempts[0].number, failed.attempts[0].status) == (1, ExecutionStatus.FAILED)
 
+    def test_an_error_with_unpaired_surrogates_is_recorded(self, app: Actium, account: ServiceAccountResponse) -> None:
+        """An error text that a store cannot keep, as odd file names make it, is recorded written out."""
+
+        def run(config: ActionConfig) -> None:
+            raise ValueError("no file \udc80")
+
+        make(app, account, flavor_of(app, "test.surrogate", run))
+        app.actions.run("made")
+        app.worker().run_until_idle()
+        assert only(app).reason == "ValueError: no file \\udc80"
+
     def test_an_error_that_cannot_be_shown_is_recorded(self, app: Actium, account: ServiceAccountResponse) -> None:
         """An exception whose text raises does not break the recording."""
 

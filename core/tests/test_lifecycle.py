@@ -498,6 +498,23 @@ class TestUpdate:
         assert app.actions.get(action.id).name == "keep"
         assert app.actions.get(action.id).status is ActionStatus.READY
 
+    def test_what_the_flavor_does_to_the_previous_action_is_not_stored(
+        self, app: Actium, create_bucket: CreateAction, steps: dict[str, Any]
+    ) -> None:
+        """A flavor that changes the previous action in place, and then fails, leaves no trace of that."""
+        action = create_bucket(labels={"a": "b"})
+
+        def spoil_and_fail(_: Any, __: Any, previous: Any, ___: Any) -> None:
+            previous.metadata.configuration["bucket"] = "spoiled"
+            previous.metadata.labels["a"] = "spoiled"
+            raise Boom
+
+        steps["process_update"] = spoil_and_fail
+        with pytest.raises(Boom):
+            app.actions.update(action.id, ActionUpdate(description="new"))
+        after = app.store.get(ActionRecord, action.id)
+        assert (after.configuration["bucket"], after.labels) == ("raw", {"a": "b"})
+
     def test_nobody_elses_change_is_undone(
         self, app: Actium, create_bucket: CreateAction, steps: dict[str, Any]
     ) -> None:

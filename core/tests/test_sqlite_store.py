@@ -62,6 +62,19 @@ class TestUrls:
             store.close()
         assert sorted(file.name for file in tmp_path.iterdir()) == ["a.db", "b.db"]
 
+    def test_a_relative_path_stays_the_same_file(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A store that was opened by a relative path goes on using its file after the process changes its folder."""
+        monkeypatch.chdir(tmp_path)
+        store = SQLiteStore(Path("actium.db"))
+        (tmp_path / "sub").mkdir()
+        monkeypatch.chdir(tmp_path / "sub")
+        while store._database._readers:
+            store._database._readers.pop().close()
+        store.put_setting("a", 1)
+        assert store.get_setting("a") == 1
+        assert list((tmp_path / "sub").iterdir()) == []
+        store.close()
+
     @pytest.mark.parametrize(
         "url, message",
         [

@@ -136,7 +136,7 @@ def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpd
         lambda: handler.store.restore_action(current, expected_version=stored.version), "put the action back"
     ):
         response = action_response(_copied(stored), warnings=warnings)
-        handler.process_action_update(response, config, action_response(current), previous_config)
+        handler.process_action_update(response, config, action_response(_copied(current)), previous_config)
         config = _reread(handler, stored.configuration, response.configuration, config)
         references = extract_references(handler, config)
         ready = _stored_update(handler, stored, absorbed(handler, stored, response, config), references)
@@ -163,7 +163,7 @@ def delete(handler: BaseActionHandler, action: ActionResponse, *, force: bool, c
         before = replace(marked, status=ActionStatus.READY if marked.revision else ActionStatus.CREATING)
         try:
             config = handler.validate_action_configuration(marked.configuration)
-            handler.process_action_delete(action_response(marked), config, force)
+            handler.process_action_delete(action_response(_copied(marked)), config, force)
         except BaseException as error:
             if not (force and isinstance(error, Exception)):
                 with _noting_failure(error, "take the mark of deletion away"):

@@ -145,7 +145,7 @@ def _failed(error: BaseException) -> Outcome:
         error={
             "type": type(error).__name__,
             "message": _message(error),
-            "traceback": "".join(traceback.format_exception(error)),
+            "traceback": _storable("".join(traceback.format_exception(error))),
         },
     )
 
@@ -154,15 +154,20 @@ def _interrupted(error: BaseException) -> Outcome:
     return Outcome(
         status=ExecutionStatus.FAILED,
         reason=f"the worker was interrupted ({type(error).__name__}); what the action did so far is not known",
-        error={"type": type(error).__name__, "message": _message(error), "traceback": None},
+        error={"type": type(error).__name__, "message": "not kept: it may hold secrets", "traceback": None},
     )
 
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)
+        return _storable(str(error))
     except Exception as broken:
         return f"(its text cannot be shown: {type(broken).__name__})"
+
+
+def _storable(text: str) -> str:
+    """The text with unpaired surrogates, as odd file names bring them, written out: a store cannot keep them."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _masked(outcome: Outcome, secrets: list[str]) -> Outcome:

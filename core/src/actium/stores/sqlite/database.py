@@ -48,7 +48,7 @@ class Database:
                 f"This Python has SQLite {sqlite3.sqlite_version}; Actium needs 3.31 or newer.",
                 hint="Use a Python that was built with a newer SQLite.",
             )
-        self._path = path
+        self._path = None if path is None else path.absolute()  # a later chdir must not lead to another file
         self._synchronous = synchronous
         self._busy_seconds = busy_seconds
         self._closed = False
