@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from pydantic import Field, field_validator
 
 from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, ExecutionStatus
 from actium.app.doctor import Finding
@@ -26,7 +27,7 @@ from actium.models import (
     ServiceAccountRequest,
     ServiceAccountResponse,
 )
-from actium.stores.records import ActionRecord
+from actium.stores.records import ActionRecord, Outcome
 
 CreateAction = Callable[..., ActionResponse]
 AT_ONCE = timedelta(0)
@@ -34,6 +35,12 @@ AT_ONCE = timedelta(0)
 
 class RoomConfig(ActionConfig):
     size: int = 1
+    doors: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("size")
+    @classmethod
+    def _known(cls, size: int) -> int:
+        return dict.fromkeys(range(100), size)[size]
 
 
 class RoomHandler(BaseActionHandler):
@@ -41,6 +48,7 @@ class RoomHandler(BaseActionHandler):
 
     rooms: ClassVar[dict[str, int]] = {}
     broken: ClassVar[bool] = False
+    meanwhile: ClassVar[Callable[..., Any]] = staticmethod(lambda *_: None)
 
     @property
     def config_class(self) -> type[ActionConfig]:
@@ -59,9 +67,11 @@ class RoomHandler(BaseActionHandler):
     def process_action_update(
         self, action: Any, config: RoomConfig, previous_action: Any, previous_config: Any
     ) -> None:
+        self.meanwhile(action, config, previous_action, previous_config)
         self.rooms[str(action.id)] = config.size
 
     def process_action_delete(self, action: Any, config: RoomConfig, force: bool) -> None:
+        self.meanwhile(action, config)
         if self.broken:
             raise ConnectionError("the outside system does not answer")
         self.rooms.pop(str(action.id), None)
@@ -117,7 +127,7 @@ def test_a_half_updated_action_goes_back(app: Actium, create: CreateAction, room
     rooms[str(action.id)] = 9
     assert app.doctor.examine(mend=True, grace=AT_ONCE)[0].mended
     mended = app.actions.get(action.id)
-    assert (mended.configuration, mended.description, mended.status) == ({"size": 2}, "", ActionStatus.READY)
+    assert (mended.configuration["size"], mended.description, mended.status) == (2, "", ActionStatus.READY)
     assert rooms == {str(action.id): 2}
 
 
@@ -159,6 +169,76 @@ def test_mending_that_fails_is_told(
     assert app.doctor.examine(mend=True, grace=AT_ONCE)[0].mended
 
 
+def test_an_action_that_is_ready_after_all_is_left_alone(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, rooms: dict[str, int]
+) -> None:
+    """A creation that ends between finding and mending keeps its action, and what it provisioned."""
+    action = create("slow", flavor="test.room")
+    left_behind(app, action, ActionStatus.CREATING, revision=0)
+    real = app.registry.get_plugin
+
+    def end_meanwhile(*key: str) -> Any:
+        present = app.store.get(ActionRecord, action.id)
+        ready = replace(present, status=ActionStatus.READY, revision=1)
+        app.store.restore_action(ready, expected_version=present.version)
+        return real(*key)
+
+    monkeypatch.setattr(app.registry, "get_plugin", end_meanwhile)
+    (finding,) = app.doctor.examine(mend=True, grace=AT_ONCE)
+    assert (finding.mended, "was changed while it was examined" in finding.problem) == (False, True)
+    assert app.actions.get("slow").status is ActionStatus.READY
+    assert rooms
+
+
+def test_two_doctors_do_not_mend_the_same_action(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, rooms: dict[str, int]
+) -> None:
+    """While one doctor mends an action, for another one it is a change that may still be going on."""
+    left_behind(
+        app, create("half", flavor="test.room"), ActionStatus.DELETING, updated=datetime(2020, 1, 1, tzinfo=UTC)
+    )
+    seen: list[Any] = []
+    monkeypatch.setattr(RoomHandler, "meanwhile", lambda *_: seen.append(app.doctor.examine(mend=True)))
+    assert app.doctor.examine(mend=True)[0].mended
+    assert seen == [()]
+
+
+def test_what_a_flavor_does_to_what_it_is_given_is_not_restored(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Going back restores the last revision, whatever the flavor changes deep inside of what it is given."""
+    action = create("half", flavor="test.room", configuration={"doors": {"front": "locked"}})
+    left_behind(app, action, ActionStatus.UPDATING, configuration={"doors": {"front": "half"}})
+
+    def spoil(_: Any, now: Any, config: Any, before: Any, __: Any) -> None:
+        for given in (now, before):
+            given.configuration["doors"]["front"] = "spoiled"
+        config.doors["front"] = "spoiled"
+
+    monkeypatch.setattr(RoomHandler, "meanwhile", spoil)
+    assert app.doctor.examine(mend=True, grace=AT_ONCE)[0].mended
+    assert app.actions.get("half").configuration["doors"] == {"front": "locked"}
+
+
+@pytest.mark.parametrize("last, told", [({"size": 1}, False), ({"size": 1000}, True)])
+def test_a_configuration_that_cannot_be_read_does_not_keep_an_update_from_being_undone(
+    app: Actium, create: CreateAction, last: dict[str, int], told: bool, rooms: dict[str, int]
+) -> None:
+    """Going back works where the half-made configuration makes its model raise; where the last one does so too, the
+    flavor is not called, and that is told."""
+    action = create("half", flavor="test.room")
+    present = app.store.get(ActionRecord, action.id)
+    app.store.update_action(
+        replace(present, configuration=last), None, expected_version=present.version, changed_by="an older version"
+    )
+    left_behind(app, action, ActionStatus.UPDATING, configuration={"size": 1000})
+    rooms.clear()
+    (finding,) = app.doctor.examine(mend=True, grace=AT_ONCE)
+    assert (finding.mended, "cannot be read: KeyError: 1000" in finding.problem) == (True, told)
+    assert app.store.get(ActionRecord, action.id).status is ActionStatus.READY
+    assert (rooms == {}) is told
+
+
 DYING = textwrap.dedent(
     """
     import os, sys
@@ -188,6 +268,39 @@ def test_an_execution_whose_worker_died_is_ended(url: str, app: Actium, create: 
     ended = app.executions.get(execution.id)
     assert (ended.status, "is gone" in str(ended.reason)) == (ExecutionStatus.FAILED, True)
     assert app.doctor.examine() == ()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="looks for processes")
+def test_an_execution_that_ends_meanwhile_does_not_end_the_examination(
+    app: Actium, url: str, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What someone else mends at the same moment is told, and the examination goes on behind it."""
+    create()
+    for _ in range(2):
+        app.actions.run("greet")
+        app.store.claim_execution(f"{socket.gethostname()}:{process_that_ended()}:1")
+    real = app.store.attempts
+
+    def another_doctor(execution_id: Any) -> Any:
+        found = real(execution_id)
+        monkeypatch.setattr(app.store, "attempts", real)
+        with Actium(url) as other:
+            outcome = Outcome(status=ExecutionStatus.FAILED, reason="mended by another doctor")
+            other.store.finish_execution(execution_id, attempt=1, outcome=outcome)
+        return found
+
+    monkeypatch.setattr(app.store, "attempts", another_doctor)
+    findings = app.doctor.examine(mend=True)
+    assert [finding.mended for finding in findings] == [False, True]
+    assert "mending failed" in findings[0].problem
+    assert {item.status for item in app.executions.list().items} == {ExecutionStatus.FAILED}
+
+
+def process_that_ended() -> int:
+    """The id of a process that is gone."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
 
 
 def test_executions_of_living_and_foreign_workers_are_left_alone(app: Actium, create: CreateAction) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
-from pydantic import ConfigDict, SecretStr
+from pydantic import ConfigDict, SecretStr, field_validator
 
-from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, ResourceType, hookimpl
+from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, ResourceType, action_flavor, hookimpl
 from actium.errors import (
     AlreadyExistsError,
     FlavorNotFoundError,
@@ -309,7 +310,6 @@ class TestCreate:
 
     def test_what_json_cannot_hold_is_refused(self, create: CreateAction, app: Actium) -> None:
         """A configuration that holds infinity or an arbitrary object is refused."""
-        from actium import action_flavor
 
         class Loose(ActionConfig):
             anything: Any = None
@@ -348,7 +348,6 @@ class TestCreate:
 
     def test_a_flavor_may_forbid_extra_keys(self, app: Actium, create: CreateAction) -> None:
         """A flavor whose model forbids extras refuses them with their path."""
-        from actium import action_flavor
 
         class Strict(ActionConfig):
             model_config = ConfigDict(extra="forbid")
@@ -523,8 +522,6 @@ class TestUpdate:
 
         def intervene(*_: Any) -> None:
             present = app.store.get(ActionRecord, action.id)
-            from dataclasses import replace
-
             app.store.restore_action(
                 replace(present, description="someone else", status=ActionStatus.READY),
                 expected_version=present.version,
@@ -584,6 +581,30 @@ class TestUpdate:
         assert renamed.name == "renamed"
         mended = app.actions.update(action.id, ActionUpdate(configuration={"bucket": "whole"}))
         assert mended.configuration["bucket"] == "whole"
+
+    def test_an_update_mends_what_makes_its_model_raise(
+        self, app: Actium, create: CreateAction, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A model whose validator raises whatever it likes on what is stored does not block the update either; the
+        response and the log say that the former configuration could not be read."""
+
+        class Coded(ActionConfig):
+            code: str = "a"
+
+            @field_validator("code")
+            @classmethod
+            def known(cls, code: str) -> str:
+                return {"a": "a", "b": "b"}[code]
+
+        app.flavors.register(action_flavor("test.coded", config=Coded)(lambda: None))
+        action = create(flavor="test.coded")
+        spoil(app, action.id, {"code": "gone"})
+        for change in (ActionUpdate(name="renamed"), ActionUpdate(configuration={"code": "b"})):
+            updated = app.actions.update(action.id, change)
+            assert updated.warnings == ("The configuration that was stored before cannot be read: KeyError: 'gone'",)
+        assert (updated.name, updated.configuration) == ("renamed", {"code": "b"})
+        assert "cannot be read" in caplog.text
+        assert app.actions.update(action.id, ActionUpdate(description="whole")).warnings == ()
 
     def test_history_tells_who_changed_what(self, app: Actium, create_bucket: CreateAction) -> None:
         """Every change leaves a revision: who, when, and the fields before and after."""
@@ -661,14 +682,90 @@ class TestDelete:
     def test_a_failing_removal_can_be_repeated(
         self, app: Actium, create_bucket: CreateAction, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """When removing the row fails after the flavor gave everything back, deleting again finishes it."""
+        """When removing the row fails after the flavor gave everything back, deleting again by force finishes it."""
         action = create_bucket()
         fail_once(monkeypatch, app, "remove_action")
         with pytest.raises(StoreError):
             app.actions.delete(action.id)
         assert app.actions.get(action.id, hydrate=False).status is ActionStatus.DELETING
-        app.actions.delete(action.id)
+        with pytest.raises(NotReadyError, match="by force"):
+            app.actions.delete(action.id)
+        app.actions.delete(action.id, force=True)
         assert app.actions.list().total == 0
+
+    @pytest.mark.parametrize(
+        "step, change",
+        [
+            ("process_request", lambda app: None),
+            ("process_update", lambda app: app.actions.update("keep", ActionUpdate(configuration={"bucket": "new"}))),
+        ],
+    )
+    def test_one_in_change_is_deleted_by_force_only(
+        self, app: Actium, create_bucket: CreateAction, steps: dict[str, Any], step: str, change: Callable[..., Any]
+    ) -> None:
+        """An action that is just being created or updated is not deleted; nothing is given back, and its change ends
+        well."""
+
+        def intrude(*_: Any) -> None:
+            with pytest.raises(NotReadyError, match="creating|updating"):
+                app.actions.delete("keep")
+
+        steps[step] = intrude
+        create_bucket()
+        change(app)
+        assert "process_delete" not in BucketHandler.calls
+        assert app.actions.get("keep").status is ActionStatus.READY
+
+    def test_an_interrupted_deletion_of_one_in_change_leaves_it_in_change(
+        self, app: Actium, create_bucket: CreateAction, steps: dict[str, Any]
+    ) -> None:
+        """Ctrl-C while a half-updated action is deleted by force never makes its configuration count as ready."""
+        action = create_bucket()
+        present = app.store.get(ActionRecord, action.id)
+        half_made = replace(present, configuration={"bucket": "half"}, status=ActionStatus.UPDATING)
+        app.store.restore_action(half_made, expected_version=present.version)
+
+        def interrupt(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        steps["process_delete"] = interrupt
+        with pytest.raises(KeyboardInterrupt):
+            app.actions.delete(action.id, force=True)
+        after = app.store.get(ActionRecord, action.id)
+        assert (after.status, after.configuration) == (ActionStatus.UPDATING, {"bucket": "half"})
+
+    def test_a_second_deletion_does_not_take_a_trigger_along(
+        self, app: Actium, create_bucket: CreateAction, steps: dict[str, Any]
+    ) -> None:
+        """Of two deletions at once one is refused, so that an action that stays keeps the triggers it gets."""
+        action = create_bucket()
+
+        def another_and_fail(*_: Any) -> None:
+            with pytest.raises(NotReadyError, match="deleting"):
+                app.actions.delete(action.id)
+            raise Boom
+
+        steps["process_delete"] = another_and_fail
+        with pytest.raises(Boom):
+            app.actions.delete(action.id)
+        app.triggers.create(TriggerRequest(name="on-data", action_id=action.id, match_all=True))
+        assert app.actions.get(action.id).status is ActionStatus.READY
+
+    def test_one_that_someone_else_saved_meanwhile_is_not_removed(
+        self, app: Actium, create_bucket: CreateAction, steps: dict[str, Any]
+    ) -> None:
+        """An action that was put back and got a trigger while its flavor gave everything back stays, with it."""
+        action = create_bucket()
+
+        def save(*_: Any) -> None:
+            present = app.store.get(ActionRecord, action.id)
+            app.store.restore_action(replace(present, status=ActionStatus.READY), expected_version=present.version)
+            app.triggers.create(TriggerRequest(name="on-data", action_id=action.id, match_all=True))
+
+        steps["process_delete"] = save
+        with pytest.raises(VersionConflictError, match="someone else changed it"):
+            app.actions.delete(action.id)
+        assert (app.actions.list().total, app.triggers.list().total) == (1, 1)
 
 
 class TestRead:
@@ -717,8 +814,6 @@ class TestRead:
 
 def spoil(app: Actium, action_id: UUID, configuration: dict[str, Any]) -> None:
     """Store a configuration that the flavor would refuse, as an older version of it may have."""
-    from dataclasses import replace
-
     present = app.store.get(ActionRecord, action_id)
     app.store.update_action(
         replace(present, configuration=configuration),

@@ -187,7 +187,7 @@ class TestAccounts:
         with pytest.raises(InUseError, match="'greet'") as caught:
             store.delete_account(account.id)
         assert caught.value.users == ("greet",)
-        store.remove_action(action.id, changed_by="ada")
+        store.remove_action(action.id, expected_version=1, changed_by="ada")
         store.delete_account(account.id)
         assert store.get_token("d") is None
         with pytest.raises(NotFoundError, match=str(account.id)):
@@ -261,26 +261,47 @@ class TestActions:
             store.restore_action(action, expected_version=changed.version)
 
     def test_deleting_is_marked_first(self, store: BaseStore, action: ActionRecord) -> None:
-        """An action in use is not marked unless by cascade; marking twice is harmless; nothing new can use it."""
+        """An action in use is marked by cascade only; nothing new uses a marked one, and its triggers go with it."""
         store.insert_trigger(trigger_record(action))
         with pytest.raises(InUseError, match="'on-data'"):
             store.begin_delete(action.id, cascade=False)
-        marked = store.begin_delete(action.id, cascade=True)
-        assert marked.status is ActionStatus.DELETING
-        assert store.begin_delete(action.id, cascade=True) == marked
+        before, marked = store.begin_delete(action.id, cascade=True)
+        assert before == action
+        assert (marked.status, marked.version) == (ActionStatus.DELETING, 2)
         with pytest.raises(NotReadyError):
             store.insert_trigger(trigger_record(action, "second"))
         with pytest.raises(NotReadyError):
             pending(store, action)
-        store.remove_action(action.id, changed_by="ada", problem="by force")
+        store.remove_action(action.id, expected_version=2, changed_by="ada", problem="by force")
         assert store.page(TriggerRecord, Query()).total == 0
         assert [(item.change, item.problem) for item in store.revisions(action.id)] == [
             ("created", None),
             ("deleted", "by force"),
         ]
-        for method in (store.begin_delete, store.remove_action):
-            with pytest.raises(NotFoundError):
-                method(action.id, **({"cascade": True} if method == store.begin_delete else {"changed_by": "x"}))
+        with pytest.raises(NotFoundError):
+            store.begin_delete(action.id, cascade=True)
+        with pytest.raises(NotFoundError):
+            store.remove_action(action.id, expected_version=2, changed_by="ada")
+
+    @pytest.mark.parametrize("status", [ActionStatus.CREATING, ActionStatus.UPDATING, ActionStatus.DELETING])
+    def test_deleting_one_in_change_is_asked_for(
+        self, store: BaseStore, action: ActionRecord, status: ActionStatus
+    ) -> None:
+        """An action in the middle of a change is marked only by who takes it over, which gives its row as it was."""
+        changing = store.restore_action(replace(action, status=status), expected_version=1)
+        with pytest.raises(NotReadyError, match=status.value):
+            store.begin_delete(action.id, cascade=True)
+        before, marked = store.begin_delete(action.id, cascade=True, take_over=True)
+        assert before == changing
+        assert (marked.status, marked.version) == (ActionStatus.DELETING, 3)
+
+    def test_only_the_version_that_was_read_is_removed(self, store: BaseStore, action: ActionRecord) -> None:
+        """An action that someone changed meanwhile stays, its triggers with it."""
+        store.update_action(action, None, expected_version=1, changed_by="ada")
+        store.insert_trigger(trigger_record(action))
+        with pytest.raises(VersionConflictError, match="version 2, not 1"):
+            store.remove_action(action.id, expected_version=1, changed_by="ada")
+        assert (store.page(ActionRecord, Query()).total, store.page(TriggerRecord, Query()).total) == (1, 1)
 
     def test_remembers_who_provided_a_flavor(self, store: BaseStore, account: AccountRecord) -> None:
         """The distribution that last provided a flavor is known, also after its actions are gone."""
@@ -288,7 +309,7 @@ class TestActions:
         action = store.insert_action(
             action_record(account, distribution="actium-echo", distribution_version="1.2"), (), changed_by="ada"
         )
-        store.remove_action(action.id, changed_by="ada")
+        store.remove_action(action.id, expected_version=1, changed_by="ada")
         assert store.provider_of("test", "echo") == ("actium-echo", "1.2")
 
     def test_an_unknown_revision_is_told(self, store: BaseStore, action: ActionRecord) -> None:
@@ -492,7 +513,7 @@ class TestResources:
         action = store.insert_action(action_record(account), [used], changed_by="ada")
         with pytest.raises(InUseError, match="'greet'"):
             store.delete_resource(resource.id)
-        store.remove_action(action.id, changed_by="ada")
+        store.remove_action(action.id, expected_version=1, changed_by="ada")
         store.delete_resource(resource.id)
         with pytest.raises(NotFoundError):
             store.delete_resource(resource.id)

@@ -15,9 +15,8 @@ stored ``ready`` at once, in one transaction. A crash in the middle leaves the s
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -27,13 +26,7 @@ from actium.actions.ignored_keys import ignored_key_warnings
 from actium.actions.stored_form import stored_form
 from actium.auth.actor import current_actor
 from actium.auth.context import DEFAULT_AUTH_WINDOW
-from actium.errors import (
-    InvalidConfigurationError,
-    InvalidInputError,
-    NotReadyError,
-    PluginError,
-    VersionConflictError,
-)
+from actium.errors import InvalidInputError, NotReadyError, PluginError, VersionConflictError
 from actium.models.action import ActionRequest, ActionResponse, ActionStatus, ActionUpdate
 from actium.models.base import DEFAULT_PROJECT, BaseResponse
 from actium.stores.base_store import BaseStore
@@ -77,8 +70,8 @@ def create(handler: BaseActionHandler, request: ActionRequest) -> ActionResponse
         return respond(handler, stored, references, warnings)
     creating = replace(action, status=ActionStatus.CREATING)
     stored = handler.store.insert_action(creating, (), changed_by=current_actor())
-    with _undone_by(lambda: handler.store.remove_action(stored.id, changed_by=current_actor()), "remove the action"):
-        response = action_response(_copied(stored), warnings=warnings)
+    with undone_by(lambda: _remove(handler.store, stored), "remove the action"):
+        response = action_response(stored, warnings=warnings)
         handler.process_action_request(response, config)
         config = _reread(handler, stored.configuration, response.configuration, config)
         references = extract_references(handler, config)
@@ -111,20 +104,19 @@ def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpd
     """
     current = handler.store.get(ActionRecord, action.id)
     _check_updatable(current, change)
-    previous_config = _parsed(handler, current)
+    previous_config, warnings = parsed(handler, current)
     if "configuration" in change.model_fields_set:
         given = change.configuration or {}
-        warnings = ignored_key_warnings(handler.config_class, given)
+        warnings += ignored_key_warnings(handler.config_class, given)
         config: ActionConfig | None = handler.validate_action_configuration(given)
     else:
-        warnings = ()
         config = None if previous_config is None else previous_config.model_copy(deep=True)
     if config is None:  # nothing that the flavor could check or adapt; renaming and disabling must go on working
         stored = _stored_update(handler, current, _changed(handler, current, change, None), None)
         return respond(handler, stored, handler.store.action_resources(current.id), warnings)
     if overrides(handler, "validate_action_update"):
         asked, change = change.configuration, change.model_copy(deep=True)
-        handler.validate_action_update(action_response(_copied(current)), previous_config, change, config)
+        handler.validate_action_update(action_response(current), previous_config, change, config)
         config = _reread(handler, asked, change.configuration, config)
         change = ActionUpdate(**{name: getattr(change, name) for name in change.model_fields_set})
     changed = _changed(handler, current, change, config)
@@ -132,11 +124,11 @@ def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpd
         references = extract_references(handler, config)
         return respond(handler, _stored_update(handler, current, changed, references), references, warnings)
     stored = _stored_update(handler, current, replace(changed, status=ActionStatus.UPDATING), None)
-    with _undone_by(
+    with undone_by(
         lambda: handler.store.restore_action(current, expected_version=stored.version), "put the action back"
     ):
-        response = action_response(_copied(stored), warnings=warnings)
-        handler.process_action_update(response, config, action_response(_copied(current)), previous_config)
+        response = action_response(stored, warnings=warnings)
+        handler.process_action_update(response, config, action_response(current), previous_config)
         config = _reread(handler, stored.configuration, response.configuration, config)
         references = extract_references(handler, config)
         ready = _stored_update(handler, stored, absorbed(handler, stored, response, config), references)
@@ -149,21 +141,23 @@ def delete(handler: BaseActionHandler, action: ActionResponse, *, force: bool, c
     Args:
         handler: The flavor's handler.
         action: Which action.
-        force: Remove it even if the flavor cannot give back what it provisioned, or its configuration does not fit.
+        force: Remove it even if the flavor cannot give back what it provisioned, its configuration does not fit, or
+            it is in the middle of being created, updated or deleted.
         cascade: Remove the triggers that use it, too.
 
     Raises:
         NotFoundError: There is none.
         InUseError: Triggers use it; nothing was touched.
+        NotReadyError: It is being created, updated or deleted, unless ``force``.
+        VersionConflictError: Someone else took it over while the flavor gave back what it provisioned.
         Exception: Whatever the flavor raises, unless ``force``; the action is then as it was.
     """
-    marked = handler.store.begin_delete(action.id, cascade=cascade)
+    before, marked = handler.store.begin_delete(action.id, cascade=cascade, take_over=force)
     problem: str | None = None
     if overrides(handler, "process_action_delete"):
-        before = replace(marked, status=ActionStatus.READY if marked.revision else ActionStatus.CREATING)
         try:
             config = handler.validate_action_configuration(marked.configuration)
-            handler.process_action_delete(action_response(_copied(marked)), config, force)
+            handler.process_action_delete(action_response(marked), config, force)
         except BaseException as error:
             if not (force and isinstance(error, Exception)):
                 with _noting_failure(error, "take the mark of deletion away"):
@@ -171,7 +165,7 @@ def delete(handler: BaseActionHandler, action: ActionResponse, *, force: bool, c
                 raise
             logger.exception("Action %r (%s) is deleted by force although its flavor failed.", marked.name, marked.id)
             problem = f"deleted by force although {type(error).__name__}: {error}"
-    handler.store.remove_action(marked.id, changed_by=current_actor(), problem=problem)
+    _remove(handler.store, marked, problem)
 
 
 def remove_without_flavor(store: BaseStore, action: ActionRecord, *, cascade: bool, problem: str) -> None:
@@ -180,9 +174,9 @@ def remove_without_flavor(store: BaseStore, action: ActionRecord, *, cascade: bo
     Raises:
         InUseError: Triggers use it; nothing was touched.
     """
-    marked = store.begin_delete(action.id, cascade=cascade)
+    _, marked = store.begin_delete(action.id, cascade=cascade, take_over=True)
     logger.warning("Action %r (%s) is deleted by force without its flavor: %s", marked.name, marked.id, problem)
-    store.remove_action(marked.id, changed_by=current_actor(), problem=f"deleted by force although {problem}")
+    _remove(store, marked, f"deleted by force although {problem}")
 
 
 def complete(handler: BaseActionHandler, action: ActionResponse) -> ActionResponse:
@@ -210,9 +204,8 @@ def overrides(handler: BaseActionHandler, point: str) -> bool:
     return getattr(type(handler), point) is not getattr(BaseActionHandler, point)
 
 
-def _copied(action: ActionRecord) -> ActionRecord:
-    """The row with a configuration of its own, which a flavor may change while the row stays."""
-    return replace(action, configuration=deepcopy(action.configuration))
+def _remove(store: BaseStore, action: ActionRecord, problem: str | None = None) -> None:
+    store.remove_action(action.id, expected_version=action.version, changed_by=current_actor(), problem=problem)
 
 
 def _reread(
@@ -321,12 +314,16 @@ def _check_updatable(current: ActionRecord, change: ActionUpdate) -> None:
         )
 
 
-def _parsed(handler: BaseActionHandler, action: ActionRecord) -> ActionConfig | None:
+def parsed(handler: BaseActionHandler, action: ActionRecord) -> tuple[ActionConfig | None, tuple[str, ...]]:
+    """The stored configuration, or None and why it cannot be read any more.
+
+    A model's validators may raise anything, and must not block the update that mends what they do not like.
+    """
     try:
-        return handler.validate_action_configuration(action.configuration)
-    except InvalidConfigurationError as error:
-        logger.info("The stored configuration of action %r does not fit any more: %s", action.name, error)
-        return None
+        return handler.validate_action_configuration(action.configuration), ()
+    except Exception as error:
+        logger.warning("The stored configuration of action %r cannot be read.", action.name, exc_info=error)
+        return None, (f"The configuration that was stored before cannot be read: {type(error).__name__}: {error}",)
 
 
 def _changed(
@@ -354,7 +351,8 @@ def _stored_update(
 
 
 @contextmanager
-def _undone_by(undo: Any, doing: str) -> Iterator[None]:
+def undone_by(undo: Callable[[], object], doing: str) -> Iterator[None]:
+    """Undo a step when what follows it fails."""
     try:
         yield
     except BaseException as error:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from actium.actions.lifecycle import overrides
+from actium.actions.lifecycle import overrides, parsed, undone_by
 from actium.auth.actor import current_actor
 from actium.models.action import ActionStatus
 from actium.stores.records import ActionRecord, action_of
@@ -21,30 +22,43 @@ REMEDIES = {
 }
 
 
-def recover(handler: BaseActionHandler, action: ActionRecord) -> None:
+def recover(handler: BaseActionHandler, action: ActionRecord) -> tuple[str, ...]:
     """Bring an action that a crash left behind to an end: one being created is removed, one being updated goes back
     to its last revision, one being deleted is deleted.
 
+    The row is taken first: where its change was still going on after all, just one of the two goes on.
+
+    Returns:
+        What was odd about it, such as a configuration that cannot be read any more.
+
     Raises:
+        VersionConflictError, NotFoundError: It is not as it was found any more; nothing was touched.
         Exception: Whatever the flavor raises; the action stays as it is then.
     """
-    if action.status is ActionStatus.UPDATING:
-        _go_back(handler, action)
-    else:
-        _give_back(handler, action)
-        handler.store.remove_action(action.id, changed_by=current_actor())
+    taken = handler.store.restore_action(replace(action, updated=datetime.now(UTC)), expected_version=action.version)
+    with undone_by(
+        lambda: handler.store.restore_action(action, expected_version=taken.version), "leave the action as it was"
+    ):
+        if action.status is ActionStatus.UPDATING:
+            return _go_back(handler, taken)
+        _give_back(handler, taken)
+        return ()
 
 
 def _give_back(handler: BaseActionHandler, action: ActionRecord) -> None:
     if overrides(handler, "process_action_delete"):
         config = handler.validate_action_configuration(action.configuration)
         handler.process_action_delete(action_response(action), config, force=True)
+    handler.store.remove_action(action.id, expected_version=action.version, changed_by=current_actor())
 
 
-def _go_back(handler: BaseActionHandler, action: ActionRecord) -> None:
+def _go_back(handler: BaseActionHandler, action: ActionRecord) -> tuple[str, ...]:
     last = action_of(handler.store.revision(action.id, action.revision).fields)
+    warnings: tuple[str, ...] = ()
     if overrides(handler, "process_action_update"):
-        config = handler.validate_action_configuration(last.configuration)
-        half_made = handler.validate_action_configuration(action.configuration)
-        handler.process_action_update(action_response(last), config, action_response(action), half_made)
+        config, warnings = parsed(handler, last)
+        half_made, _ = parsed(handler, action)
+        if config is not None:  # otherwise there is nothing to adapt to, until an update mends it
+            handler.process_action_update(action_response(last), config, action_response(action), half_made)
     handler.store.restore_action(replace(last, status=ActionStatus.READY), expected_version=action.version)
+    return warnings

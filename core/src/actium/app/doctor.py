@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from actium.actions import recovery
 from actium.actions.base_action import BaseActionHandler
+from actium.errors import ConflictError, NotFoundError, VersionConflictError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.models.kinds import PluginType
@@ -77,14 +78,23 @@ class Doctor:
             plugin = self._registry.get_plugin(str(PluginType.ACTION), action.plugin_subtype, action.flavor)
             if not isinstance(plugin, BaseActionHandler):
                 raise TypeError(f"{type(plugin).__name__} is no action handler")
-            recovery.recover(plugin, action)
+            warnings = recovery.recover(plugin, action)
+        except VersionConflictError:
+            return Finding(
+                what=what, problem=f"{problem}, and was changed while it was examined", remedy="Examine again."
+            )
         except Exception as error:
             return Finding(
                 what=what,
                 problem=f"{problem}; mending failed: {type(error).__name__}: {error}",
                 remedy="Mend the cause and try again, or delete the action with force.",
             )
-        return Finding(what=what, problem=problem, remedy=f"Did {recovery.REMEDIES[action.status]}.", mended=True)
+        return Finding(
+            what=what,
+            problem="; ".join((problem, *warnings)),
+            remedy=f"Did {recovery.REMEDIES[action.status]}.",
+            mended=True,
+        )
 
     def _execution(self, execution: ExecutionRecord, *, mend: bool) -> Finding | None:
         attempts = self._store.attempts(execution.id)
@@ -94,13 +104,16 @@ class Doctor:
         problem = f"its worker {attempts[-1].worker} is gone"
         if not mend:
             return Finding(what=what, problem=problem, remedy="Mending will record it as failed.")
-        self._store.finish_execution(
-            execution.id,
-            attempt=execution.attempt,
-            outcome=Outcome(
-                status=ExecutionStatus.FAILED, reason=f"{problem}; what the action did so far is not known"
-            ),
-        )
+        try:
+            self._store.finish_execution(
+                execution.id,
+                attempt=execution.attempt,
+                outcome=Outcome(
+                    status=ExecutionStatus.FAILED, reason=f"{problem}; what the action did so far is not known"
+                ),
+            )
+        except (ConflictError, NotFoundError) as error:
+            return Finding(what=what, problem=f"{problem}; mending failed: {error}", remedy="Examine again.")
         return Finding(what=what, problem=problem, remedy="Recorded it as failed.", mended=True)
 
     def _plugins(self) -> list[Finding]:

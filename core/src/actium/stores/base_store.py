@@ -191,22 +191,36 @@ class BaseStore(ABC):
         """
 
     @abstractmethod
-    def begin_delete(self, action_id: UUID, *, cascade: bool) -> ActionRecord:
-        """Mark an action as ``deleting``, so that nothing new can refer to it. Marking twice is harmless.
+    def begin_delete(
+        self, action_id: UUID, *, cascade: bool, take_over: bool = False
+    ) -> tuple[ActionRecord, ActionRecord]:
+        """Mark an action as ``deleting``, so that nothing new can refer to it.
+
+        Args:
+            action_id: Which action.
+            cascade: Whether triggers may use it.
+            take_over: Whether it may be in the middle of being created, updated or deleted, which then fails.
+
+        Returns:
+            The row as it was, and as it is now, with the next version.
 
         Raises:
             NotFoundError: There is none.
             InUseError: Triggers use it and ``cascade`` is false; their names are told.
+            NotReadyError: It is not ``ready`` and ``take_over`` is false.
         """
 
     @abstractmethod
-    def remove_action(self, action_id: UUID, *, changed_by: str, problem: str | None = None) -> None:
+    def remove_action(
+        self, action_id: UUID, *, expected_version: int, changed_by: str, problem: str | None = None
+    ) -> None:
         """Remove an action's row, its triggers and its references. Its revisions and executions stay.
 
         A ``deleted`` revision is added where there are revisions, with the problem that was overruled, if any.
 
         Raises:
             NotFoundError: There is none.
+            VersionConflictError: It is no longer at the expected version; it stays then.
         """
 
     @abstractmethod
@@ -267,7 +281,10 @@ class BaseStore(ABC):
 
     @abstractmethod
     def trigger_changes(self, since: int) -> TriggerChanges:
-        """What happened to triggers after a generation; 0 gives all triggers there are."""
+        """What happened to triggers after a generation; 0 gives all triggers there are.
+
+        A generation that has not come yet gives nothing, and the present generation.
+        """
 
     # Events and executions
 
@@ -291,6 +308,7 @@ class BaseStore(ABC):
         Raises:
             NotFoundError: There is no such action in the project.
             NotReadyError: The action has no usable revision yet, or is being deleted.
+            ConflictError: The event is known, and differs in its type, subject, attributes or data.
         """
 
     @abstractmethod

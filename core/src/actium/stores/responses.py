@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +55,7 @@ def action_response(
     problem: str | None = None,
     warnings: tuple[str, ...] = (),
 ) -> ActionResponse:
-    """An action, without its resources."""
+    """An action, without its resources. It shares nothing with the row, so that whoever gets it may change it."""
     return ActionResponse(
         id=action.id,
         name=action.name,
@@ -74,7 +75,7 @@ def action_response(
         ),
         metadata=ActionMetadata(
             description=action.description,
-            configuration=action.configuration,
+            configuration=deepcopy(action.configuration),
             auth_window=action.auth_window,
             labels=action.labels,
             distribution=action.distribution,

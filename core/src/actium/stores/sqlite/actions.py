@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from actium.errors import InactiveAccountError, InUseError, NotFoundError
+from actium.errors import InactiveAccountError, InUseError, NotFoundError, NotReadyError, VersionConflictError
 from actium.models.action import ActionStatus
 from actium.stores.records import AccountRecord, ActionRecord, Reference, RevisionRecord, fields_of
 from actium.stores.sqlite.rows import insert, not_found, read_one, replace_row
@@ -63,21 +63,35 @@ def restore_action(connection: sqlite3.Connection, action: ActionRecord, expecte
     return stored
 
 
-def begin_delete(connection: sqlite3.Connection, action_id: UUID, *, cascade: bool) -> ActionRecord:
+def begin_delete(
+    connection: sqlite3.Connection, action_id: UUID, *, cascade: bool, take_over: bool
+) -> tuple[ActionRecord, ActionRecord]:
     """See `BaseStore.begin_delete`."""
     action = read_one(connection, ACTIONS, action_id)
     if not cascade:
         _check_unused(connection, action)
-    if action.status is ActionStatus.DELETING:
-        return action
+    if action.status is not ActionStatus.READY and not take_over:
+        raise NotReadyError(
+            f"The action {action.name!r} is {action.status.value}.",
+            hint="Wait for that to end; if its process is gone, `actium doctor --mend` finishes or undoes it, "
+            "and deleting by force removes it.",
+        )
     marked = replace(action, status=ActionStatus.DELETING, version=action.version + 1, updated=datetime.now(UTC))
     replace_row(connection, ACTIONS, marked, expected_version=action.version)
-    return marked
+    return action, marked
 
 
-def remove_action(connection: sqlite3.Connection, action_id: UUID, changed_by: str, problem: str | None) -> None:
+def remove_action(
+    connection: sqlite3.Connection, action_id: UUID, expected_version: int, changed_by: str, problem: str | None
+) -> None:
     """See `BaseStore.remove_action`."""
     action = read_one(connection, ACTIONS, action_id)
+    if action.version != expected_version:
+        raise VersionConflictError(
+            f"The action {action.name!r} is at version {action.version}, not {expected_version}: "
+            "someone else changed it meanwhile.",
+            hint="Read it again, and delete it then.",
+        )
     connection.execute("DELETE FROM triggers WHERE action_id = ?", (str(action_id),))
     connection.execute("DELETE FROM actions WHERE id = ?", (str(action_id),))
     if action.revision:

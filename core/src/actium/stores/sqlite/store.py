@@ -158,15 +158,19 @@ class SQLiteStore(BaseStore):
         with self._database.writing() as connection:
             return actions.restore_action(connection, action, expected_version)
 
-    def begin_delete(self, action_id: UUID, *, cascade: bool) -> ActionRecord:
+    def begin_delete(
+        self, action_id: UUID, *, cascade: bool, take_over: bool = False
+    ) -> tuple[ActionRecord, ActionRecord]:
         """See `BaseStore.begin_delete`."""
         with self._database.writing() as connection:
-            return actions.begin_delete(connection, action_id, cascade=cascade)
+            return actions.begin_delete(connection, action_id, cascade=cascade, take_over=take_over)
 
-    def remove_action(self, action_id: UUID, *, changed_by: str, problem: str | None = None) -> None:
+    def remove_action(
+        self, action_id: UUID, *, expected_version: int, changed_by: str, problem: str | None = None
+    ) -> None:
         """See `BaseStore.remove_action`."""
         with self._database.writing() as connection:
-            actions.remove_action(connection, action_id, changed_by, problem)
+            actions.remove_action(connection, action_id, expected_version, changed_by, problem)
 
     def action_resources(self, action_id: UUID) -> tuple[Reference, ...]:
         """See `BaseStore.action_resources`."""
@@ -227,7 +231,7 @@ class SQLiteStore(BaseStore):
 
     def trigger_changes(self, since: int) -> TriggerChanges:
         """See `BaseStore.trigger_changes`."""
-        with self._database.writing() as connection:  # so that the changes and the triggers are of one moment
+        with self._database.reading() as connection:
             return executions.trigger_changes(connection, since)
 
     def record_event(self, event: EventRecord, drafts: Sequence[ExecutionDraft], *, generation: int) -> RecordedEvent:
