@@ -567,7 +567,7 @@ class TestByHand:
         assert finished is not None
         assert finished.result["data"] == {"a": 1}
         assert app.worker().run_one(pending.id) is None
-        assert app.actions.run("greet", arrived(id="7")).event is not None
+        assert app.actions.run("greet", arrived({"a": 1}, id="7")).event is not None
         assert app.events.list().total == 1
 
     def test_an_action_that_is_not_usable_is_refused(self, app: Actium, create: CreateAction) -> None:

@@ -195,6 +195,7 @@ class TestFaults:
             return real(f"{database}{'&' if '?' in database else '?'}mode=ro", *arguments, **named)
 
         monkeypatch.setattr(sqlite3, "connect", on_a_read_only_disk)
+        monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
         for file in tmp_path.glob("*-wal"):
             file.unlink()
         with Actium(f"sqlite:///{tmp_path / 'actium.db'}") as app:

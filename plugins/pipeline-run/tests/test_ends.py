@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,7 +112,7 @@ class Family:
         pids = self.pids()
         os.close(self._holding)
         is_at_end = bool(select.select([self._reading], [], [], 10)[0]) and os.read(self._reading, 1) == b""
-        return is_at_end and not any(lives(pid) for pid in pids)
+        return is_at_end and all(has_left(pid) for pid in pids)
 
     def close(self) -> None:
         """Let go of the pipe, and of processes that are left."""
@@ -123,7 +124,20 @@ class Family:
 
 def lives(pid: int) -> bool:
     """Whether a process runs; one that nobody has buried yet does not."""
-    return psutil.pid_exists(pid) and bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    try:
+        return bool(psutil.Process(pid).status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
+    except psutil.NoSuchProcess:
+        return False
+
+
+def has_left(pid: int, seconds: float = 10) -> bool:
+    """Whether a process ends in time: the kernel closes its files first, and says that it has ended a little later."""
+    deadline = time.monotonic() + seconds
+    while lives(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 @pytest.fixture

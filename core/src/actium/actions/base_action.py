@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from actium.actions import lifecycle
 from actium.auth.context import AuthContext
-from actium.auth.secret_references import check_references, resolve_references, secret_fields
+from actium.auth.secret_references import check_references, masked, resolve_references, secret_fields, secrets_of
 from actium.errors import InvalidConfigurationError, InvalidInputError, NotConfiguredError
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.models.action import MAX_AUTH_WINDOW, ActionRequest, ActionResponse, ActionUpdate
@@ -158,8 +158,9 @@ class BaseActionHandler(BasePlugin):
         return self._event_hub
 
     def report_progress(self, trigger_execution: TriggerExecutionResponse, steps: Sequence[StepProgress]) -> None:
-        """Record how far the steps of a running execution are, for whoever watches it."""
-        self.store.record_progress(trigger_execution.id, [step.model_dump(mode="json") for step in steps])
+        """Record how far the steps of a running execution are, for whoever watches it; its secrets are masked."""
+        told = [step.model_dump(mode="json") for step in steps]
+        self.store.record_progress(trigger_execution.id, masked(told, secrets_of(trigger_execution.id)))
 
     def cancel_requested(self, trigger_execution: TriggerExecutionResponse) -> bool:
         """Whether someone asked for the end of a running execution; then raise `ExecutionCancelled` soon."""

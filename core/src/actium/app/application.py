@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 from actium.actions.base_action import BaseActionHandler
 from actium.app.accounts import Accounts
@@ -78,6 +80,7 @@ class Actium:
         self.project = project
         self.store = open_store(url)
         self._coroutines = SharedLoop()
+        self._workers: WeakSet[Worker] = WeakSet()
         self.auth = Tokens(self.store)
         self.hub = EventHub(
             self.store,
@@ -100,14 +103,28 @@ class Actium:
 
         Args:
             poll_interval: Seconds between looks for executions that other processes have stored.
+
+        Raises:
+            InvalidInputError: The interval is nothing to wait for.
         """
-        return Worker(self._runner, stored_executions=self.hub.stored_executions, poll_interval=poll_interval)
+        worker = Worker(self._runner, stored_executions=self.hub.stored_executions, poll_interval=poll_interval)
+        self._workers.add(worker)
+        return worker
 
     def close(self) -> None:
-        """Close the handlers, the event loop and the store. Closing twice is harmless."""
-        self.registry.close()
-        self._coroutines.close()
-        self.store.close()
+        """Stop the workers, wait for what they run, and close the handlers, the event loop and the store.
+
+        Closing twice is harmless.
+        """
+        with ExitStack() as closing:
+            closing.callback(self.store.close)
+            closing.callback(self._coroutines.close)
+            closing.callback(self.registry.close)
+            workers = tuple(self._workers)
+            for worker in workers:
+                worker.stop()
+            for worker in workers:
+                worker.join()
 
     def __enter__(self) -> Self:
         return self

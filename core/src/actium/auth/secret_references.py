@@ -6,12 +6,15 @@ resolved when an execution runs, in that process, and what was resolved is maske
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar, get_args
+from urllib.parse import quote, quote_plus
+from uuid import UUID
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
@@ -28,16 +31,27 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _resolved_here: ContextVar[list[str] | None] = ContextVar("actium_resolved_secrets", default=None)
 
+_in_use: dict[UUID, list[str]] = {}
+
 
 @contextmanager
-def noting_secrets() -> Iterator[list[str]]:
-    """Collect the secrets that are resolved inside, so that what is recorded afterwards can be masked."""
+def noting_secrets(execution_id: UUID | None = None) -> Iterator[list[str]]:
+    """Collect the secrets that are resolved inside, so that whatever is recorded of the execution can be masked."""
     secrets: list[str] = []
     token = _resolved_here.set(secrets)
+    if execution_id is not None:
+        _in_use[execution_id] = secrets
     try:
         yield secrets
     finally:
         _resolved_here.reset(token)
+        if execution_id is not None:
+            _in_use.pop(execution_id, None)
+
+
+def secrets_of(execution_id: UUID) -> Sequence[str]:
+    """The secrets that a running execution has resolved; in any thread, as handlers start threads of their own."""
+    return tuple(_in_use.get(execution_id, ()))
 
 
 def _from_environment(name: str) -> str:
@@ -173,10 +187,18 @@ def _secret_fields(annotation: object, path: tuple[str, ...], above: frozenset[o
 def masked(value: Any, secrets: Sequence[str]) -> Any:
     """Replace secrets in all texts of a JSON value; the longest first, so that none is left in part.
 
+    A secret is found as it is, as ``repr`` and JSON write it, as part of a URL, and line by line.
     Secrets of fewer than four characters are not masked: they would tear holes into every text.
     """
-    hidden = sorted((secret for secret in secrets if len(secret) >= _SHORTEST_MASKED), key=len, reverse=True)
-    return _masked(value, hidden) if hidden else value
+    written = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST_MASKED}
+    return _masked(value, sorted(written, key=len, reverse=True)) if written else value
+
+
+def _forms(secret: str) -> Iterator[str]:
+    for text in {part.strip() for part in (secret, *secret.splitlines())}:
+        yield from (text, repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+        yield from (quote(text, safe="", errors="backslashreplace"), quote(text, errors="backslashreplace"))
+        yield quote_plus(text, errors="backslashreplace")
 
 
 def _masked(value: Any, secrets: list[str]) -> Any:

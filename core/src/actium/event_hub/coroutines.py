@@ -3,58 +3,94 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import threading
 from collections.abc import Awaitable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
 
+logger = logging.getLogger("actium.coroutines")
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What a coroutine raised that would end the loop, were it raised there."""
+
+    error: BaseException
+
 
 class SharedLoop:
-    """An event loop in a daemon thread, started at its first use."""
+    """An event loop in a daemon thread, started at its first use. Nothing that runs on it can end it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
 
     def run(self, awaitable: Awaitable[T]) -> T:
-        """Await something on the loop, and wait for it in this thread. Interrupting the wait cancels it."""
-        future = asyncio.run_coroutine_threadsafe(_awaited(awaitable), self._running())
+        """Await something on the loop, and wait for it in this thread. Interrupting the wait cancels it.
+
+        Raises:
+            BaseException: What it raises, ``SystemExit`` and ``KeyboardInterrupt`` as well.
+        """
+        future = asyncio.run_coroutine_threadsafe(_carried(awaitable), self._running())
         try:
-            return future.result()
+            carried = future.result()
         except BaseException:
             future.cancel()
             raise
+        if isinstance(carried, _Ended):
+            raise carried.error
+        return carried
 
     def close(self) -> None:
         """Cancel what runs, and end the thread."""
+        self._forget_parents()
         with self._lock:
-            loop, stop, thread = self._loop, self._stop, self._thread
-            self._loop = self._stop = self._thread = None
-        if loop is not None and stop is not None and thread is not None:
-            loop.call_soon_threadsafe(stop.set)
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
             thread.join()
 
     def _running(self) -> asyncio.AbstractEventLoop:
+        self._forget_parents()
         with self._lock:
             if self._loop is None:
-                started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-                self._thread = threading.Thread(
-                    target=lambda: asyncio.run(_serve(started)), name="actium-coroutines", daemon=True
-                )
+                started: Future[asyncio.AbstractEventLoop] = Future()
+                self._thread = threading.Thread(target=_serve, args=(started,), name="actium-coroutines", daemon=True)
                 self._thread.start()
-                self._loop, self._stop = started.result()
+                self._loop = started.result()
             return self._loop
 
+    def _forget_parents(self) -> None:
+        """After a fork there is no thread that runs the loop: only the one that forked came along."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._lock = threading.Lock()
+            self._loop = self._thread = None
 
-async def _serve(started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
-    stop = asyncio.Event()
-    started.set_result((asyncio.get_running_loop(), stop))
-    await stop.wait()
+
+def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:
+    with asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        started.set_result(loop)
+        while True:
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:  # from a task that a handler has left behind
+                logger.error("A task on the shared event loop raised %s; the loop goes on.", type(error).__name__)
+            else:
+                return
 
 
-async def _awaited(awaitable: Awaitable[T]) -> T:
-    return await awaitable
+async def _carried(awaitable: Awaitable[T]) -> T | _Ended:
+    try:
+        return await awaitable
+    except (SystemExit, KeyboardInterrupt) as error:
+        return _Ended(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -49,6 +50,7 @@ class EventHub(BaseEventHub):
         self._store = store
         self._observers = observers
         self._find_handler = find_handler
+        self._process = os.getpid()
         self._triggers = TriggerIndexes(store)
         self.stored_executions = threading.Event()
         """Set whenever executions were stored; a waiting worker clears it."""
@@ -71,13 +73,14 @@ class EventHub(BaseEventHub):
         """See `BaseEventHub.publish_event`."""
         record = event_record(event, project)
         view = EventView(attributes=event.attributes(), data=event.data)
+        triggers = self._current_triggers()
         while True:
-            generation, executions = self._triggers.matching(project, view)
+            generation, executions = triggers.matching(project, view)
             try:
                 recorded = self._store.record_event(record, executions, generation=generation)
                 break
             except StaleTriggersError:
-                self._triggers.refresh()
+                triggers.refresh()
         if not recorded.duplicate:
             if recorded.execution_ids:
                 self.stored_executions.set()
@@ -93,7 +96,16 @@ class EventHub(BaseEventHub):
             ExecutionDraft(id=uuid4(), action_id=action_id), project=project, event=record
         )
         self.stored_executions.set()
+        if record is not None and execution.event_id is not None and execution.event_id != record.id:
+            record = self._store.get(EventRecord, execution.event_id)  # known already; that is what the handler gets
         return execution_response(execution, event=record)
+
+    def _current_triggers(self) -> TriggerIndexes:
+        """The indexes; new ones after a fork, which may have come while another thread held their locks."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._triggers = TriggerIndexes(self._store)
+        return self._triggers
 
     def _set_active(self, trigger_id: UUID, *, active: bool) -> TriggerResponse:
         while True:
@@ -122,20 +134,28 @@ class TriggerIndexes:
         self._problems: dict[str, dict[UUID, str]] = {}
 
     def matching(self, project: str, view: EventView) -> tuple[int, Sequence[ExecutionDraft]]:
-        """The generation, and one execution for each of its triggers that matches an event."""
+        """A generation, and one execution for each of its triggers that matches an event.
+
+        Filters are evaluated without the lock. What is put meanwhile belongs to a newer generation than the one that is
+        told, so a store that checks it never takes a mixture.
+        """
         if not self._loaded:
             self.refresh()
         with self._lock:
-            index = self._projects.get(project)
-            drafts = [] if index is None else [self._draft(match.key, match.problem) for match in index.match(view)]
-            broken = self._problems.get(project, {})
-            drafts += [self._draft(trigger_id, problem) for trigger_id, problem in broken.items()]
-            return self._generation, drafts
+            generation, index = self._generation, self._projects.get(project)
+            broken = dict(self._problems.get(project, {}))
+        found = [] if index is None else [(match.key, match.problem) for match in index.match(view)]
+        with self._lock:
+            triggers = [(self._triggers.get(key), problem) for key, problem in (*found, *broken.items())]
+        return generation, [_draft(trigger, problem) for trigger, problem in triggers if trigger is not None]
 
     def refresh(self) -> None:
         """Take in what happened to triggers since the last time."""
         with self._lock:
             changes = self._store.trigger_changes(self._generation)
+            if changes.generation < self._generation:  # the store was put back to an earlier state
+                self._projects, self._triggers, self._problems = {}, {}, {}
+                changes = self._store.trigger_changes(0)
             for trigger_id in changes.removed:
                 self._discard(trigger_id)
             for trigger in changes.changed:
@@ -162,10 +182,10 @@ class TriggerIndexes:
             self._projects[trigger.project].discard(trigger_id)
             self._problems.get(trigger.project, {}).pop(trigger_id, None)
 
-    def _draft(self, trigger_id: UUID, problem: str | None) -> ExecutionDraft:
-        trigger = self._triggers[trigger_id]
-        told = None if problem is None else f"the trigger {trigger.name!r} could not be matched: {problem}"
-        return ExecutionDraft(id=uuid4(), action_id=trigger.action_id, trigger_id=trigger_id, problem=told)
+
+def _draft(trigger: TriggerRecord, problem: str | None) -> ExecutionDraft:
+    told = None if problem is None else f"the trigger {trigger.name!r} could not be matched: {problem}"
+    return ExecutionDraft(id=uuid4(), action_id=trigger.action_id, trigger_id=trigger.id, problem=told)
 
 
 def event_record(event: Event, project: str) -> EventRecord:

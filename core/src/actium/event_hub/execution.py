@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from actium.auth.secret_references import masked, noting_secrets
 from actium.auth.tokens import Tokens
-from actium.errors import ConflictError, ExecutionCancelled, NotFoundError
+from actium.errors import ConflictError, ExecutionCancelled, NotFoundError, StoreBusyError
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
 from actium.models.action import ActionStatus
@@ -29,6 +29,8 @@ from actium.stores.records import AccountRecord, ActionRecord, EventRecord, Exec
 from actium.stores.responses import execution_response
 
 logger = logging.getLogger("actium.executions")
+
+_TRIES_TO_RECORD = 5
 
 
 class ExecutionRunner:
@@ -62,31 +64,27 @@ class ExecutionRunner:
         claimed = self._store.claim_execution(worker, execution_id=execution_id)
         if claimed is None:
             return None
-        event = None if claimed.event_id is None else self._store.get(EventRecord, claimed.event_id)
-        running = execution_response(claimed, event=event)
-        self._tell(running)
-        try:
-            outcome = self._outcome(claimed, running)
-        except BaseException as error:
-            self._record(claimed, event, _interrupted(error))
-            raise
-        return self._record(claimed, event, outcome)
+        with noting_secrets(claimed.id) as secrets:
+            try:
+                event = None if claimed.event_id is None else self._store.get(EventRecord, claimed.event_id)
+                running = execution_response(claimed, event=event)
+                self._tell(running)
+                outcome = self._outcome(claimed, running, secrets)
+            except BaseException as error:
+                self._record(claimed, _masked(_interrupted(error), secrets))
+                raise
+            return self._record(claimed, _masked(outcome, secrets))
 
-    def _outcome(self, claimed: ExecutionRecord, running: TriggerExecutionResponse) -> Outcome:
+    def _outcome(self, claimed: ExecutionRecord, running: TriggerExecutionResponse, secrets: list[str]) -> Outcome:
         obstacle = self._obstacle(claimed)
         if obstacle is not None:
             return Outcome(status=ExecutionStatus.SKIPPED, reason=obstacle)
-        with noting_secrets() as secrets:
-            try:
-                outcome = _succeeded(self._run(claimed, running, secrets))
-            except ExecutionCancelled as error:
-                outcome = Outcome(status=ExecutionStatus.CANCELLED, reason=str(error))
-            except (Exception, SystemExit, GeneratorExit) as error:
-                outcome = _failed(error)
-        outcome = _masked(outcome, secrets)
-        if outcome.status is ExecutionStatus.FAILED:
-            logger.warning("Execution %s of %r failed: %s", claimed.id, claimed.action_name, outcome.reason)
-        return outcome
+        try:
+            return _succeeded(self._run(claimed, running, secrets))
+        except ExecutionCancelled as error:
+            return Outcome(status=ExecutionStatus.CANCELLED, reason=_message(error))
+        except (Exception, SystemExit, GeneratorExit) as error:
+            return _failed(error)
 
     def _obstacle(self, claimed: ExecutionRecord) -> str | None:
         """Why an execution is not to run now, which is no failure."""
@@ -107,17 +105,27 @@ class ExecutionRunner:
         result = callback(revision["configuration"], running, auth_context)
         return self._coroutines.run(result) if inspect.isawaitable(result) else result
 
-    def _record(
-        self, claimed: ExecutionRecord, event: EventRecord | None, outcome: Outcome
-    ) -> TriggerExecutionResponse:
+    def _record(self, claimed: ExecutionRecord, outcome: Outcome) -> TriggerExecutionResponse:
+        if outcome.status is ExecutionStatus.FAILED:
+            logger.warning("Execution %s of %r failed: %s", claimed.id, claimed.action_name, outcome.reason)
         try:
-            finished = self._store.finish_execution(claimed.id, attempt=claimed.attempt, outcome=outcome)
+            finished = self._finished(claimed, outcome)
         except ConflictError as error:
             logger.warning("The outcome of execution %s came too late: %s", claimed.id, error)
             finished = self._store.get(ExecutionRecord, claimed.id)
+        event = None if claimed.event_id is None else self._store.get(EventRecord, claimed.event_id)
         response = execution_response(finished, event=event, attempts=self._store.attempts(claimed.id))
         self._tell(response)
         return response
+
+    def _finished(self, claimed: ExecutionRecord, outcome: Outcome) -> ExecutionRecord:
+        """Store an outcome: it is all that is left of the run, so a store that is busy is asked again."""
+        for _ in range(_TRIES_TO_RECORD - 1):
+            try:
+                return self._store.finish_execution(claimed.id, attempt=claimed.attempt, outcome=outcome)
+            except StoreBusyError as error:
+                logger.warning("The outcome of execution %s waits for the store: %s", claimed.id, error)
+        return self._store.finish_execution(claimed.id, attempt=claimed.attempt, outcome=outcome)
 
     def _tell(self, execution: TriggerExecutionResponse) -> None:
         observers = self._observers()

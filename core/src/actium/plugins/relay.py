@@ -213,6 +213,6 @@ class Observers:
         for observer in reversed(observers):
             try:
                 observer.function(*(arguments[name] for name in observer.argnames))
-            except Exception:
+            except (Exception, SystemExit, GeneratorExit):
                 origin = cast("HookPlugin", observer.plugin).origin
                 logger.exception("The hook plugin %s raised in %s.", origin, observer.function.__name__)

@@ -52,12 +52,13 @@ class Database:
         self._synchronous = synchronous
         self._busy_seconds = busy_seconds
         self._closed = False
+        self._opened = False
         self._read_only = False
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
-        self._inherited: list[sqlite3.Connection | None] = []
+        self._inherited: list[sqlite3.Connection] = []
 
     @property
     def name(self) -> str:
@@ -111,6 +112,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections, those in use as soon as they are given back."""
+        self._after_fork()
         with self._lock:
             self._closed = True
             writer, self._writer = self._writer, None
@@ -124,7 +126,7 @@ class Database:
         if self._process != os.getpid():
             self._process = os.getpid()
             self._lock = threading.RLock()
-            self._inherited += [self._writer, *self._readers]
+            self._inherited += filter(None, [self._writer, *self._readers])
             self._writer, self._readers = None, []
 
     def _open_writer(self) -> sqlite3.Connection:
@@ -152,12 +154,16 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if self._path is None:
+            if self._inherited:
+                raise StoreError(
+                    "A store in memory stays with the process that opened it.", hint="After a fork, open a store anew."
+                )
             connection = self._connected(":memory:")
             connection.execute("PRAGMA foreign_keys = ON")
             return connection
         if not self._path.parent.is_dir():
             raise StoreError(f"There is no folder {str(self._path.parent)!r} for {self.name}.", hint="Make it first.")
-        location = f"file:{quote(str(self._path.absolute()))}"
+        location = f"file:{quote(str(self._path))}"
         if self._read_only:
             return self._connected(f"{location}?immutable=1")
         connection = self._connected(location)
@@ -167,11 +173,26 @@ class Database:
             connection.execute("PRAGMA foreign_keys = ON")
         except sqlite3.Error as error:
             connection.close()
-            if not _says(error, "readonly", "unable to open") or not self._path.exists():
+            if self._opened or not self._cannot_change(self._path, error):
                 raise
             self._read_only = True
-            return self._connected(f"{location}?immutable=1")
+            connection = self._connected(f"{location}?immutable=1")
+        self._opened = True
         return connection
+
+    @staticmethod
+    def _cannot_change(path: Path, error: sqlite3.Error) -> bool:
+        """Whether a file that cannot be opened lies where nobody writes, so that SQLite may read it without locks.
+
+        A file that someone writes to has a log beside it, or gets one; that is read as SQLite reads it, or not at all.
+        """
+        log = path.with_name(f"{path.name}-wal")
+        return (
+            error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
+            and path.exists()
+            and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+            and not (log.exists() and log.stat().st_size)
+        )
 
     def _connected(self, location: str) -> sqlite3.Connection:
         return sqlite3.connect(

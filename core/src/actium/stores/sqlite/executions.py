@@ -21,7 +21,6 @@ from actium.stores.records import (
     Outcome,
     RecordedEvent,
     TriggerChanges,
-    TriggerRecord,
 )
 from actium.stores.sqlite.rows import not_found, read_all, read_one
 from actium.stores.sqlite.tables import ACTIONS, ATTEMPTS, EVENTS, EXECUTIONS, TRIGGERS, json_text, time_text
@@ -35,18 +34,16 @@ def trigger_generation(connection: sqlite3.Connection) -> int:
 
 def trigger_changes(connection: sqlite3.Connection, since: int) -> TriggerChanges:
     """See `BaseStore.trigger_changes`."""
-    changes = connection.execute(
-        "SELECT generation, trigger_id FROM trigger_changes WHERE generation > ? ORDER BY generation", (since,)
-    ).fetchall()
-    changed: list[TriggerRecord] = []
-    removed: list[UUID] = []
-    for _, trigger_id in changes:
-        found = read_all(connection, TRIGGERS, "id = ?", (trigger_id,))
-        changed += found
-        if not found:
-            removed.append(UUID(trigger_id))
+    columns = ", ".join(f"triggers.{column}" for column in TRIGGERS.columns)
+    rows = connection.execute(
+        f"SELECT generation, trigger_id, {columns} FROM trigger_changes LEFT JOIN triggers ON id = trigger_id "
+        "WHERE generation > ? ORDER BY generation",
+        (since,),
+    ).fetchall()  # one statement, so that the changes and the triggers are of one moment
     return TriggerChanges(
-        generation=changes[-1][0] if changes else since, changed=tuple(changed), removed=tuple(removed)
+        generation=rows[-1][0] if rows else trigger_generation(connection),
+        changed=tuple(TRIGGERS.read(row[2:]) for row in rows if row[2] is not None),
+        removed=tuple(UUID(row[1]) for row in rows if row[2] is None),
     )
 
 
@@ -84,6 +81,8 @@ def insert_execution(
         if event_id is None:
             connection.execute(EVENTS.insertion, EVENTS.written(event))
             event_id = event.id
+        else:
+            _check_same(read_one(connection, EVENTS, event_id), event)
     execution = _from_draft(draft, action, event_id, datetime.now(UTC))
     _insert(connection, execution)
     return execution
@@ -180,6 +179,18 @@ def _known_event(connection: sqlite3.Connection, event: EventRecord) -> UUID | N
         (event.project, event.event_id, event.source),
     ).fetchone()
     return None if row is None else UUID(row[0])
+
+
+def _check_same(known: EventRecord, event: EventRecord) -> None:
+    """An event that is known runs as it is stored; one that says something else would not do what its giver expects."""
+    differing = [
+        name for name in ("type", "subject", "attributes", "data") if getattr(known, name) != getattr(event, name)
+    ]
+    if differing:
+        raise ConflictError(
+            f"The event {event.event_id!r} of {event.source!r} is known with another {' and '.join(differing)}.",
+            hint="Give it an id of its own, or run the action with the event as it is stored.",
+        )
 
 
 def _from_draft(draft: ExecutionDraft, action: ActionRecord, event_id: UUID | None, now: datetime) -> ExecutionRecord:

@@ -1,0 +1,328 @@
+"""Runs that end roughly: what they raise, leave behind or do to the process concerns them, and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import multiprocessing
+import os
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+
+from actium import ActionConfig, Actium, Event, ExecutionStatus, action_flavor, hookimpl
+from actium.auth.secret_references import MASK, masked, noting_secrets
+from actium.errors import ConflictError, InvalidInputError, StoreBusyError, StoreError
+from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, StepProgress, TriggerRequest
+from actium.stores.records import ExecutionRecord, Outcome
+from actium.stores.sqlite.store import SQLiteStore
+
+CreateAction = Callable[..., ActionResponse]
+
+
+def flavor_of(app: Actium, key: str, run: Callable[..., Any], config: type[ActionConfig] = ActionConfig) -> str:
+    """Register a flavor made of a function."""
+    app.flavors.register(action_flavor(key, config=config)(run))
+    return key
+
+
+class KeyConfig(ActionConfig):
+    key: SecretStr
+
+
+class TestTheSharedLoop:
+    @pytest.mark.parametrize("fatal", [SystemExit, KeyboardInterrupt])
+    def test_goes_on_when_a_handler_wants_to_end_it(
+        self, app: Actium, create: CreateAction, fatal: type[BaseException]
+    ) -> None:
+        """An async handler that raises what ends a loop ends itself; the next one runs as ever."""
+
+        async def run(config: ActionConfig, trigger_execution: Any) -> str:
+            if trigger_execution.event.data == "fatal":
+                raise fatal("enough")
+            return "well"
+
+        action = create(flavor=flavor_of(app, "test.fatal", run))
+        first = app.actions.run(action.id, event=Event(type="x", source="/y", data="fatal"))
+        worker = app.worker()
+        if fatal is KeyboardInterrupt:
+            with pytest.raises(KeyboardInterrupt):
+                worker.run_until_idle()
+        else:
+            worker.run_until_idle()
+        assert app.executions.get(first.id).status is ExecutionStatus.FAILED
+        second = app.actions.run(action.id, event=Event(type="x", source="/y", data="well"))
+        worker.run_until_idle()
+        assert app.executions.get(second.id).result == "well"
+
+    def test_goes_on_when_a_task_that_was_left_behind_ends_it(
+        self, app: Actium, create: CreateAction, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A task that outlives its handler and raises SystemExit is told of, and harms no other handler."""
+
+        async def leave() -> None:
+            raise SystemExit(3)
+
+        async def run(config: ActionConfig, trigger_execution: Any) -> str:
+            if trigger_execution.event is not None:
+                task = asyncio.get_running_loop().create_task(leave())
+                await asyncio.wait([task])
+                task.exception()
+            return "well"
+
+        action = create(flavor=flavor_of(app, "test.leaving", run))
+        app.actions.run(action.id, event=Event(type="x", source="/y"))
+        app.worker().run_until_idle()
+        after = app.actions.run(action.id)
+        app.worker().run_until_idle()
+        assert app.executions.get(after.id).result == "well"
+        assert "raised SystemExit; the loop goes on" in caplog.text
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    def test_is_made_anew_after_a_fork(self, url: str, app: Actium, create: CreateAction) -> None:
+        """A child of an application that has run coroutines runs its own, on its own connections, and closes."""
+
+        async def run(config: ActionConfig) -> int:
+            return os.getpid()
+
+        action = create(flavor=flavor_of(app, "test.pid", run))
+        app.actions.run(action.id)
+        app.worker().run_until_idle()
+        inherited = app.actions.run(action.id)
+
+        def in_child() -> None:
+            app.worker().run_until_idle()
+            app.close()
+
+        child = multiprocessing.get_context("fork").Process(target=in_child)
+        child.start()
+        child.join(30)
+        assert child.exitcode == 0
+        assert app.executions.get(inherited.id).result == child.pid
+        again = app.actions.run(action.id)
+        app.worker().run_until_idle()
+        assert app.executions.get(again.id).result == os.getpid()
+
+
+class TestSecrets:
+    def test_are_masked_in_progress_from_any_thread(
+        self, app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What a handler reports of its steps holds no resolved secret, in whichever thread it is reported."""
+        monkeypatch.setenv("PROGRESS_KEY", "s3cr3t-key")
+
+        def run(config: KeyConfig, trigger_execution: Any, handler: Any = None) -> str:
+            step = StepProgress(name="load", status="failed", error=f"401 for {config.key.get_secret_value()}")
+            plugin = app.registry.get_plugin("action", "test", "telling")
+            thread = threading.Thread(target=plugin.report_progress, args=(trigger_execution, [step]))
+            thread.start()
+            thread.join()
+            return "done"
+
+        action = create(
+            flavor=flavor_of(app, "test.telling", run, KeyConfig), configuration={"key": "env:PROGRESS_KEY"}
+        )
+        execution = app.actions.run(action.id)
+        app.worker().run_until_idle()
+        told = app.executions.get(execution.id).get_metadata()
+        assert told.progress[0].error == f"401 for {MASK}"
+
+    @pytest.mark.parametrize(
+        "secret",
+        ["tab\tand \"quotes\" and 'both'", "line one\nline two", "ümläut-key", "sla/sh & space"],
+        ids=["escaped", "lines", "umlaut", "url"],
+    )
+    def test_are_masked_however_they_are_written(self, secret: str) -> None:
+        """A secret is found in a repr, in JSON, in a URL, and where only one of its lines is shown."""
+        import json
+        from urllib.parse import quote, quote_plus
+
+        written = [secret, repr(secret), json.dumps(secret), json.dumps(secret, ensure_ascii=False)]
+        written += [quote(secret, safe=""), quote_plus(secret), *secret.splitlines()]
+        for text in masked(written, [secret]):
+            assert text.strip("'\"") == MASK
+
+    def test_are_forgotten_when_the_run_ends(self) -> None:
+        """Secrets are kept no longer than their execution runs."""
+        from uuid import uuid4
+
+        from actium.auth.secret_references import secrets_of
+
+        execution = uuid4()
+        with noting_secrets(execution) as secrets:
+            secrets.append("s3cr3t")
+            assert secrets_of(execution) == ("s3cr3t",)
+        assert secrets_of(execution) == ()
+
+    def test_of_an_interrupted_run_are_not_kept(
+        self, app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The text of what interrupts a worker is not stored, as nobody knows what it holds."""
+        monkeypatch.setenv("INTERRUPTED_KEY", "s3cr3t-key")
+
+        def run(config: KeyConfig) -> None:
+            raise KeyboardInterrupt(config.key.get_secret_value())
+
+        action = create(
+            flavor=flavor_of(app, "test.stop", run, KeyConfig), configuration={"key": "env:INTERRUPTED_KEY"}
+        )
+        execution = app.actions.run(action.id)
+        with pytest.raises(KeyboardInterrupt):
+            app.worker().run_until_idle()
+        ended = app.executions.get(execution.id)
+        assert ended.status is ExecutionStatus.FAILED
+        assert "s3cr3t" not in ended.model_dump_json()
+
+
+class TestRecording:
+    def test_an_observer_that_exits_changes_nothing(self, url: str) -> None:
+        """A hook plugin that raises SystemExit while it is told of executions does not leave them running."""
+
+        class Exiting:
+            @hookimpl
+            def execution_changed(self, trigger_execution: Any) -> None:
+                sys.exit(4)
+
+        with Actium(url, hooks=[Exiting()]) as app:
+            flavor_of(app, "test.plain", lambda config: "done")
+            account = app.accounts.create(ServiceAccountRequest(name="robot"))
+            action = app.actions.create(
+                ActionRequest(name="a", plugin_subtype="test", flavor="plain", service_account_id=account.id)
+            )
+            execution = app.actions.run(action.id)
+            app.worker().run_until_idle()
+            assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED
+
+    def test_an_outcome_waits_for_a_busy_store(
+        self, app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A store that is busy when a run ends is asked again: the outcome is all that is left of the run."""
+        real, calls = SQLiteStore.finish_execution, []
+
+        def busy_twice(
+            self: SQLiteStore, execution_id: UUID, *, attempt: int, outcome: Outcome, **named: Any
+        ) -> ExecutionRecord:
+            calls.append(execution_id)
+            if len(calls) < 3:
+                raise StoreBusyError("Another process wrote for long.")
+            return real(self, execution_id, attempt=attempt, outcome=outcome, **named)
+
+        monkeypatch.setattr(SQLiteStore, "finish_execution", busy_twice)
+        execution = app.actions.run(create().id)
+        app.worker().run_until_idle()
+        assert len(calls) == 3
+        assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED
+        assert "waits for the store" in caplog.text
+
+    def test_closing_waits_for_what_runs(self, url: str, app: Actium, create: CreateAction) -> None:
+        """Closing an application stops its workers, and lets what they run end and be recorded."""
+        started, may_end = threading.Event(), threading.Event()
+
+        def run(config: ActionConfig) -> str:
+            started.set()
+            assert may_end.wait(30)
+            return "done"
+
+        execution = app.actions.run(create(flavor=flavor_of(app, "test.slow", run)).id)
+        working = threading.Thread(target=app.worker().run)
+        working.start()
+        assert started.wait(30)
+        closing = threading.Thread(target=app.close)
+        closing.start()
+        may_end.set()
+        closing.join(30)
+        working.join(30)
+        with Actium(url) as other:
+            assert other.executions.get(execution.id).result == "done"
+
+    @pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf")])
+    def test_a_worker_needs_an_interval(self, app: Actium, interval: float) -> None:
+        """An interval that cannot be waited for is refused when the worker is made."""
+        with pytest.raises(InvalidInputError, match="cannot look every"):
+            app.worker(poll_interval=interval)
+
+
+class TestEventsByHand:
+    def test_a_known_event_is_run_as_it_is_stored(self, app: Actium, create: CreateAction) -> None:
+        """The answer to a manual run tells of the event that the handler gets, which is the stored one."""
+        stored = Event(type="x", source="/y", id="7", data=1)
+        app.events.publish(stored)
+        again = Event(type="x", source="/y", id="7", data=1)
+        execution = app.actions.run(create().id, event=again)
+        assert execution.event == app.events.get("7").event
+        assert execution.event.time == stored.time
+
+    def test_another_event_of_the_same_name_is_refused(self, app: Actium, create: CreateAction) -> None:
+        """A manual run whose event is known with another content says so, and runs nothing."""
+        app.events.publish(Event(type="x", source="/y", id="7", data=1))
+        with pytest.raises(ConflictError, match="known with another type and data"):
+            app.actions.run(create().id, event=Event(type="z", source="/y", id="7", data=2))
+        assert app.executions.list().total == 0
+
+
+class TestTriggersOfAnEarlierState:
+    def test_are_matched_from_then_on(self, app: Actium, create: CreateAction, tmp_path: Path) -> None:
+        """A store that was put back to a backup is matched with the triggers of the backup."""
+        action = create()
+        triggers = [
+            app.triggers.create(TriggerRequest(name=name, action_id=action.id, match_all=True)) for name in "ab"
+        ]
+        assert len(app.events.publish(Event(type="x", source="/y")).executions) == 2
+        with sqlite3.connect(tmp_path / "actium.db") as store:
+            store.execute("DELETE FROM triggers WHERE id = ?", (str(triggers[1].id),))
+            store.execute("DELETE FROM trigger_changes WHERE trigger_id = ?", (str(triggers[1].id),))
+        store.close()
+        published = app.events.publish(Event(type="x", source="/y"))
+        assert [app.executions.get(one).trigger_id for one in published.executions] == [triggers[0].id]
+
+
+class TestOpening:
+    def test_that_fails_once_does_not_make_a_store_read_only(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process without a free descriptor fails to open a store, and can write to it once it has some again."""
+        SQLiteStore(tmp_path / "actium.db").close()
+        resource = pytest.importorskip("resource")
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        held = []
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(64, soft), hard))
+        try:
+            while True:
+                try:
+                    held.append(os.open(os.devnull, os.O_RDONLY))
+                except OSError as error:
+                    assert error.errno == errno.EMFILE
+                    break
+            with pytest.raises(StoreError, match="unable to open"):
+                SQLiteStore(tmp_path / "actium.db")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for descriptor in held:
+                os.close(descriptor)
+        store = SQLiteStore(tmp_path / "actium.db")
+        store.put_setting("a", 1)
+        assert store.get_setting("a") == 1
+        store.close()
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    def test_a_store_in_memory_is_not_inherited(self) -> None:
+        """A child of a process with a store in memory is told that it has none, and the parent keeps its own."""
+        with Actium("sqlite://") as app:
+            app.accounts.create(ServiceAccountRequest(name="robot"))
+
+            def in_child() -> None:
+                with pytest.raises(StoreError, match="stays with the process"):
+                    app.accounts.get("robot")
+
+            child = multiprocessing.get_context("fork").Process(target=in_child)
+            child.start()
+            child.join(30)
+            assert child.exitcode == 0
+            assert app.accounts.get("robot").active
