@@ -128,7 +128,7 @@ class AmbiguousReferenceError(ActiumError, LookupError):
         candidates: What it fits, as ``name (id)``.
     """
 
-    def __init__(self, message: str, *, candidates: Sequence[str], hint: str | None = None) -> None:
+    def __init__(self, message: str, *, candidates: Sequence[str] = (), hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.candidates = tuple(candidates)
 
@@ -152,7 +152,7 @@ class InUseError(ConflictError):
         users: The names of those objects.
     """
 
-    def __init__(self, message: str, *, users: Sequence[str], hint: str | None = None) -> None:
+    def __init__(self, message: str, *, users: Sequence[str] = (), hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.users = tuple(users)
 
