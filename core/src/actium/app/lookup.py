@@ -9,7 +9,7 @@ from uuid import UUID
 from actium.errors import AmbiguousReferenceError, InvalidQueryError, NotFoundError
 from actium.models.base import DEFAULT_PROJECT
 from actium.models.page import BaseFilter, Page
-from actium.stores.base_store import BaseStore, Query
+from actium.stores.base_store import MOST_FOUND, BaseStore, Query
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
@@ -51,8 +51,9 @@ def find_id(store: BaseStore, kind: type[Record], project: str, reference: UUID 
             hint=f"`actium {command} list` shows what there is.",
         )
     candidates = [f"{candidate.name} ({candidate.id})" for candidate in found]
+    many = f"{MOST_FOUND} or more" if len(candidates) == MOST_FOUND else f"{len(candidates)}"
     raise AmbiguousReferenceError(
-        f"{reference!r} fits {len(candidates)} {word}s: {', '.join(candidates)}.",
+        f"{reference!r} fits {many} {word}s: {', '.join(candidates)}.",
         candidates=candidates,
         hint="Give more of the name or the id.",
     )

@@ -39,6 +39,9 @@ from actium.stores.records import (
 SHORTEST_ID_PREFIX = 4
 """Characters that the beginning of an id needs; with fewer, a mistyped name would be taken for somebody else's id."""
 
+MOST_FOUND = 20
+"""How many objects a look-up gives at most; more than a few are no use to whoever is told of them."""
+
 
 class StaleTriggersError(ConflictError):
     """The triggers have changed since they were matched; match again with `BaseStore.trigger_changes`."""
@@ -111,7 +114,7 @@ class BaseStore(ABC):
         Executions are found by id only, events also by their CloudEvents id.
 
         Returns:
-            All that fit, at most 20; the caller decides what none or several mean.
+            All that fit, at most `MOST_FOUND`; the caller decides what none or several mean.
         """
 
     @abstractmethod
