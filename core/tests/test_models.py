@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import traceback
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
@@ -67,6 +70,45 @@ class TestRequests:
             "labels.a": None,
         }
         assert str(caught.value).splitlines()[0] == "This ActionRequest is not valid."
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda fields: ActionRequest(**fields),
+            ActionRequest.model_validate,
+            lambda fields: ActionRequest.model_validate_json(json.dumps(fields)),
+            ActionRequest.model_validate_strings,
+        ],
+    )
+    def test_every_way_to_make_one_refuses_in_the_same_words(self, make: Callable[[Any], ActionRequest]) -> None:
+        """The constructor and pydantic's ways raise the same error, with the same problems."""
+        fields = {"name": "", "plugin_subtype": "s", "auth_window": "soon", "surplus": "x"}
+        with pytest.raises(InvalidInputError) as caught:
+            make(fields)
+        assert caught.value.message == "This ActionRequest is not valid."
+        assert {problem.path for problem in caught.value.problems} == {
+            "name",
+            "flavor",
+            "service_account_id",
+            "auth_window",
+            "surplus",
+        }
+        whole = {"name": "n", "plugin_subtype": "s", "flavor": "f", "service_account_id": str(UUID(int=7))}
+        assert make(whole).service_account_id == UUID(int=7)
+
+    @pytest.mark.parametrize("broken", ["{", "[1]", "7"])
+    def test_what_is_no_object_at_all_is_refused_too(self, broken: str) -> None:
+        """JSON that cannot be read, or that holds something else than an object, is the caller's wrong input."""
+        with pytest.raises(InvalidInputError, match="This TriggerUpdate is not valid"):
+            TriggerUpdate.model_validate_json(broken)
+
+    @pytest.mark.parametrize("make", [lambda fields: ActionRequest(**fields), ActionRequest.model_validate])
+    def test_tracebacks_show_no_secret(self, make: Callable[[Any], ActionRequest]) -> None:
+        """Whatever stands beside a wrong field, or under a misspelled key, is not in the traceback."""
+        secret = "hunter2-hunter2"
+        with pytest.raises(InvalidInputError) as caught:
+            make({"name": "", "configuration": {"password": secret}, "password": secret})
+        assert secret not in "".join(traceback.format_exception(caught.value))
 
     def test_a_long_value_is_shortened(self) -> None:
         """A value that is shown in an error is cut, with its length told."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
@@ -63,18 +63,51 @@ class BaseRequest(BaseModel):
     """Base of what a caller asks for. Unknown keys are refused, so that a misspelled one is never ignored.
 
     Raises:
-        InvalidInputError: From the constructor, with one problem a wrong field.
+        InvalidInputError: From the constructor and from ``model_validate...``, with one problem a wrong field.
     """
 
-    model_config = ConfigDict(extra="forbid", validate_default=False)
+    model_config = ConfigDict(extra="forbid", validate_default=False, hide_input_in_errors=True)
 
     def __init__(self, **data: Any) -> None:
         try:
             super().__init__(**data)
         except ValidationError as error:
-            raise InvalidInputError(
-                f"This {type(self).__name__} is not valid.", problems=field_problems(error)
-            ) from error
+            raise _refusal(type(self), error) from error
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Make one of a mapping, see `pydantic.BaseModel.model_validate`."""
+        try:
+            return super().model_validate(obj, **options)
+        except ValidationError as error:
+            raise _constructors(error) or _refusal(cls, error) from error
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
+        """Make one of JSON, see `pydantic.BaseModel.model_validate_json`."""
+        try:
+            return super().model_validate_json(json_data, **options)
+        except ValidationError as error:
+            raise _constructors(error) or _refusal(cls, error) from error
+
+    @classmethod
+    def model_validate_strings(cls, obj: Any, **options: Any) -> Self:
+        """Make one of a mapping of texts, see `pydantic.BaseModel.model_validate_strings`."""
+        try:
+            return super().model_validate_strings(obj, **options)
+        except ValidationError as error:
+            raise _constructors(error) or _refusal(cls, error) from error
+
+
+def _refusal(model: type[BaseModel], error: ValidationError) -> InvalidInputError:
+    return InvalidInputError(f"This {model.__name__} is not valid.", problems=field_problems(error))
+
+
+def _constructors(error: ValidationError) -> InvalidInputError | None:
+    """What the constructor raised, where pydantic called it and wrapped that."""
+    first = error.errors(include_url=False)[0]
+    raised = first.get("ctx", {}).get("error")
+    return raised if first["loc"] == () and isinstance(raised, InvalidInputError) else None
 
 
 BodyT = TypeVar("BodyT", bound=BaseModel)
@@ -190,7 +223,7 @@ def shown(value: object) -> str | None:
 
 def _may_be_secret(error_type: str, location: Iterable[str | int], secret_paths: frozenset[tuple[str, ...]]) -> bool:
     if error_type == "extra_forbidden":
-        return bool(secret_paths)
+        return True
     keys = tuple(part for part in location if isinstance(part, str))
     return any(path[: len(keys)] == keys or _is_within(path, keys) for path in secret_paths)
 
