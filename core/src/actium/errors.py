@@ -27,6 +27,12 @@ Each class also derives from the built-in exception that a caller who has never 
     │   └── InactiveAccountError                  the service account is switched off
     ├── SecretResolutionError (LookupError)       a secret reference leads nowhere
     ├── ExecutionCancelled                        a handler ends because it was asked to
+    ├── Retry                                     a handler wants to be called again
+    ├── PermanentError                            a handler would fail again in the same way
+    ├── ExecutionTimeout (TimeoutError)           an attempt took too long
+    ├── ExecutionNotEndedError (TimeoutError)     an execution has not ended in time
+    ├── ExecutionFailedError                      an execution has ended without a result
+    ├── WorkerLostError                           others have taken over from a worker
     └── StoreError
         ├── StoreClosedError (RuntimeError)       used after close()
         ├── StoreBusyError (TimeoutError)         another process held the store too long
@@ -203,6 +209,52 @@ class SecretResolutionError(ActiumError, LookupError):
 
 class ExecutionCancelled(ActiumError):
     """Raised by a handler that ends because its execution was asked to; the execution becomes ``cancelled``."""
+
+
+class Retry(ActiumError):
+    """Raised by a handler that wants to be called again; refused only when no attempts are left.
+
+    Attributes:
+        after: Seconds to wait; None for what the action's run policy says.
+    """
+
+    def __init__(
+        self,
+        message: str = "the handler asked for another attempt",
+        *,
+        after: float | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.after = after
+
+
+class PermanentError(ActiumError):
+    """Raised by a handler that would fail again in the same way; the execution is not tried again."""
+
+
+class ExecutionTimeout(ActiumError, TimeoutError):
+    """An attempt took longer than the run policy allows."""
+
+
+class ExecutionNotEndedError(ActiumError, TimeoutError):
+    """An execution that someone waited for has not ended in time."""
+
+
+class ExecutionFailedError(ActiumError):
+    """An execution that someone wanted the result of has ended without one.
+
+    Attributes:
+        status: How it ended.
+    """
+
+    def __init__(self, message: str, *, status: str = "failed", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class WorkerLostError(ActiumError):
+    """The store has given a worker's executions to others, as it has not been heard of for longer than its lease."""
 
 
 class StoreError(ActiumError):

@@ -16,9 +16,10 @@ from pydantic import ValidationError
 
 from actium.actions import lifecycle
 from actium.auth.context import AuthContext
-from actium.auth.secret_references import check_references, masked, resolve_references, secret_fields, secrets_of
+from actium.auth.secret_references import check_references, masked, resolve_references, secret_fields
 from actium.errors import InvalidConfigurationError, InvalidInputError, NotConfiguredError
 from actium.event_hub.base_event_hub import BaseEventHub
+from actium.event_hub.running import running_attempt
 from actium.models.action import MAX_AUTH_WINDOW, ActionRequest, ActionResponse, ActionUpdate
 from actium.models.base import BaseResponse, field_problems
 from actium.models.execution import StepProgress, TriggerExecutionResponse
@@ -160,11 +161,16 @@ class BaseActionHandler(BasePlugin):
     def report_progress(self, trigger_execution: TriggerExecutionResponse, steps: Sequence[StepProgress]) -> None:
         """Record how far the steps of a running execution are, for whoever watches it; its secrets are masked."""
         told = [step.model_dump(mode="json") for step in steps]
-        self.store.record_progress(trigger_execution.id, masked(told, secrets_of(trigger_execution.id)))
+        running = running_attempt(trigger_execution.id)
+        self.store.record_progress(trigger_execution.id, told if running is None else masked(told, running.secrets))
 
     def cancel_requested(self, trigger_execution: TriggerExecutionResponse) -> bool:
-        """Whether someone asked for the end of a running execution; then raise `ExecutionCancelled` soon."""
-        return self.store.cancel_requested(trigger_execution.id)
+        """Whether a running execution is to end: someone cancelled it, its time is over, or its worker stops.
+
+        Then raise `ExecutionCancelled` soon; which of these it was is recorded.
+        """
+        running = running_attempt(trigger_execution.id)
+        return (running is not None and running.is_to_end) or self.store.cancel_requested(trigger_execution.id)
 
     # What the application calls
 

@@ -29,6 +29,7 @@ from actium.auth.context import DEFAULT_AUTH_WINDOW
 from actium.errors import InvalidInputError, NotReadyError, PluginError, VersionConflictError
 from actium.models.action import ActionRequest, ActionResponse, ActionStatus, ActionUpdate
 from actium.models.base import DEFAULT_PROJECT, BaseResponse
+from actium.models.run_policy import RunPolicy
 from actium.stores.base_store import BaseStore
 from actium.stores.records import AccountRecord, ActionRecord, Reference
 from actium.stores.responses import action_resources, action_response
@@ -230,6 +231,7 @@ def absorbed(
             labels=metadata.labels,
             auth_window=metadata.auth_window,
             enabled=response.enabled,
+            run_policy=metadata.run_policy,
         )
     except InvalidInputError as error:
         told = "; ".join(map(str, error.problems))
@@ -284,6 +286,7 @@ def _new_record(handler: BaseActionHandler, request: ActionRequest, config: Acti
         auth_window=_auth_window(handler, request.auth_window),
         labels=request.labels,
         enabled=request.enabled,
+        run_policy=_written(request.run_policy),
         status=ActionStatus.READY,
         version=1,
         revision=0,
@@ -292,6 +295,11 @@ def _new_record(handler: BaseActionHandler, request: ActionRequest, config: Acti
         created=now,
         updated=now,
     )
+
+
+def _written(policy: RunPolicy) -> dict[str, Any]:
+    """A run policy as it is stored; what is as by default is left out, as it is with almost all."""
+    return policy.model_dump(mode="json", exclude_defaults=True)
 
 
 def _auth_window(handler: BaseActionHandler, asked: int | None) -> int:
@@ -332,6 +340,8 @@ def _changed(
     fields = change.changes()
     if "auth_window" in fields:
         fields["auth_window"] = _auth_window(handler, fields["auth_window"])
+    if "run_policy" in fields:
+        fields["run_policy"] = _written(fields["run_policy"])
     if config is not None:
         fields["configuration"] = stored_form(handler, config)
     return replace(

@@ -19,8 +19,10 @@ from actium.app.flavors import Flavors
 from actium.app.triggers import Triggers
 from actium.auth.tokens import Tokens
 from actium.event_hub.coroutines import SharedLoop
+from actium.event_hub.endings import Endings
 from actium.event_hub.event_hub import EventHub
 from actium.event_hub.execution import ExecutionRunner
+from actium.event_hub.leases import DEFAULT_LEASE, Leases
 from actium.event_hub.worker import DEFAULT_POLL_INTERVAL, Worker
 from actium.models.base import DEFAULT_PROJECT
 from actium.plugins.base_plugin_flavor import BasePlugin
@@ -86,7 +88,10 @@ class Actium:
             self.store,
             observers=self.registry.observers,
             find_handler=self.registry.get_relay,
+            on_stored=self._wake_workers,
         )
+        self._endings = Endings()
+        self._leases = Leases(self.store, on_takeover=self._wake_workers)
         self._runner = ExecutionRunner(
             self.store, self.hub, self.auth, observers=self.registry.observers, coroutines=self._coroutines
         )
@@ -94,20 +99,36 @@ class Actium:
         self.actions = Actions(self.store, self.registry, self.hub, project)
         self.triggers = Triggers(self.store, self.hub, project)
         self.events = Events(self.store, self.hub, project)
-        self.executions = Executions(self.store, project)
+        self.executions = Executions(self.store, project, endings=self._endings, wake_workers=self._wake_workers)
         self.flavors = Flavors(self.registry)
         self.doctor = Doctor(self.store, self.registry)
 
-    def worker(self, *, poll_interval: float = DEFAULT_POLL_INTERVAL) -> Worker:
+    def worker(
+        self,
+        *,
+        concurrency: int = 1,
+        poll_interval: float = DEFAULT_POLL_INTERVAL,
+        lease: float = DEFAULT_LEASE,
+    ) -> Worker:
         """Make a worker.
 
         Args:
+            concurrency: How many handlers run at once; coroutines that wait do not count. With 1, they run in
+                the thread that calls `Worker.run`.
             poll_interval: Seconds between looks for executions that other processes have stored.
+            lease: Seconds after which others take over what it runs, when it gives no sign of life.
 
         Raises:
-            InvalidInputError: The interval is nothing to wait for.
+            InvalidInputError: A number is out of range.
         """
-        worker = Worker(self._runner, stored_executions=self.hub.stored_executions, poll_interval=poll_interval)
+        worker = Worker(
+            self._runner,
+            leases=self._leases,
+            endings=self._endings,
+            concurrency=concurrency,
+            poll_interval=poll_interval,
+            lease=lease,
+        )
         self._workers.add(worker)
         return worker
 
@@ -118,6 +139,7 @@ class Actium:
         """
         with ExitStack() as closing:
             closing.callback(self.store.close)
+            closing.callback(self._leases.close)
             closing.callback(self._coroutines.close)
             closing.callback(self.registry.close)
             workers = tuple(self._workers)
@@ -125,6 +147,12 @@ class Actium:
                 worker.stop()
             for worker in workers:
                 worker.join()
+            for worker in workers:
+                worker.close()
+
+    def _wake_workers(self) -> None:
+        for worker in tuple(self._workers):
+            worker.wake()
 
     def __enter__(self) -> Self:
         return self

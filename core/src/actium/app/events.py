@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from uuid import UUID
 
 from actium.app.lookup import find_id, list_page
@@ -11,6 +13,8 @@ from actium.models.page import Page
 from actium.stores.base_store import BaseStore
 from actium.stores.records import EventRecord
 from actium.stores.responses import event_response
+
+PUBLISHED_TOGETHER = 256
 
 
 class Events:
@@ -32,6 +36,21 @@ class Events:
             The ids; the first publication's where the event was known already.
         """
         return self._hub.publish_event(event, project or self._project)
+
+    def publish_many(self, events: Iterable[Event], *, project: str | None = None) -> tuple[PublishedEvent, ...]:
+        """Store many events, in transactions of up to `PUBLISHED_TOGETHER`, each all or nothing.
+
+        When this returns, all of it is durable; when it raises, the events before the transaction that failed are.
+        Publishing all of them again is harmless where they have ids of their own.
+
+        Returns:
+            What became of each, in their order.
+        """
+        published: list[PublishedEvent] = []
+        remaining = iter(events)
+        while some := tuple(itertools.islice(remaining, PUBLISHED_TOGETHER)):
+            published += self._hub.publish_events(some, project or self._project)
+        return tuple(published)
 
     def get(self, reference: UUID | str, *, hydrate: bool = True) -> EventResponse:
         """Read an event by its id or its CloudEvents id, or a unique beginning of either.

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from actium.app.lookup import find_id, list_page
-from actium.errors import NotFoundError
+from actium.errors import ExecutionFailedError, ExecutionNotEndedError, NotFoundError
+from actium.event_hub.endings import Endings
 from actium.models.execution import (
+    ExecutionStatus,
     TriggerExecutionFilter,
     TriggerExecutionResources,
     TriggerExecutionResponse,
@@ -16,13 +24,24 @@ from actium.stores.base_store import BaseStore
 from actium.stores.records import ActionRecord, EventRecord, ExecutionRecord, Record, TriggerRecord
 from actium.stores.responses import action_response, execution_response, trigger_response
 
+LOOK_INTERVAL = 0.25
+"""Seconds between looks at an execution that is waited for: another process may be what ends it."""
+
+_ENDED = {
+    ExecutionStatus.FAILED: "failed",
+    ExecutionStatus.CANCELLED: "been cancelled",
+    ExecutionStatus.SKIPPED: "been skipped",
+}
+
 
 class Executions:
     """The executions of an application."""
 
-    def __init__(self, store: BaseStore, project: str) -> None:
+    def __init__(self, store: BaseStore, project: str, *, endings: Endings, wake_workers: Callable[[], object]) -> None:
         self._store = store
         self._project = project
+        self._endings = endings
+        self._wake_workers = wake_workers
 
     def get(self, reference: UUID | str, *, hydrate: bool = True) -> TriggerExecutionResponse:
         """Read an execution by its id or a unique beginning of it.
@@ -55,7 +74,88 @@ class Executions:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
             ConflictError: It has ended already.
         """
-        return self._response(self._store.request_cancel(self._id(reference)), hydrate=True)
+        cancelled = self._store.request_cancel(self._id(reference))
+        if cancelled.status.is_final:
+            self._endings.announce([cancelled.id])
+        self._wake_workers()
+        return self._response(cancelled, hydrate=True)
+
+    def retry(self, reference: UUID | str, *, latest: bool = False) -> TriggerExecutionResponse:
+        """Make an execution that has failed, or was cancelled or skipped, pending again; its attempts are kept.
+
+        It keeps its id, which handlers pass on as their idempotency key, and gets as many new attempts as its
+        action's run policy allows.
+
+        Args:
+            reference: Which one.
+            latest: Whether it runs the action's present revision and service account, in place of its own.
+
+        Raises:
+            NotFoundError, AmbiguousReferenceError: None, or several fit.
+            ConflictError: It has not ended, or has succeeded.
+            NotReadyError: Its action was deleted.
+        """
+        again = self._store.retry_execution(self._id(reference), latest=latest)
+        self._wake_workers()
+        return self._response(again, hydrate=True)
+
+    def wait(self, reference: UUID | str, timeout: float | None = None) -> TriggerExecutionResponse:
+        """Wait until an execution has ended.
+
+        Args:
+            reference: Which one.
+            timeout: Seconds to wait at most; None for as long as it takes.
+
+        Returns:
+            It in its final state, hydrated.
+
+        Raises:
+            NotFoundError, AmbiguousReferenceError: None, or several fit.
+            ExecutionNotEndedError: It has not ended in time; it goes on.
+        """
+        execution_id, ended = self._id(reference), threading.Event()
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._endings.listening(execution_id, ended.set):
+            while True:
+                execution = self._store.get(ExecutionRecord, execution_id)
+                if execution.status.is_final:
+                    return self._response(execution, hydrate=True)
+                left = LOOK_INTERVAL if until is None else min(LOOK_INTERVAL, until - time.monotonic())
+                if left <= 0:
+                    raise _not_ended(execution, timeout)
+                ended.wait(left)
+
+    async def await_end(self, reference: UUID | str) -> TriggerExecutionResponse:
+        """As `wait`, for coroutines: the event loop goes on meanwhile. Bound it with ``asyncio.timeout``.
+
+        Raises:
+            NotFoundError, AmbiguousReferenceError: None, or several fit.
+        """
+        execution_id, loop, ended = self._id(reference), asyncio.get_running_loop(), asyncio.Event()
+        with self._endings.listening(execution_id, lambda: loop.call_soon_threadsafe(ended.set)):
+            while True:
+                execution = self._store.get(ExecutionRecord, execution_id)
+                if execution.status.is_final:
+                    return self._response(execution, hydrate=True)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_INTERVAL):
+                        await ended.wait()
+
+    async def await_result(self, reference: UUID | str) -> Any:
+        """Wait, in a coroutine, for what an execution's handler returns.
+
+        Raises:
+            ExecutionFailedError: It has ended without a result; the error says how.
+            NotFoundError, AmbiguousReferenceError: None, or several fit.
+        """
+        ended = await self.await_end(reference)
+        if ended.status is not ExecutionStatus.SUCCEEDED:
+            raise ExecutionFailedError(
+                f"Execution {ended.id} of {ended.name!r} has {_ENDED[ended.status]}: {ended.reason}.",
+                status=ended.status.value,
+                hint=f"`actium execution show {ended.id}` tells more.",
+            )
+        return ended.result
 
     def _response(self, execution: ExecutionRecord, *, hydrate: bool) -> TriggerExecutionResponse:
         if not hydrate:
@@ -81,3 +181,10 @@ class Executions:
 
     def _id(self, reference: UUID | str) -> UUID:
         return find_id(self._store, ExecutionRecord, self._project, reference)
+
+
+def _not_ended(execution: ExecutionRecord, timeout: float | None) -> ExecutionNotEndedError:
+    return ExecutionNotEndedError(
+        f"Execution {execution.id} of {execution.action_name!r} is still {execution.status.value} after {timeout:g} s.",
+        hint="It goes on; wait longer, or see whether a worker runs.",
+    )

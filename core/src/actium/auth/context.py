@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,19 +16,48 @@ DEFAULT_AUTH_WINDOW = 60
 """Minutes that a token is valid where neither the action nor its flavor says otherwise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthContext:
     """What an execution's work authenticates with.
 
+    The token is made when it is first asked for, as most executions never ask.
+
     Attributes:
         service_account: On whose behalf it acts.
-        access_token: A random token, bound to account and execution; hand it on by environment, never by argument.
         expires: When the token stops being valid; None for never.
     """
 
-    service_account: ServiceAccountResponse
-    access_token: SecretStr
-    expires: datetime | None
+    __slots__ = ("_issue", "_lock", "_token", "expires", "service_account")
+
+    def __init__(
+        self, *, service_account: ServiceAccountResponse, expires: datetime | None, issue: Callable[[], SecretStr]
+    ) -> None:
+        """Make a context; `actium.auth.tokens.Tokens.issue` does.
+
+        Args:
+            service_account: On whose behalf.
+            expires: When the token stops being valid; None for never.
+            issue: Makes the token, and stores its hash; called at most once.
+        """
+        self.service_account = service_account
+        self.expires = expires
+        self._issue = issue
+        self._token: SecretStr | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def access_token(self) -> SecretStr:
+        """A random token, bound to account and execution; hand it on by environment, never by argument.
+
+        Raises:
+            StoreError: Its hash cannot be stored.
+        """
+        with self._lock:
+            if self._token is None:
+                self._token = self._issue()
+            return self._token
+
+    def __repr__(self) -> str:
+        return f"AuthContext(service_account={self.service_account.name!r}, expires={self.expires!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

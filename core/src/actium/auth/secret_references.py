@@ -14,7 +14,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 from urllib.parse import quote, quote_plus
-from uuid import UUID
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
@@ -31,27 +30,16 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _resolved_here: ContextVar[list[str] | None] = ContextVar("actium_resolved_secrets", default=None)
 
-_in_use: dict[UUID, list[str]] = {}
-
 
 @contextmanager
-def noting_secrets(execution_id: UUID | None = None) -> Iterator[list[str]]:
-    """Collect the secrets that are resolved inside, so that whatever is recorded of the execution can be masked."""
+def noting_secrets() -> Iterator[list[str]]:
+    """Collect the secrets that are resolved inside, so that what is recorded afterwards can be masked."""
     secrets: list[str] = []
     token = _resolved_here.set(secrets)
-    if execution_id is not None:
-        _in_use[execution_id] = secrets
     try:
         yield secrets
     finally:
         _resolved_here.reset(token)
-        if execution_id is not None:
-            _in_use.pop(execution_id, None)
-
-
-def secrets_of(execution_id: UUID) -> Sequence[str]:
-    """The secrets that a running execution has resolved; in any thread, as handlers start threads of their own."""
-    return tuple(_in_use.get(execution_id, ()))
 
 
 def _from_environment(name: str) -> str:

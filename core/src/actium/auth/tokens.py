@@ -26,13 +26,21 @@ class Tokens:
         self._store = store
         self._now = now
 
-    def issue(self, account: AccountRecord, *, execution_id: UUID | None, window: int) -> AuthContext:
-        """Make a token.
+    def issue(
+        self,
+        account: AccountRecord,
+        *,
+        execution_id: UUID | None,
+        window: int,
+        on_token: Callable[[str], None] = lambda token: None,
+    ) -> AuthContext:
+        """Make a context with a token, which is stored when it is first asked for.
 
         Args:
             account: On whose behalf.
             execution_id: For which execution.
-            window: Minutes that it is valid; 0 means no limit.
+            window: Minutes from now that it is valid; 0 means no limit.
+            on_token: Called with the token when it is asked for, e.g. to mask it from then on.
 
         Raises:
             InactiveAccountError: The account is switched off.
@@ -40,17 +48,22 @@ class Tokens:
         _check_active(account)
         created = self._now()
         expires = created + timedelta(minutes=window) if window else None
-        token = secrets.token_urlsafe(_BYTES)
-        self._store.insert_token(
-            TokenRecord(
-                digest=_digest(token),
-                service_account_id=account.id,
-                execution_id=execution_id,
-                created=created,
-                expires=expires,
+
+        def token() -> SecretStr:
+            text = secrets.token_urlsafe(_BYTES)
+            on_token(text)
+            self._store.insert_token(
+                TokenRecord(
+                    digest=_digest(text),
+                    service_account_id=account.id,
+                    execution_id=execution_id,
+                    created=created,
+                    expires=expires,
+                )
             )
-        )
-        return AuthContext(service_account=account_response(account), access_token=SecretStr(token), expires=expires)
+            return SecretStr(text)
+
+        return AuthContext(service_account=account_response(account), expires=expires, issue=token)
 
     def verify(self, token: str | SecretStr) -> VerifiedToken:
         """Say whose a token is.

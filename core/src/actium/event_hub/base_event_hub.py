@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -94,6 +94,14 @@ class BaseEventHub(ABC):
 
         Returns:
             The ids, durable; the first publication's where (source, id) is known already.
+        """
+
+    @abstractmethod
+    def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> tuple[PublishedEvent, ...]:
+        """Take several events in, all or nothing, in one transaction: much faster than one by one.
+
+        Returns:
+            What became of each, in their order.
         """
 
     @abstractmethod

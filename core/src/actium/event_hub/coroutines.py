@@ -6,21 +6,13 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
 
 logger = logging.getLogger("actium.coroutines")
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """What a coroutine raised that would end the loop, were it raised there."""
-
-    error: BaseException
 
 
 class SharedLoop:
@@ -38,15 +30,28 @@ class SharedLoop:
         Raises:
             BaseException: What it raises, ``SystemExit`` and ``KeyboardInterrupt`` as well.
         """
-        future = asyncio.run_coroutine_threadsafe(_carried(awaitable), self._running())
+        ended: Future[T] = Future()
+        cancel = self.start(awaitable, on_result=ended.set_result, on_error=ended.set_exception)
         try:
-            carried = future.result()
+            return ended.result()
         except BaseException:
-            future.cancel()
+            cancel()
             raise
-        if isinstance(carried, _Ended):
-            raise carried.error
-        return carried
+
+    def start(
+        self, awaitable: Awaitable[T], *, on_result: Callable[[T], object], on_error: Callable[[BaseException], object]
+    ) -> Callable[[], object]:
+        """Await something on the loop, and go on meanwhile.
+
+        Args:
+            awaitable: What to await; it sees the context variables of the caller.
+            on_result: Called on the loop with what it gave; must not block.
+            on_error: Called on the loop with what it raised; must not block.
+
+        Returns:
+            What cancels it, from any thread.
+        """
+        return asyncio.run_coroutine_threadsafe(_carried(awaitable, on_result, on_error), self._running()).cancel
 
     def close(self) -> None:
         """Cancel what runs, and end the thread."""
@@ -89,8 +94,13 @@ def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:
                 return
 
 
-async def _carried(awaitable: Awaitable[T]) -> T | _Ended:
+async def _carried(
+    awaitable: Awaitable[T], on_result: Callable[[T], object], on_error: Callable[[BaseException], object]
+) -> None:
+    """Carry out what is raised as a value: what would end the loop must not be raised there."""
     try:
-        return await awaitable
-    except (SystemExit, KeyboardInterrupt) as error:
-        return _Ended(error)
+        result = await awaitable
+    except BaseException as error:
+        on_error(error)
+    else:
+        on_result(result)

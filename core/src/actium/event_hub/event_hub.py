@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from actium.errors import VersionConflictError
 from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
 from actium.event_hub.matching import MatchIndex
+from actium.event_hub.running import current_execution, running_attempt
 from actium.filters import EventView, parse_filters
 from actium.models.base import DEFAULT_PROJECT
 from actium.models.event import Event, PublishedEvent
@@ -19,7 +20,7 @@ from actium.models.execution import TriggerExecutionResponse
 from actium.models.trigger import TriggerResponse
 from actium.plugins.relay import Observers
 from actium.stores.base_store import BaseStore, StaleTriggersError
-from actium.stores.records import EventRecord, ExecutionDraft, TriggerRecord
+from actium.stores.records import EventDraft, EventRecord, ExecutionDraft, RecordedEvent, TriggerRecord
 from actium.stores.responses import execution_response, trigger_response
 
 
@@ -37,6 +38,7 @@ class EventHub(BaseEventHub):
         *,
         observers: Callable[[], Observers],
         find_handler: Callable[[str, str], object] | None = None,
+        on_stored: Callable[[], object] = lambda: None,
     ) -> None:
         """Make a hub.
 
@@ -45,15 +47,15 @@ class EventHub(BaseEventHub):
             observers: Gives the hook plugins' observers.
             find_handler: Called with subtype and flavor when no handler of that flavor is subscribed yet; makes
                 the handler, which subscribes itself.
+            on_stored: Called whenever executions were stored, e.g. to wake workers.
         """
         super().__init__()
         self._store = store
         self._observers = observers
         self._find_handler = find_handler
+        self._on_stored = on_stored
         self._process = os.getpid()
         self._triggers = TriggerIndexes(store)
-        self.stored_executions = threading.Event()
-        """Set whenever executions were stored; a waiting worker clears it."""
 
     def action_callback(self, action_flavor: str, action_subtype: str) -> ActionCallback:
         """The callback of a flavor; its handler is made when it is needed for the first time."""
@@ -71,34 +73,55 @@ class EventHub(BaseEventHub):
 
     def publish_event(self, event: Event, project: str = DEFAULT_PROJECT) -> PublishedEvent:
         """See `BaseEventHub.publish_event`."""
-        record = event_record(event, project)
-        view = EventView(attributes=event.attributes(), data=event.data)
-        triggers = self._current_triggers()
-        while True:
-            generation, executions = triggers.matching(project, view)
-            try:
-                recorded = self._store.record_event(record, executions, generation=generation)
-                break
-            except StaleTriggersError:
-                triggers.refresh()
-        if not recorded.duplicate:
-            if recorded.execution_ids:
-                self.stored_executions.set()
-            self._observers().event_published(event, recorded.execution_ids)
-        return PublishedEvent(id=recorded.id, executions=recorded.execution_ids, duplicate=recorded.duplicate)
+        return self.publish_events([event], project)[0]
+
+    def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> tuple[PublishedEvent, ...]:
+        """See `BaseEventHub.publish_events`."""
+        caused = [_caused(event) for event in events]
+        records = [event_record(event, project) for event in caused]
+        recorded = self._record(caused, records, project)
+        new = [(event, one) for event, one in zip(caused, recorded, strict=True) if not one.duplicate]
+        if any(one.execution_ids for _, one in new):
+            self._on_stored()
+        observers = self._observers()
+        for event, one in new:
+            observers.event_published(event, one.execution_ids)
+        return tuple(
+            PublishedEvent(id=one.id, executions=one.execution_ids, duplicate=one.duplicate) for one in recorded
+        )
 
     def trigger_action(
         self, action_id: UUID, event: Event | None = None, project: str = DEFAULT_PROJECT
     ) -> TriggerExecutionResponse:
         """See `BaseEventHub.trigger_action`."""
-        record = None if event is None else event_record(event, project)
+        record = None if event is None else event_record(_caused(event), project)
         execution = self._store.insert_execution(
-            ExecutionDraft(id=uuid4(), action_id=action_id), project=project, event=record
+            ExecutionDraft(id=uuid4(), action_id=action_id),
+            project=project,
+            event=record,
+            cause=current_execution.get(),
         )
-        self.stored_executions.set()
+        self._on_stored()
         if record is not None and execution.event_id is not None and execution.event_id != record.id:
             record = self._store.get(EventRecord, execution.event_id)  # known already; that is what the handler gets
         return execution_response(execution, event=record)
+
+    def _record(
+        self, events: Sequence[Event], records: Sequence[EventRecord], project: str
+    ) -> tuple[RecordedEvent, ...]:
+        triggers = self._current_triggers()
+        views = [EventView(attributes=event.attributes(), data=event.data) for event in events]
+        while True:
+            drafts = []
+            for event, record, view in zip(events, records, views, strict=True):
+                generation, executions = triggers.matching(project, view)
+                drafts.append(
+                    EventDraft(event=record, executions=executions, generation=generation, cause=_cause(event))
+                )
+            try:
+                return self._store.record_events(drafts)
+            except StaleTriggersError:
+                triggers.refresh()
 
     def _current_triggers(self) -> TriggerIndexes:
         """The indexes; new ones after a fork, which may have come while another thread held their locks."""
@@ -186,6 +209,24 @@ class TriggerIndexes:
 def _draft(trigger: TriggerRecord, problem: str | None) -> ExecutionDraft:
     told = None if problem is None else f"the trigger {trigger.name!r} could not be matched: {problem}"
     return ExecutionDraft(id=uuid4(), action_id=trigger.action_id, trigger_id=trigger.id, problem=told)
+
+
+def _caused(event: Event) -> Event:
+    """The event with what has led to it, where an execution publishes it and it does not say so itself."""
+    execution_id = current_execution.get()
+    if execution_id is None or "causationid" in event.extensions():
+        return event
+    attempt = running_attempt(execution_id)
+    correlation = None if attempt is None else attempt.correlation
+    return event.caused_by(str(execution_id), correlation or str(execution_id))
+
+
+def _cause(event: Event) -> UUID | None:
+    """The execution that an event names as its cause; None where it names none, or something else."""
+    try:
+        return UUID(str(event.extensions().get("causationid")))
+    except ValueError:
+        return None
 
 
 def event_record(event: Event, project: str) -> EventRecord:

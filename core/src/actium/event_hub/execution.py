@@ -1,40 +1,68 @@
-"""The one door through which executions are claimed, run and recorded.
+"""One attempt at an execution: from its claim to its outcome.
 
-Everything that can go wrong on the way, from a deleted action to a result that is no JSON, ends as a status with a
-reason in the store. Only the end of the process itself (``KeyboardInterrupt``) goes on, after it was recorded.
+Everything that can go wrong on the way, from a deleted action to a result that is no JSON, comes out as an outcome
+with a reason. What is recorded, and when, is the worker's part.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
-import traceback
+import random
+import threading
+import time
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import CancelledError
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic_core import PydanticSerializationError, to_jsonable_python
-
-from actium.auth.secret_references import masked, noting_secrets
+from actium.auth.secret_references import noting_secrets
 from actium.auth.tokens import Tokens
-from actium.errors import ConflictError, ExecutionCancelled, NotFoundError, StoreBusyError
+from actium.errors import ExecutionCancelled, ExecutionTimeout, NotFoundError
+from actium.event_hub import outcomes
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
-from actium.models.action import ActionStatus
+from actium.event_hub.running import RunningAttempt, current_execution, forget_running, note_running
 from actium.models.execution import ExecutionStatus, TriggerExecutionResponse
+from actium.models.run_policy import RunPolicy
 from actium.plugins.relay import Observers
 from actium.stores.base_store import BaseStore
-from actium.stores.records import AccountRecord, ActionRecord, EventRecord, ExecutionRecord, Outcome
+from actium.stores.records import Claim, Ending, EventRecord, ExecutionRecord, Outcome
 from actium.stores.responses import execution_response
 
 logger = logging.getLogger("actium.executions")
 
-_TRIES_TO_RECORD = 5
+_REVISIONS_KEPT = 1_024
+
+TIME_TO_END = 2.0
+"""Seconds that a run is given to end when it has been asked to, before others go on without it."""
+
+
+class Why(StrEnum):
+    """Why an attempt is asked to end."""
+
+    CANCELLED = "someone cancelled it"
+    TIMED_OUT = "its time is over"
+    STOPPING = "its worker stops"
+
+
+class Work(NamedTuple):
+    """What an action's revision says of its runs."""
+
+    plugin_subtype: str
+    flavor: str
+    configuration: str
+    auth_window: int
+    policy: RunPolicy
 
 
 class ExecutionRunner:
-    """Claims, runs and records executions, one at a time and in the calling thread."""
+    """Knows how to run the executions of one application."""
 
     def __init__(
         self,
@@ -44,144 +72,198 @@ class ExecutionRunner:
         *,
         observers: Callable[[], Observers],
         coroutines: SharedLoop,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        draw: Callable[[], float] = random.random,
     ) -> None:
-        self._store = store
-        self._hub = hub
-        self._tokens = tokens
+        self.store = store
+        self.hub = hub
+        self.tokens = tokens
+        self.coroutines = coroutines
+        self.now = now
+        self.draw = draw
         self._observers = observers
-        self._coroutines = coroutines
+        self.work = lru_cache(maxsize=_REVISIONS_KEPT)(self._work)
+        """What a revision of an action says; it never changes, so it is read once."""
 
-    def run_next(self, worker: str, *, execution_id: UUID | None = None) -> TriggerExecutionResponse | None:
-        """Claim, run and record the oldest pending execution, or the named one.
+    def _work(self, action_id: UUID, revision: int) -> Work:
+        fields = self.store.revision(action_id, revision).fields
+        return Work(
+            plugin_subtype=fields["plugin_subtype"],
+            flavor=fields["flavor"],
+            configuration=json.dumps(fields["configuration"]),
+            auth_window=fields["auth_window"],
+            policy=RunPolicy.model_validate(fields.get("run_policy", {})),
+        )
 
-        Args:
-            worker: Who runs it, as the attempt records it.
-            execution_id: Which one; None for the oldest.
-
-        Returns:
-            The execution in its final state; None when nothing (or not the named one) was pending.
-        """
-        claimed = self._store.claim_execution(worker, execution_id=execution_id)
-        if claimed is None:
-            return None
-        with noting_secrets(claimed.id) as secrets:
-            try:
-                event = None if claimed.event_id is None else self._store.get(EventRecord, claimed.event_id)
-                running = execution_response(claimed, event=event)
-                self._tell(running)
-                outcome = self._outcome(claimed, running, secrets)
-            except BaseException as error:
-                self._record(claimed, _masked(_interrupted(error), secrets))
-                raise
-            return self._record(claimed, _masked(outcome, secrets))
-
-    def _outcome(self, claimed: ExecutionRecord, running: TriggerExecutionResponse, secrets: list[str]) -> Outcome:
-        obstacle = self._obstacle(claimed)
-        if obstacle is not None:
-            return Outcome(status=ExecutionStatus.SKIPPED, reason=obstacle)
-        try:
-            return _succeeded(self._run(claimed, running, secrets))
-        except ExecutionCancelled as error:
-            return Outcome(status=ExecutionStatus.CANCELLED, reason=_message(error))
-        except (Exception, SystemExit, GeneratorExit) as error:
-            return _failed(error)
-
-    def _obstacle(self, claimed: ExecutionRecord) -> str | None:
-        """Why an execution is not to run now, which is no failure."""
-        try:
-            action = self._store.get(ActionRecord, claimed.action_id)
-        except NotFoundError:
-            return "the action was deleted"
-        if action.status is ActionStatus.DELETING:
-            return "the action is being deleted"
-        return None if action.enabled else "the action is disabled"
-
-    def _run(self, claimed: ExecutionRecord, running: TriggerExecutionResponse, secrets: list[str]) -> Any:
-        revision = self._store.revision(claimed.action_id, claimed.action_revision).fields
-        account = self._store.get(AccountRecord, UUID(revision["service_account_id"]))
-        auth_context = self._tokens.issue(account, execution_id=claimed.id, window=revision["auth_window"])
-        secrets.append(auth_context.access_token.get_secret_value())
-        callback = self._hub.action_callback(revision["flavor"], revision["plugin_subtype"])
-        result = callback(revision["configuration"], running, auth_context)
-        return self._coroutines.run(result) if inspect.isawaitable(result) else result
-
-    def _record(self, claimed: ExecutionRecord, outcome: Outcome) -> TriggerExecutionResponse:
-        if outcome.status is ExecutionStatus.FAILED:
-            logger.warning("Execution %s of %r failed: %s", claimed.id, claimed.action_name, outcome.reason)
-        try:
-            finished = self._finished(claimed, outcome)
-        except ConflictError as error:
-            logger.warning("The outcome of execution %s came too late: %s", claimed.id, error)
-            finished = self._store.get(ExecutionRecord, claimed.id)
-        event = None if claimed.event_id is None else self._store.get(EventRecord, claimed.event_id)
-        response = execution_response(finished, event=event, attempts=self._store.attempts(claimed.id))
-        self._tell(response)
-        return response
-
-    def _finished(self, claimed: ExecutionRecord, outcome: Outcome) -> ExecutionRecord:
-        """Store an outcome: it is all that is left of the run, so a store that is busy is asked again."""
-        for _ in range(_TRIES_TO_RECORD - 1):
-            try:
-                return self._store.finish_execution(claimed.id, attempt=claimed.attempt, outcome=outcome)
-            except StoreBusyError as error:
-                logger.warning("The outcome of execution %s waits for the store: %s", claimed.id, error)
-        return self._store.finish_execution(claimed.id, attempt=claimed.attempt, outcome=outcome)
-
-    def _tell(self, execution: TriggerExecutionResponse) -> None:
+    def tell_begun(self, running: TriggerExecutionResponse) -> None:
+        """Tell the observers that an attempt has begun."""
         observers = self._observers()
         if observers.see_executions:
-            observers.execution_changed(execution)
+            observers.execution_changed(running)
+
+    def tell_ended(self, execution_id: UUID) -> None:
+        """Tell the observers that an attempt has ended, and was recorded."""
+        observers = self._observers()
+        if observers.see_executions:
+            observers.execution_changed(self.response(execution_id))
+
+    def response(self, execution_id: UUID) -> TriggerExecutionResponse:
+        """An execution as it is stored, hydrated."""
+        execution = self.store.get(ExecutionRecord, execution_id)
+        event = None if execution.event_id is None else self.store.get(EventRecord, execution.event_id)
+        return execution_response(execution, event=event, attempts=self.store.attempts(execution_id))
 
 
-def _succeeded(result: Any) -> Outcome:
-    try:
-        plain = to_jsonable_python(result, inf_nan_mode="constants")
-        json.dumps(plain, allow_nan=False)
-    except (PydanticSerializationError, ValueError, RecursionError) as error:
-        return Outcome(
-            status=ExecutionStatus.FAILED,
-            reason=f"the action ran, but its result is nothing that JSON can hold: {error}",
-            error={"type": type(error).__name__, "message": str(error), "traceback": None},
+class Run:
+    """An attempt under way. Whatever ends it first counts; what comes after is dropped."""
+
+    def __init__(self, runner: ExecutionRunner, claim: Claim, deliver: Callable[[Ending], object]) -> None:
+        """Prepare a run.
+
+        Args:
+            runner: How to run it.
+            claim: What was claimed.
+            deliver: Takes the ending, once, in whichever thread it comes about; must not block.
+        """
+        self.claim = claim
+        self.why: Why | None = None
+        self._asked_at = 0.0
+        self._deadline: float | None = None
+        self._runner = runner
+        self._deliver = deliver
+        self._lock = threading.Lock()
+        self._has_ended = False
+        self._cancel: Callable[[], object] | None = None
+        self._attempt = RunningAttempt(
+            claim.execution.id,
+            correlation=None if claim.event is None else claim.event.attributes.get("correlationid"),
         )
-    return Outcome(status=ExecutionStatus.SUCCEEDED, result=plain)
+        self._policy = RunPolicy()
 
+    @property
+    def needs_watching(self) -> bool:
+        """Whether someone has to look at the clock while it runs; then it needs a thread besides the worker's."""
+        execution = self.claim.execution
+        try:
+            return self._runner.work(execution.action_id, execution.action_revision).policy.timeout is not None
+        except NotFoundError:
+            return False  # it will be told as its failure
 
-def _failed(error: BaseException) -> Outcome:
-    return Outcome(
-        status=ExecutionStatus.FAILED,
-        reason=f"{type(error).__name__}: {_message(error)}",
-        error={
-            "type": type(error).__name__,
-            "message": _message(error),
-            "traceback": _storable("".join(traceback.format_exception(error))),
-        },
-    )
+    @property
+    def next_look(self) -> float | None:
+        """When, on the monotonic clock, to `watch` it next; None while there is nothing to wait for."""
+        if self._has_ended or self.why is Why.CANCELLED:
+            return None
+        return self._deadline if self.why is None else self._asked_at + TIME_TO_END
 
+    def watch(self, now: float) -> bool:
+        """Ask for its end when its time is over, and go on without it when it does not heed that.
 
-def _interrupted(error: BaseException) -> Outcome:
-    return Outcome(
-        status=ExecutionStatus.FAILED,
-        reason=f"the worker was interrupted ({type(error).__name__}); what the action did so far is not known",
-        error={"type": type(error).__name__, "message": "not kept: it may hold secrets", "traceback": None},
-    )
+        Returns:
+            Whether it was given up: its thread, if it has one, is lost to it.
+        """
+        at = self.next_look
+        if at is None or now < at:
+            return False
+        if self.why is None:
+            self.ask_to_end(Why.TIMED_OUT)
+            return False
+        self._raised(ExecutionCancelled("It did not end when it was asked to."))
+        return True
 
+    def return_unmade(self) -> None:
+        """Give it back: it was claimed, and has not begun."""
+        self._end(outcomes.of_return("its worker was stopped before it began", self._runner.now()))
 
-def _message(error: BaseException) -> str:
-    try:
-        return _storable(str(error))
-    except Exception as broken:
-        return f"(its text cannot be shown: {type(broken).__name__})"
+    def start(self) -> None:
+        """Run it in this thread; a coroutine goes on by itself on the shared loop.
 
+        Raises:
+            BaseException: What interrupted this thread, such as ``KeyboardInterrupt``; it was delivered too.
+        """
+        execution = self.claim.execution
+        note_running(self._attempt)
+        token = current_execution.set(execution.id)
+        try:
+            if self.claim.obstacle is not None:
+                self._end(Outcome(status=ExecutionStatus.SKIPPED, reason=self.claim.obstacle))
+                return
+            result = self._called(execution)
+            if inspect.isawaitable(result):
+                self._cancel = self._runner.coroutines.start(result, on_result=self._returned, on_error=self._raised)
+                if self.why is not None:  # it was asked to end before it could be cancelled
+                    self._cancel()
+            else:
+                self._returned(result)
+        except (Exception, SystemExit, GeneratorExit) as error:
+            self._raised(error)
+        except BaseException as error:
+            self._end(outcomes.of_interruption(error))
+            raise
+        finally:
+            current_execution.reset(token)
 
-def _storable(text: str) -> str:
-    """The text with unpaired surrogates, as odd file names bring them, written out: a store cannot keep them."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    def ask_to_end(self, why: Why) -> None:
+        """Ask for its end: a coroutine is cancelled, another handler sees it in ``cancel_requested``."""
+        with self._lock:
+            if self._has_ended or self.why is not None:
+                return
+            self.why, self._asked_at = why, time.monotonic()
+            self._attempt.is_to_end = True
+        if self._cancel is not None:
+            self._cancel()
 
+    def _called(self, execution: ExecutionRecord) -> Any:
+        claim, runner = self.claim, self._runner
+        with noting_secrets() as secrets:
+            self._attempt.secrets = secrets
+            running = execution_response(execution, event=claim.event)
+            runner.tell_begun(running)
+            work = runner.work(execution.action_id, execution.action_revision)
+            self._policy = work.policy
+            if work.policy.timeout is not None:
+                self._deadline = time.monotonic() + work.policy.timeout
+            if claim.account is None:
+                raise NotFoundError(
+                    f"The service account {execution.service_account_id} of this execution was deleted.",
+                    hint="Give the action another one, and retry the execution with the latest revision.",
+                )
+            auth_context = runner.tokens.issue(
+                claim.account, execution_id=execution.id, window=work.auth_window, on_token=secrets.append
+            )
+            callback = runner.hub.action_callback(work.flavor, work.plugin_subtype)
+            return callback(json.loads(work.configuration), running, auth_context)
 
-def _masked(outcome: Outcome, secrets: list[str]) -> Outcome:
-    return Outcome(
-        status=outcome.status,
-        reason=masked(outcome.reason, secrets),
-        result=masked(outcome.result, secrets),
-        error=masked(outcome.error, secrets),
-    )
+    def _returned(self, result: Any) -> None:
+        if self.why is Why.TIMED_OUT:
+            self._raised(ExecutionCancelled("It returned after its time was over."))
+        else:
+            self._end(outcomes.of_result(result))
+
+    def _raised(self, error: BaseException) -> None:
+        execution, now, draw = self.claim.execution, self._runner.now(), self._runner.draw
+        has_heeded = isinstance(error, ExecutionCancelled | asyncio.CancelledError | CancelledError)
+        if has_heeded and self.why is Why.STOPPING:
+            self._end(outcomes.of_return("its worker was stopped", now))
+        elif has_heeded and self.why is Why.TIMED_OUT:
+            limit = ExecutionTimeout(f"The attempt took longer than {self._policy.timeout:g} s.")
+            self._end(outcomes.of_error(limit, execution, self._policy, now=now, draw=draw))
+        elif isinstance(error, asyncio.CancelledError | CancelledError) and self.why is Why.CANCELLED:
+            self._end(Outcome(status=ExecutionStatus.CANCELLED, reason="it was cancelled while it ran"))
+        elif isinstance(error, KeyboardInterrupt):
+            self._end(outcomes.of_interruption(error))
+        else:
+            self._end(outcomes.of_error(error, execution, self._policy, now=now, draw=draw))
+
+    def _end(self, outcome: Outcome) -> None:
+        with self._lock:
+            if self._has_ended:
+                logger.warning("What execution %s came to is not recorded: it was over.", self.claim.execution.id)
+                return
+            self._has_ended = True
+        forget_running(self._attempt)
+        outcome = outcomes.without_secrets(outcome, self._attempt.secrets)
+        if outcome.status is ExecutionStatus.FAILED:
+            execution = self.claim.execution
+            logger.warning("Execution %s of %r failed: %s", execution.id, execution.action_name, outcome.reason)
+        self._deliver(Ending(claimed=self.claim.execution, outcome=outcome))

@@ -1,104 +1,335 @@
-"""Workers: what takes executions and runs them, until stopped or until nothing is left."""
+"""Workers: what takes executions and runs them, until stopped or until nothing is left.
+
+One thread, the one that calls `Worker.run`, talks to the store: in one transaction it records what has ended and claims
+what comes next. With a concurrency of 1 it runs the handlers itself; with more, threads do. Coroutines go on by
+themselves on the shared loop, where a thousand of them may wait.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-import socket
+import queue
 import threading
-from uuid import UUID, uuid4
+import time
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
 
-from actium.errors import InvalidInputError, StoreBusyError
-from actium.event_hub.execution import ExecutionRunner
+from actium.errors import InvalidInputError, StoreBusyError, StoreClosedError, StoreError, WorkerLostError
+from actium.event_hub.endings import Endings
+from actium.event_hub.execution import ExecutionRunner, Run, Why
+from actium.event_hub.leases import DEFAULT_LEASE, Leases
+from actium.event_hub.threads import RunThreads
 from actium.models.execution import TriggerExecutionResponse
-
-logger = logging.getLogger("actium.worker")
+from actium.stores.records import Claim, Ending, Exchange
 
 DEFAULT_POLL_INTERVAL = 1.0
 """Seconds between looks for executions that other processes have stored."""
 
+DEFAULT_GRACE = 30.0
+"""Seconds that what runs is given to end when its worker stops."""
+
+MOST_CLAIMED = 256
+"""How many executions may wait in a worker for a thread."""
+
+MOST_UNDER_WAY = 1_280
+"""How many executions of one worker may be under way, most of them coroutines that wait."""
+
+MAX_CONCURRENCY = 1_024
+
+_CLAIM_FOR = 0.05
+"""Seconds of work that are claimed ahead: more would keep it from others, less would cost a transaction each."""
+
+_RECORD_WITHIN = 0.02
+"""Seconds that what has ended waits to be recorded while the same thread runs more."""
+
+logger = logging.getLogger("actium.worker")
+
 
 class Worker:
-    """Runs executions in the thread that calls it; several workers, also in several processes, share one store.
+    """Runs executions; several workers, also in several processes, share one store.
 
     Attributes:
-        name: ``host:process:number``, as attempts record it.
+        name: ``host:process:number``, as attempts record it; another one after a lease was lost. Empty until it runs.
     """
 
     def __init__(
         self,
         runner: ExecutionRunner,
         *,
-        stored_executions: threading.Event,
+        leases: Leases,
+        endings: Endings,
+        concurrency: int = 1,
         poll_interval: float = DEFAULT_POLL_INTERVAL,
+        lease: float = DEFAULT_LEASE,
     ) -> None:
         """Make a worker; use ``Actium.worker()``.
 
         Args:
-            runner: Claims, runs and records.
-            stored_executions: Set when this process has stored executions.
+            runner: Knows how to run.
+            leases: Keeps it alive in the store.
+            endings: Who waits for executions to end.
+            concurrency: How many handlers run at once; coroutines that wait do not count. With 1, they run in
+                the thread that calls `run`.
             poll_interval: Seconds between looks for executions that other processes have stored.
+            lease: Seconds after which others take over what it runs, when it gives no sign of life.
 
         Raises:
-            InvalidInputError: The interval is nothing to wait for.
+            InvalidInputError: A number is out of range.
         """
-        if not 0 < poll_interval <= threading.TIMEOUT_MAX:
-            raise InvalidInputError(f"A worker cannot look every {poll_interval!r} s.", hint="Give seconds above 0.")
-        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        _check(concurrency, poll_interval, lease)
+        self.name = ""
         self._runner = runner
-        self._stored_executions = stored_executions
+        self._leases = leases
+        self._endings = endings
+        self._concurrency = concurrency
         self._poll_interval = poll_interval
-        self._stopping = threading.Event()
-        self._running = threading.RLock()
+        self._lease = lease
+        self._process = os.getpid()
+        self._working = threading.RLock()
+        self._inbox: queue.SimpleQueue[Ending | None] = queue.SimpleQueue()
+        self._is_woken = False
+        self._stop_at: float | None = None
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._arrived: list[Ending] = []
+        self._runs: dict[UUID, Run] = {}
+        self._here: deque[Run] = deque()
+        self._threads = RunThreads(self._concurrency, on_ran=self._note_seconds)
+        self._mean_seconds = _CLAIM_FOR
+        self._attempts = 0
+        self._next_due: datetime | None = None
+        self._looked_at_requests = time.monotonic()
 
     def run(self) -> int:
-        """Run executions until `stop` is called.
+        """Run executions until `stop` is called. A store that fails is asked again.
 
         Returns:
-            How many were run.
+            How many attempts were made.
         """
-        ran = 0
-        with self._running:
-            while not self._stopping.is_set():
-                self._stored_executions.clear()
-                try:
-                    has_run = self._runner.run_next(self.name) is not None
-                except StoreBusyError as error:
-                    logger.warning("The worker %s tries again: %s", self.name, error)
-                    continue
-                if has_run:
-                    ran += 1
-                elif not self._stopping.is_set():
-                    self._stored_executions.wait(self._poll_interval)
-        return ran
+        return self._work(until_idle=False)
 
     def run_until_idle(self) -> int:
-        """Run executions until none is pending, including those that they led to, or `stop` is called.
+        """Run executions until none is due, including those that they led to, or `stop` is called.
+
+        Those that wait for the time of their next attempt stay pending.
 
         Returns:
-            How many were run.
+            How many attempts were made.
+
+        Raises:
+            StoreError: The store fails; what is not recorded by then is tried again by others.
         """
-        ran = 0
-        with self._running:
-            while not self._stopping.is_set() and self._runner.run_next(self.name) is not None:
-                ran += 1
-        return ran
+        return self._work(until_idle=True)
 
     def run_one(self, execution_id: UUID) -> TriggerExecutionResponse | None:
-        """Run one execution.
+        """Make one attempt at one execution.
 
         Returns:
-            It in its final state; None when it was not pending.
+            It after that; None when it was not pending.
         """
-        with self._running:
-            return self._runner.run_next(self.name, execution_id=execution_id)
+        with self._working:
+            claims = self._exchange([], limit=1, execution_id=execution_id).claims
+            for claim in claims:
+                self._begin(claim)
+            while self._runs:
+                self._turn(limit=0)
+            return self._runner.response(execution_id) if claims else None
 
-    def stop(self) -> None:
-        """Take no further execution. What runs is finished. May be called from another thread."""
-        self._stopping.set()
-        self._stored_executions.set()
+    def stop(self, *, grace: float = DEFAULT_GRACE) -> None:
+        """Take no further execution, and finish what runs. May be called from other threads and signal handlers.
+
+        Args:
+            grace: Seconds after which what still runs is asked to end and given back, for others to try again. A
+                handler that does not heed `cancel_requested` goes on unheard until its process ends.
+        """
+        self._stop_at = time.monotonic() + grace
+        self.wake()
 
     def join(self) -> None:
         """Wait until what runs has ended, unless it is what calls this."""
-        with self._running:
+        with self._working:
             return
+
+    def wake(self) -> None:
+        """Look for executions now. May be called from any thread."""
+        if not self._is_woken:
+            self._is_woken = True
+            self._inbox.put(None)
+
+    def close(self) -> None:
+        """End the threads, and be forgotten; what is still claimed is tried again by others."""
+        self._threads.close()
+        if self.name and self._process == os.getpid():
+            self._leases.release(self.name, reason="its worker was closed")
+        self.name = ""
+
+    def _work(self, *, until_idle: bool) -> int:
+        with self._working:
+            before = self._attempts
+            try:
+                while self._goes_on(until_idle=until_idle):
+                    self._turn(limit=self._room(), is_patient=not until_idle)
+            except BaseException:
+                self._give_back_what_waits()
+                self._exchange(self._collected(), limit=0)
+                raise
+            return self._attempts - before
+
+    def _goes_on(self, *, until_idle: bool) -> bool:
+        if self._runs or self._arrived:
+            return True
+        if self._stop_at is not None:
+            return False
+        return not until_idle or self._is_due()
+
+    def _turn(self, *, limit: int, is_patient: bool = False) -> None:
+        """Record what has ended and claim more; begin with that; wait for what comes next."""
+        ended = self._collected()
+        try:
+            exchange = self._exchange(ended, limit=limit)
+        except StoreClosedError:
+            raise
+        except StoreError as error:
+            self._arrived = ended
+            if not is_patient and not isinstance(error, StoreBusyError):
+                raise
+            logger.error("The worker %s tries again: %s", self.name, error)
+            self._wait(self._poll_interval)
+            return
+        self._next_due = exchange.next_due
+        for claim in exchange.claims:
+            self._begin(claim)
+        self._run_here()
+        self._look_after_runs()
+        if is_patient or self._runs:
+            self._wait(0.0 if self._here else self._pause())
+
+    def _collected(self) -> list[Ending]:
+        """What has ended, and no wake-up from before now."""
+        self._is_woken = False
+        ended, self._arrived = self._arrived, []
+        while not self._inbox.empty():
+            ending = self._inbox.get()
+            if ending is not None:
+                ended.append(ending)
+        return ended
+
+    def _exchange(self, ended: Sequence[Ending], *, limit: int, execution_id: UUID | None = None) -> Exchange:
+        store = self._runner.store
+        self._register()
+        if not ended and execution_id is None and not (limit and self._is_due()):
+            return Exchange(accepted=(), claims=(), next_due=self._next_due)  # others may write meanwhile
+        try:
+            exchange = store.exchange(self.name, ended, limit=limit, execution_id=execution_id)
+        except WorkerLostError:
+            self._lose_everything()
+            return Exchange(accepted=(), claims=(), next_due=None)
+        for ending, is_accepted in zip(ended, exchange.accepted, strict=True):
+            self._attempts += 1
+            run = self._runs.pop(ending.claimed.id, None)
+            if not is_accepted:
+                logger.warning("Another attempt has taken over from execution %s.", ending.claimed.id)
+            elif run is not None:
+                self._runner.tell_ended(ending.claimed.id)
+        self._endings.announce([ending.claimed.id for ending in ended])
+        return exchange
+
+    def _is_due(self) -> bool:
+        self._next_due = self._runner.store.next_due()
+        return self._next_due is not None and self._next_due <= datetime.now(UTC)
+
+    def _register(self) -> None:
+        if self._process != os.getpid():  # what the process that forked has begun is its own affair
+            self._process, self.name, self._inbox = os.getpid(), "", queue.SimpleQueue()
+            self._begin_anew()
+        if not self.name:
+            self.name = self._leases.register(self._lease)
+
+    def _lose_everything(self) -> None:
+        """Others have taken over; what still runs here goes on unheard, and is asked to end."""
+        self.name = ""
+        self._here.clear()
+        self._threads.take_back()
+        for run in self._runs.values():
+            run.ask_to_end(Why.STOPPING)
+        self._runs = {}
+
+    def _begin(self, claim: Claim) -> None:
+        run = Run(self._runner, claim, self._inbox.put)
+        self._runs[claim.execution.id] = run
+        if self._concurrency == 1 and not run.needs_watching:
+            self._here.append(run)
+        else:
+            self._threads.put(run)
+
+    def _run_here(self) -> None:
+        began = time.monotonic()
+        while self._here and self._stop_at is None and time.monotonic() - began < _RECORD_WITHIN:
+            started = time.monotonic()
+            self._here.popleft().start()
+            self._note_seconds(time.monotonic() - started)
+
+    def _room(self) -> int:
+        if self._stop_at is not None or self._here:
+            return 0
+        ahead = min(MOST_CLAIMED, max(1, int(_CLAIM_FOR / max(self._mean_seconds, 1e-6))) * self._concurrency)
+        return max(0, min(ahead - self._threads.load, MOST_UNDER_WAY - len(self._runs)))
+
+    def _note_seconds(self, seconds: float) -> None:
+        self._mean_seconds += (seconds - self._mean_seconds) / 8
+
+    def _pause(self) -> float:
+        """How long to wait for an ending or a wake-up: until the time of something has come."""
+        now = time.monotonic()
+        times = [self._poll_interval]
+        times += [at - now for run in self._runs.values() if (at := run.next_look) is not None]
+        if self._stop_at is not None:
+            times.append(self._stop_at - now)
+        elif self._next_due is not None and self._room():
+            times.append((self._next_due - datetime.now(UTC)).total_seconds())
+        return max(0.0, min(times))
+
+    def _wait(self, seconds: float) -> None:
+        try:
+            ending = self._inbox.get(block=seconds > 0, timeout=seconds or None)
+        except queue.Empty:
+            return
+        if ending is not None:
+            self._arrived.append(ending)
+
+    def _look_after_runs(self) -> None:
+        now = time.monotonic()
+        if self._stop_at is not None:
+            self._give_back_what_waits()
+            if now >= self._stop_at:
+                for run in tuple(self._runs.values()):
+                    run.ask_to_end(Why.STOPPING)
+        if self._runs and now - self._looked_at_requests >= min(self._poll_interval, 0.1):
+            self._looked_at_requests = now
+            for execution_id in self._runner.store.cancel_requests(self.name):
+                if execution_id in self._runs:
+                    self._runs[execution_id].ask_to_end(Why.CANCELLED)
+        for run in tuple(self._runs.values()):
+            if run.watch(now):
+                self._threads.abandon(run)
+
+    def _give_back_what_waits(self) -> None:
+        """Give back what was claimed and has not begun."""
+        waiting = [*self._here, *self._threads.take_back()]
+        self._here.clear()
+        for run in waiting:
+            run.return_unmade()
+
+
+def _check(concurrency: int, poll_interval: float, lease: float) -> None:
+    if not 1 <= concurrency <= MAX_CONCURRENCY:
+        raise InvalidInputError(
+            f"A worker cannot run {concurrency!r} handlers at once.", hint=f"Give 1 to {MAX_CONCURRENCY:,}."
+        )
+    for name, seconds in (("look every", poll_interval), ("have a lease of", lease)):
+        if not 0 < seconds <= threading.TIMEOUT_MAX:
+            raise InvalidInputError(f"A worker cannot {name} {seconds!r} s.", hint="Give seconds above 0.")

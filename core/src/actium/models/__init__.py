@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from actium.models.resource import ResourceFilter as ResourceFilter
     from actium.models.resource import ResourceReference as ResourceReference
     from actium.models.resource import ResourceResponse as ResourceResponse
+    from actium.models.run_policy import Backoff as Backoff
+    from actium.models.run_policy import Concurrency as Concurrency
+    from actium.models.run_policy import ConcurrencyMode as ConcurrencyMode
+    from actium.models.run_policy import RunPolicy as RunPolicy
     from actium.models.trigger import TriggerFilter as TriggerFilter
     from actium.models.trigger import TriggerRequest as TriggerRequest
     from actium.models.trigger import TriggerResponse as TriggerResponse
@@ -73,6 +77,7 @@ __getattr__, __dir__ = lazy_names(
         "actium.models.kinds": ("PluginType", "ResourceType"),
         "actium.models.page": ("BaseFilter", "Page"),
         "actium.models.resource": ("ResourceFilter", "ResourceReference", "ResourceResponse"),
+        "actium.models.run_policy": ("Backoff", "Concurrency", "ConcurrencyMode", "RunPolicy"),
         "actium.models.trigger": ("TriggerFilter", "TriggerRequest", "TriggerResponse", "TriggerUpdate"),
     },
 )

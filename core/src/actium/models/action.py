@@ -13,6 +13,7 @@ from actium.models.account import ServiceAccountResponse
 from actium.models.base import BaseRequest, BaseResponse, Name, ResponsePart, Text
 from actium.models.page import BaseFilter, Columns
 from actium.models.resource import ResourceReference
+from actium.models.run_policy import RunPolicy
 from actium.models.updates import BaseUpdate
 
 MAX_AUTH_WINDOW = 525_600
@@ -51,6 +52,7 @@ class ActionRequest(BaseRequest):
         auth_window: Minutes that an execution's token is valid; 0 is no limit, None the flavor's default.
         labels: For people and for filters.
         enabled: Whether it runs; executions of a disabled action are skipped with that reason.
+        run_policy: How often, how long and how many at once its executions are run.
         project: The project it belongs to; None for the application's.
     """
 
@@ -63,6 +65,7 @@ class ActionRequest(BaseRequest):
     auth_window: AuthWindow | None = None
     labels: Labels = Field(default_factory=dict)
     enabled: bool = True
+    run_policy: RunPolicy = Field(default_factory=RunPolicy)
     project: Name | None = None
 
 
@@ -72,7 +75,12 @@ class ActionUpdate(BaseUpdate):
     Flavor, subtype and project never change. See `ActionRequest` for the fields.
     """
 
-    CLEARABLE: ClassVar[dict[str, object]] = {"description": "", "auth_window": None, "labels": {}}
+    CLEARABLE: ClassVar[dict[str, object]] = {
+        "description": "",
+        "auth_window": None,
+        "labels": {},
+        "run_policy": RunPolicy(),
+    }
 
     name: Name | None = None
     description: Text | None = None
@@ -81,6 +89,7 @@ class ActionUpdate(BaseUpdate):
     auth_window: AuthWindow | None = None
     labels: Labels | None = None
     enabled: bool | None = None
+    run_policy: RunPolicy | None = None
 
 
 class ActionBody(ResponsePart):
@@ -123,6 +132,7 @@ class ActionMetadata(ResponsePart):
         configuration: As the flavor's config model wrote it, defaults made explicit, secrets as references.
         auth_window: Minutes that an execution's token is valid, settled when the action was stored; 0 is no limit.
         labels: For people and for filters.
+        run_policy: How often, how long and how many at once its executions are run.
         distribution: Which distribution provided the flavor when the action was stored last.
         distribution_version: That distribution's version.
     """
@@ -131,6 +141,7 @@ class ActionMetadata(ResponsePart):
     configuration: dict[str, Any]
     auth_window: int | None
     labels: dict[str, str]
+    run_policy: RunPolicy
     distribution: str | None
     distribution_version: str | None
 
@@ -219,6 +230,11 @@ class ActionResponse(BaseResponse[ActionBody, ActionMetadata, ActionResources]):
     def labels(self) -> dict[str, str]:
         """For people and for filters (hydrated)."""
         return self.get_metadata().labels
+
+    @property
+    def run_policy(self) -> RunPolicy:
+        """How its executions are run (hydrated)."""
+        return self.get_metadata().run_policy
 
     def set_configuration(self, configuration: dict[str, Any]) -> None:
         """Replace the configuration in this response.

@@ -90,6 +90,20 @@ class Event(BaseRequest):
         """The extension attributes."""
         return self.__pydantic_extra__ or {}
 
+    def caused_by(self, cause: str, correlation: str) -> Event:
+        """This event with its cause, as the CloudEvents correlation extension names it.
+
+        See https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/correlation.md.
+
+        Args:
+            cause: What directly led to it, e.g. an execution's id; it becomes ``causationid``.
+            correlation: What all that belongs together shares; it becomes ``correlationid`` unless there is one.
+        """
+        extensions = {"correlationid": correlation, **self.extensions(), "causationid": cause}
+        caused = self.model_copy()
+        caused.__pydantic_extra__ = extensions
+        return caused
+
     def attributes(self) -> dict[str, str]:
         """All context attributes that are set, in their canonical text form, as filters compare them."""
         given = {

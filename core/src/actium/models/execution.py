@@ -15,16 +15,16 @@ from actium.models.trigger import TriggerResponse
 
 
 class ExecutionStatus(StrEnum):
-    """Where an execution is. All but the first two are final."""
+    """Where an execution is. All but the first two are final, unless someone asks for a retry."""
 
     PENDING = "pending"
-    """Stored; waits for a worker."""
+    """Stored; waits for a worker, for its turn, or for the time of its next attempt."""
     RUNNING = "running"
     """A worker has claimed it."""
     SUCCEEDED = "succeeded"
     """The handler returned."""
     FAILED = "failed"
-    """The handler raised, or could not be called; the reason says why."""
+    """The handler raised, or could not be called, and no attempt is left; the reason says why."""
     CANCELLED = "cancelled"
     """Someone asked for its end."""
     SKIPPED = "skipped"
@@ -32,7 +32,7 @@ class ExecutionStatus(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether it will never change again."""
+        """Whether it has ended; only an explicit retry makes one that did not succeed pending again."""
         return self not in {ExecutionStatus.PENDING, ExecutionStatus.RUNNING}
 
 
@@ -74,7 +74,10 @@ class Attempt(ResponsePart):
         worker: Who ran it.
         started: When it began.
         finished: When it ended, None while it runs.
-        status: How it ended, None while it runs.
+        status: How it ended, None while it runs. One that was given back unmade, or was lost with its worker, has
+            failed; the reason says so.
+        reason: Why it ended so, in a sentence; None where the status says it all.
+        result: What the handler returned.
         error: What went wrong.
     """
 
@@ -83,6 +86,8 @@ class Attempt(ResponsePart):
     started: datetime
     finished: datetime | None = None
     status: ExecutionStatus | None = None
+    reason: str | None = None
+    result: Any = None
     error: ExecutionError | None = None
 
 
@@ -98,6 +103,7 @@ class TriggerExecutionBody(ResponsePart):
         trigger_id: The trigger that matched, None when it was run by hand.
         event_id: The stored event, None when it was run by hand without one.
         attempt: The number of the latest attempt; 0 before the first.
+        available: When it may begin, or be tried again, at the earliest.
         created: When it was stored.
         started: When its first attempt began.
         finished: When it reached its final status.
@@ -111,6 +117,7 @@ class TriggerExecutionBody(ResponsePart):
     trigger_id: UUID | None = None
     event_id: UUID | None = None
     attempt: int = 0
+    available: datetime | None = None
     created: datetime
     started: datetime | None = None
     finished: datetime | None = None

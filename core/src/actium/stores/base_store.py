@@ -21,10 +21,12 @@ from actium.stores.records import (
     AccountRecord,
     ActionRecord,
     AttemptRecord,
+    Ending,
+    EventDraft,
     EventRecord,
+    Exchange,
     ExecutionDraft,
     ExecutionRecord,
-    Outcome,
     Record,
     RecordedEvent,
     Reference,
@@ -34,6 +36,7 @@ from actium.stores.records import (
     TokenRecord,
     TriggerChanges,
     TriggerRecord,
+    WorkerRecord,
 )
 
 SHORTEST_ID_PREFIX = 4
@@ -292,20 +295,23 @@ class BaseStore(ABC):
     # Events and executions
 
     @abstractmethod
-    def record_event(self, event: EventRecord, drafts: Sequence[ExecutionDraft], *, generation: int) -> RecordedEvent:
-        """Store an event and its executions together, once for its (project, source, event_id).
+    def record_events(self, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
+        """Store events and their executions, all together or none; each once for its (project, source, event_id).
 
-        Args:
-            event: The event.
-            drafts: One execution a matching trigger.
-            generation: The generation of triggers that was matched.
+        How the run policy of an action bears on an execution that is stored is told by `actium.stores.drafts`.
+
+        Returns:
+            What became of each, in the order of the drafts.
 
         Raises:
-            StaleTriggersError: Triggers have changed since; nothing was stored.
+            StaleTriggersError: Triggers have changed since one was matched; nothing was stored.
+            StoreBusyError: Others have written for longer than the time limit; nothing was stored.
         """
 
     @abstractmethod
-    def insert_execution(self, draft: ExecutionDraft, *, project: str, event: EventRecord | None) -> ExecutionRecord:
+    def insert_execution(
+        self, draft: ExecutionDraft, *, project: str, event: EventRecord | None, cause: UUID | None = None
+    ) -> ExecutionRecord:
         """Store an execution by hand, and the event it is given if that is new.
 
         Raises:
@@ -318,21 +324,81 @@ class BaseStore(ABC):
     def executions_of_event(self, event_id: UUID) -> tuple[UUID, ...]:
         """The executions that an event led to."""
 
-    @abstractmethod
-    def claim_execution(self, worker: str, *, execution_id: UUID | None = None) -> ExecutionRecord | None:
-        """Take the oldest ``pending`` execution, or the named one, make it ``running`` and begin its next attempt.
+    # Workers
 
-        Returns:
-            The execution, or None when nothing (or not the named one) is pending.
+    @abstractmethod
+    def register_worker(self, worker: WorkerRecord) -> None:
+        """Make a worker known; from now on it must beat within its lease."""
+
+    @abstractmethod
+    def beat(self, worker: str) -> None:
+        """Give a sign of life: everything that a worker has claimed stays its own for another lease.
+
+        Raises:
+            WorkerLostError: It was removed; what it had is being tried again by others.
         """
 
     @abstractmethod
-    def finish_execution(self, execution_id: UUID, *, attempt: int, outcome: Outcome) -> ExecutionRecord:
-        """Record how an attempt ended.
+    def workers(self) -> tuple[WorkerRecord, ...]:
+        """All workers that were not removed, the oldest first."""
+
+    @abstractmethod
+    def lost_workers(self) -> tuple[str, ...]:
+        """The names of workers that are gone, while executions still say that they run them."""
+
+    @abstractmethod
+    def remove_worker(self, worker: str, *, reason: str) -> int:
+        """Forget a worker and end the attempts that it has; the executions become pending, and are tried again.
+
+        One that was lost `actium.models.run_policy.MAX_LOSSES` times fails instead. Removing twice is harmless.
+
+        Args:
+            worker: Its name.
+            reason: Why, in a sentence, as the attempts record it.
+
+        Returns:
+            How many attempts it had.
+        """
+
+    @abstractmethod
+    def exchange(
+        self, worker: str, endings: Sequence[Ending] = (), *, limit: int, execution_id: UUID | None = None
+    ) -> Exchange:
+        """Record how attempts ended, and claim what to run next, in one transaction.
+
+        Claimed is what is pending, due and not held, the longest due first; it becomes ``running``, and its next
+        attempt begins.
+
+        Args:
+            worker: Who does this.
+            endings: What has ended. One that another attempt has overtaken is not accepted; the others are.
+            limit: How many to claim at most.
+            execution_id: The only one to claim, even before its time; None for any.
+
+        Raises:
+            WorkerLostError: The worker is not registered (any more); nothing was recorded or claimed.
+        """
+
+    @abstractmethod
+    def next_due(self) -> datetime | None:
+        """When the next execution may be claimed, now where that is past; None where none is pending and not held."""
+
+    @abstractmethod
+    def cancel_requests(self, worker: str) -> tuple[UUID, ...]:
+        """Which of a worker's running executions someone has asked to end."""
+
+    @abstractmethod
+    def retry_execution(self, execution_id: UUID, *, latest: bool = False) -> ExecutionRecord:
+        """Make an execution that has ended without success pending again, with new attempts and its old ones kept.
+
+        Args:
+            execution_id: Which one.
+            latest: Whether it runs the action's present revision and account, in place of those it was stored with.
 
         Raises:
             NotFoundError: There is no such execution.
-            ConflictError: It is not ``running`` this attempt; nothing was changed.
+            ConflictError: It has not ended, or has succeeded.
+            NotReadyError: Its action is, or is being, deleted.
         """
 
     @abstractmethod

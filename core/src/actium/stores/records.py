@@ -5,6 +5,7 @@ Times are aware and in UTC. Records hold plain JSON values where a plugin or a c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ class ActionRecord:
     Attributes:
         version: Counts every write of the row.
         revision: The number of the latest usable revision; 0 before the first.
+        run_policy: As `actium.models.RunPolicy` writes it; empty for the default.
         distribution: Which distribution provided the flavor when the row was written, None for one made in code.
     """
 
@@ -49,6 +51,7 @@ class ActionRecord:
     auth_window: int | None
     labels: dict[str, str]
     enabled: bool
+    run_policy: dict[str, Any]
     status: ActionStatus
     version: int
     revision: int
@@ -73,6 +76,7 @@ def action_of(values: dict[str, Any]) -> ActionRecord:
     """The action that a revision tells of."""
     return ActionRecord(
         **{
+            "run_policy": {},  # revisions of before there were policies do not have it
             **values,
             **{name: UUID(values[name]) for name in _IDS},
             **{name: datetime.fromisoformat(values[name]) for name in _TIMES},
@@ -169,7 +173,7 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionDraft:
-    """An execution to store as ``pending``; the store pins the action's revision.
+    """An execution to store as ``pending``; the store pins the action's revision and service account.
 
     Attributes:
         problem: Why it cannot be run; such an execution is stored as ``failed`` at once.
@@ -179,6 +183,22 @@ class ExecutionDraft:
     action_id: UUID
     trigger_id: UUID | None = None
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDraft:
+    """An event to store, with what it matched.
+
+    Attributes:
+        cause: The execution that it says has caused it, None for none.
+        executions: One execution a matching trigger.
+        generation: The generation of triggers that it was matched with.
+    """
+
+    event: EventRecord
+    executions: Sequence[ExecutionDraft]
+    generation: int
+    cause: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,9 +222,20 @@ class ExecutionRecord:
 
     Attributes:
         action_name: The action's name, also after the action was deleted.
+        service_account_id: On whose behalf it acts.
         error: ``type``, ``message`` and ``traceback``, or None.
         progress: How far its steps are, as `actium.models.StepProgress` writes them.
         attempt: The number of the latest attempt; 0 before the first.
+        allowance: The number of the last attempt that it may have.
+        losses: How many attempts were lost with their worker since someone last asked for it to be run.
+        depth: How many executions led to it, each by an event that it published.
+        kind: Which executions it must not run beside more than ``slots`` of; None where that does not matter.
+        slots: How many of its kind may run at once; None where that does not matter.
+        held: Whether it waits for its turn among its kind.
+        available: When it may be claimed at the earliest.
+        expires: When it is too late to begin another attempt; None for never.
+        worker: Who has, or had, its latest attempt; None before the first.
+        began: When its latest attempt began.
     """
 
     id: UUID
@@ -212,6 +243,7 @@ class ExecutionRecord:
     action_id: UUID
     action_name: str
     action_revision: int
+    service_account_id: UUID | None
     trigger_id: UUID | None
     event_id: UUID | None
     status: ExecutionStatus
@@ -221,14 +253,29 @@ class ExecutionRecord:
     progress: list[dict[str, Any]]
     cancel_requested: bool
     attempt: int
+    allowance: int
+    losses: int
+    depth: int
+    kind: str | None
+    slots: int | None
+    held: bool
+    available: datetime
+    expires: datetime | None
+    worker: str | None
     created: datetime
+    began: datetime | None
     started: datetime | None
     finished: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """One try at running an execution; ``finished``, ``status`` and ``error`` are None while it runs."""
+    """One try at running an execution; ``finished``, ``status`` and what follows are None while it runs.
+
+    Attributes:
+        status: How it ended; one that is followed by another has ``failed``, or ``cancelled`` where it was given back.
+        reason: Why, in a sentence.
+    """
 
     execution_id: UUID
     number: int
@@ -236,6 +283,8 @@ class AttemptRecord:
     started: datetime
     finished: datetime | None
     status: ExecutionStatus | None
+    reason: str | None
+    result: Any
     error: dict[str, Any] | None
 
 
@@ -244,16 +293,86 @@ class Outcome:
     """How an attempt ended.
 
     Attributes:
-        status: A final one.
+        status: How the attempt ended, a final one.
         reason: Why, in a sentence.
         result: What the handler returned, as JSON.
         error: ``type``, ``message`` and ``traceback``, or None.
+        next_attempt: When the execution is to be tried again; None where this is the end of it.
+        is_returned: Whether the attempt was given back rather than made, so that it does not count.
     """
 
     status: ExecutionStatus
     reason: str | None = None
     result: Any = None
     error: dict[str, Any] | None = None
+    next_attempt: datetime | None = None
+    is_returned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The end of an attempt, as its worker tells the store.
+
+    Attributes:
+        claimed: The execution as it was claimed. Its worker and attempt are the fencing token: the store refuses what
+            another attempt has overtaken.
+    """
+
+    claimed: ExecutionRecord
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An execution that a worker is to run, with what it needs for that, all of one moment.
+
+    Attributes:
+        execution: It, ``running``.
+        event: The event that led to it.
+        account: On whose behalf it acts; None where that was deleted.
+        obstacle: Why it is not to be run after all, which is no failure; None as a rule.
+    """
+
+    execution: ExecutionRecord
+    event: EventRecord | None
+    account: AccountRecord | None
+    obstacle: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What a worker gets for what it has done.
+
+    Attributes:
+        accepted: For each ending, whether it was recorded; it was not where another attempt has taken over.
+        claims: What to run next.
+        next_due: When the next execution that waits for its time may be claimed; None where none waits.
+    """
+
+    accepted: tuple[bool, ...]
+    claims: tuple[Claim, ...]
+    next_due: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRecord:
+    """A worker that takes executions.
+
+    Attributes:
+        name: Unique; what attempts name it by.
+        host: The machine, and the part of it, that knows its process by number.
+        process: The number of its process.
+        lease: Seconds for which its executions are its own without another beat.
+        beat: Grows with each sign of life. Only that it grows matters, so no clocks are compared.
+        started: When it began.
+    """
+
+    name: str
+    host: str
+    process: int
+    lease: float
+    beat: int
+    started: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

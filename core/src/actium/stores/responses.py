@@ -19,6 +19,7 @@ from actium.models.execution import (
 )
 from actium.models.kinds import ResourceType
 from actium.models.resource import ResourceBody, ResourceMetadata, ResourceReference, ResourceResponse
+from actium.models.run_policy import RunPolicy
 from actium.models.trigger import TriggerBody, TriggerMetadata, TriggerResources, TriggerResponse
 from actium.stores.records import (
     AccountRecord,
@@ -78,6 +79,7 @@ def action_response(
             configuration=deepcopy(action.configuration),
             auth_window=action.auth_window,
             labels=action.labels,
+            run_policy=RunPolicy.model_validate(action.run_policy),
             distribution=action.distribution,
             distribution_version=action.distribution_version,
         )
@@ -171,6 +173,7 @@ def execution_response(
             trigger_id=execution.trigger_id,
             event_id=execution.event_id,
             attempt=execution.attempt,
+            available=execution.available,
             created=execution.created,
             started=execution.started,
             finished=execution.finished,
@@ -199,6 +202,8 @@ def _execution_metadata(
                     "started": attempt.started,
                     "finished": attempt.finished,
                     "status": attempt.status,
+                    "reason": attempt.reason,
+                    "result": attempt.result,
                     "error": attempt.error,
                 }
             )

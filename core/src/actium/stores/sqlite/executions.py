@@ -1,9 +1,10 @@
-"""Rows of events, executions and attempts, inside a transaction of the caller."""
+"""Rows of events and executions, from publication until someone runs them, inside a transaction of the caller."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,17 +12,20 @@ from uuid import UUID
 from actium.errors import ConflictError, NotReadyError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
+from actium.models.run_policy import ConcurrencyMode
 from actium.stores.base_store import StaleTriggersError
+from actium.stores.drafts import Target, drafted
 from actium.stores.records import (
     ActionRecord,
     AttemptRecord,
+    EventDraft,
     EventRecord,
     ExecutionDraft,
     ExecutionRecord,
-    Outcome,
     RecordedEvent,
     TriggerChanges,
 )
+from actium.stores.sqlite import turns
 from actium.stores.sqlite.rows import not_found, read_all, read_one
 from actium.stores.sqlite.tables import ACTIONS, ATTEMPTS, EVENTS, EXECUTIONS, TRIGGERS, json_text, time_text
 
@@ -47,24 +51,35 @@ def trigger_changes(connection: sqlite3.Connection, since: int) -> TriggerChange
     )
 
 
-def record_event(
-    connection: sqlite3.Connection, event: EventRecord, drafts: Sequence[ExecutionDraft], generation: int
+def record_events(connection: sqlite3.Connection, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
+    """See `BaseStore.record_events`."""
+    generation = trigger_generation(connection)
+    targets: dict[UUID, Target] = {}
+    now = datetime.now(UTC)
+    return tuple(_record(connection, draft, generation, targets, now) for draft in drafts)
+
+
+def _record(
+    connection: sqlite3.Connection, draft: EventDraft, generation: int, targets: dict[UUID, Target], now: datetime
 ) -> RecordedEvent:
-    """See `BaseStore.record_event`."""
+    event = draft.event
     known = _known_event(connection, event)
     if known is not None:
         return RecordedEvent(id=known, execution_ids=executions_of(connection, known), duplicate=True)
-    if trigger_generation(connection) != generation:
+    if draft.generation != generation:
         raise StaleTriggersError("The triggers have changed since they were matched.", hint="Match again.")
     connection.execute(EVENTS.insertion, EVENTS.written(event))
-    now = datetime.now(UTC)
-    for draft in drafts:
-        _insert(connection, _from_draft(draft, read_one(connection, ACTIONS, draft.action_id), event.id, now))
-    return RecordedEvent(id=event.id, execution_ids=tuple(draft.id for draft in drafts), duplicate=False)
+    depth = _depth_below(connection, draft.cause) if draft.executions else 0
+    for execution in draft.executions:
+        target = targets.get(execution.action_id)
+        if target is None:
+            target = targets[execution.action_id] = _target(read_one(connection, ACTIONS, execution.action_id))
+        _insert(connection, drafted(execution, target, event, depth=depth, now=now), target)
+    return RecordedEvent(id=event.id, execution_ids=tuple(one.id for one in draft.executions), duplicate=False)
 
 
 def insert_execution(
-    connection: sqlite3.Connection, draft: ExecutionDraft, project: str, event: EventRecord | None
+    connection: sqlite3.Connection, draft: ExecutionDraft, project: str, event: EventRecord | None, cause: UUID | None
 ) -> ExecutionRecord:
     """See `BaseStore.insert_execution`."""
     action = read_one(connection, ACTIONS, draft.action_id)
@@ -75,71 +90,23 @@ def insert_execution(
             f"The action {action.name!r} is {action.status.value}.",
             hint="Wait for that to end; if its process is gone, `actium doctor --mend` finishes or undoes it.",
         )
-    event_id = None
     if event is not None:
-        event_id = _known_event(connection, event)
-        if event_id is None:
+        known = _known_event(connection, event)
+        if known is None:
             connection.execute(EVENTS.insertion, EVENTS.written(event))
-            event_id = event.id
         else:
-            _check_same(read_one(connection, EVENTS, event_id), event)
-    execution = _from_draft(draft, action, event_id, datetime.now(UTC))
-    _insert(connection, execution)
-    return execution
+            stored = read_one(connection, EVENTS, known)
+            _check_same(stored, event)
+            event = stored
+    target = _target(action)
+    depth = _depth_below(connection, cause)
+    return _insert(connection, drafted(draft, target, event, depth=depth, now=datetime.now(UTC)), target)
 
 
 def executions_of(connection: sqlite3.Connection, event_id: UUID) -> tuple[UUID, ...]:
     """See `BaseStore.executions_of_event`."""
     rows = connection.execute("SELECT id FROM executions WHERE event_id = ? ORDER BY rowid", (str(event_id),))
     return tuple(UUID(execution_id) for (execution_id,) in rows.fetchall())
-
-
-def claim(connection: sqlite3.Connection, worker: str, execution_id: UUID | None) -> ExecutionRecord | None:
-    """See `BaseStore.claim_execution`."""
-    which, values = ("1", ()) if execution_id is None else ("id = ?", (str(execution_id),))
-    found = read_all(connection, EXECUTIONS, f"status = 'pending' AND {which} ORDER BY created, rowid LIMIT 1", values)
-    if not found:
-        return None
-    number, now = found[0].attempt + 1, time_text(datetime.now(UTC))
-    connection.execute(
-        "UPDATE executions SET status = 'running', attempt = ?, started = coalesce(started, ?) WHERE id = ?",
-        (number, now, str(found[0].id)),
-    )
-    connection.execute(
-        "INSERT INTO execution_attempts (execution_id, number, worker, started) VALUES (?, ?, ?, ?)",
-        (str(found[0].id), number, worker, now),
-    )
-    return read_one(connection, EXECUTIONS, found[0].id)
-
-
-def finish(connection: sqlite3.Connection, execution_id: UUID, attempt: int, outcome: Outcome) -> ExecutionRecord:
-    """See `BaseStore.finish_execution`."""
-    now, error = time_text(datetime.now(UTC)), json_text(outcome.error)
-    cursor = connection.execute(
-        "UPDATE executions SET status = ?, reason = ?, result = ?, error = ?, finished = ? "
-        "WHERE id = ? AND attempt = ? AND status = 'running'",
-        (
-            outcome.status.value,
-            outcome.reason,
-            json_text(outcome.result),
-            error,
-            now,
-            str(execution_id),
-            attempt,
-        ),
-    )
-    if cursor.rowcount == 0:
-        present = read_one(connection, EXECUTIONS, execution_id)
-        raise ConflictError(
-            f"Execution {execution_id} is {present.status.value} in attempt {present.attempt}, "
-            f"not running attempt {attempt}.",
-            hint="Another worker, or a cancellation, was faster; this outcome is not recorded.",
-        )
-    connection.execute(
-        "UPDATE execution_attempts SET status = ?, error = ?, finished = ? WHERE execution_id = ? AND number = ?",
-        (outcome.status.value, error, now, str(execution_id), attempt),
-    )
-    return read_one(connection, EXECUTIONS, execution_id)
 
 
 def request_cancel(connection: sqlite3.Connection, execution_id: UUID) -> ExecutionRecord:
@@ -150,14 +117,68 @@ def request_cancel(connection: sqlite3.Connection, execution_id: UUID) -> Execut
             f"Execution {execution_id} has {execution.status.value} already.", hint="There is nothing to cancel."
         )
     if execution.status is ExecutionStatus.PENDING:
+        reason = f"it was cancelled before {'its next attempt' if execution.attempt else 'it began'}"
         connection.execute(
-            "UPDATE executions SET status = 'cancelled', cancel_requested = 1, finished = ?, "
-            "reason = 'it was cancelled before it began' WHERE id = ?",
-            (time_text(datetime.now(UTC)), str(execution_id)),
+            "UPDATE executions SET status = 'cancelled', cancel_requested = 1, finished = ?, reason = ? WHERE id = ?",
+            (time_text(datetime.now(UTC)), reason, str(execution_id)),
         )
+        if execution.kind is not None and execution.slots is not None:
+            turns.pass_on(connection, execution.kind, execution.slots)
     else:
         connection.execute("UPDATE executions SET cancel_requested = 1 WHERE id = ?", (str(execution_id),))
     return read_one(connection, EXECUTIONS, execution_id)
+
+
+def retry(connection: sqlite3.Connection, execution_id: UUID, *, latest: bool) -> ExecutionRecord:
+    """See `BaseStore.retry_execution`."""
+    execution = read_one(connection, EXECUTIONS, execution_id)
+    if not execution.status.is_final or execution.status is ExecutionStatus.SUCCEEDED:
+        raise ConflictError(
+            f"Execution {execution_id} is {execution.status.value}; only one that has failed, or was cancelled or "
+            "skipped, is run again.",
+            hint="Wait for its end." if not execution.status.is_final else "Replay its event, or run the action.",
+        )
+    found = read_all(connection, ACTIONS, "id = ?", (str(execution.action_id),))
+    if not found or found[0].status is ActionStatus.DELETING:
+        raise NotReadyError(
+            f"The action {execution.action_name!r} of execution {execution_id} is {'being ' if found else ''}deleted.",
+            hint="There is nothing left to run.",
+        )
+    target = _target(found[0])
+    keep_attempt(connection, execution_id)
+    again = replace(
+        execution,
+        status=ExecutionStatus.PENDING,
+        reason=None,
+        action_revision=target.revision if latest else execution.action_revision,
+        service_account_id=target.service_account_id if latest else execution.service_account_id,
+        cancel_requested=False,
+        allowance=execution.attempt + target.policy.max_attempts,
+        losses=0,
+        held=_must_wait(connection, execution),
+        available=datetime.now(UTC),
+        expires=None,  # whoever asks for it now wants it now
+        finished=None,
+    )
+    connection.execute(
+        "UPDATE executions SET status = 'pending', reason = NULL, action_revision = :action_revision, "
+        "service_account_id = :service_account_id, cancel_requested = 0, allowance = :allowance, losses = 0, "
+        "held = :held, available = :available, expires = NULL, finished = NULL, result = 'null', error = 'null' "
+        "WHERE id = :id",
+        EXECUTIONS.named(again),
+    )
+    return read_one(connection, EXECUTIONS, execution_id)
+
+
+def keep_attempt(connection: sqlite3.Connection, execution_id: UUID) -> None:
+    """Copy an execution's latest attempt, if it had one, to where it stays when the next one begins."""
+    connection.execute(
+        "INSERT OR IGNORE INTO execution_attempts "
+        "(execution_id, number, worker, started, finished, status, reason, result, error) "
+        "SELECT id, attempt, worker, began, finished, status, reason, result, error FROM executions "
+        "WHERE id = ? AND attempt > 0",
+        (str(execution_id),),
+    )
 
 
 def record_progress(connection: sqlite3.Connection, execution_id: UUID, progress: Sequence[dict[str, Any]]) -> None:
@@ -170,7 +191,15 @@ def record_progress(connection: sqlite3.Connection, execution_id: UUID, progress
 
 def attempts(connection: sqlite3.Connection, execution_id: UUID) -> tuple[AttemptRecord, ...]:
     """See `BaseStore.attempts`."""
-    return read_all(connection, ATTEMPTS, "execution_id = ? ORDER BY number", (str(execution_id),))
+    columns = "execution_id, number, worker, started, finished, status, reason, result, error"
+    rows = connection.execute(
+        f"SELECT {columns} FROM execution_attempts WHERE execution_id = :id UNION ALL "
+        "SELECT id, attempt, worker, began, finished, nullif(status, 'running'), reason, result, error "
+        "FROM executions WHERE id = :id AND attempt > 0 AND NOT EXISTS ("
+        "SELECT 1 FROM execution_attempts WHERE execution_id = :id AND number = attempt) ORDER BY number",
+        {"id": str(execution_id)},
+    )
+    return tuple(map(ATTEMPTS.read, rows.fetchall()))
 
 
 def _known_event(connection: sqlite3.Connection, event: EventRecord) -> UUID | None:
@@ -193,28 +222,46 @@ def _check_same(known: EventRecord, event: EventRecord) -> None:
         )
 
 
-def _from_draft(draft: ExecutionDraft, action: ActionRecord, event_id: UUID | None, now: datetime) -> ExecutionRecord:
-    failed = draft.problem is not None
-    return ExecutionRecord(
-        id=draft.id,
+def _depth_below(connection: sqlite3.Connection, cause: UUID | None) -> int:
+    """How deep in a chain those are that an execution causes; 0 where nothing has caused them."""
+    if cause is None:
+        return 0
+    row = connection.execute("SELECT depth FROM executions WHERE id = ?", (str(cause),)).fetchone()
+    return 0 if row is None else int(row[0]) + 1
+
+
+def _target(action: ActionRecord) -> Target:
+    return Target(
+        id=action.id,
         project=action.project,
-        action_id=action.id,
-        action_name=action.name,
-        action_revision=action.revision,
-        trigger_id=draft.trigger_id,
-        event_id=event_id,
-        status=ExecutionStatus.FAILED if failed else ExecutionStatus.PENDING,
-        reason=draft.problem,
-        result=None,
-        error=None,
-        progress=[],
-        cancel_requested=False,
-        attempt=0,
-        created=now,
-        started=None,
-        finished=now if failed else None,
+        name=action.name,
+        revision=action.revision,
+        service_account_id=action.service_account_id,
+        run_policy=json_text(action.run_policy),
     )
 
 
-def _insert(connection: sqlite3.Connection, execution: ExecutionRecord) -> None:
+def _must_wait(connection: sqlite3.Connection, execution: ExecutionRecord) -> bool:
+    if execution.kind is None or execution.slots is None:
+        return False
+    return turns.is_held(connection, execution.kind, execution.slots)
+
+
+def _insert(connection: sqlite3.Connection, execution: ExecutionRecord, target: Target) -> ExecutionRecord:
+    if execution.kind is not None and execution.status is ExecutionStatus.PENDING:
+        execution = _in_turn(connection, execution, execution.kind, target.policy.concurrency.mode)
     connection.execute(EXECUTIONS.insertion, EXECUTIONS.written(execution))
+    return execution
+
+
+def _in_turn(
+    connection: sqlite3.Connection, execution: ExecutionRecord, kind: str, mode: ConcurrencyMode
+) -> ExecutionRecord:
+    if mode is ConcurrencyMode.SINGLE:
+        other = turns.under_way(connection, kind)
+        if other is not None:
+            reason = f"execution {other} of the same kind has not ended, and only one may be under way"
+            return replace(execution, status=ExecutionStatus.SKIPPED, reason=reason, finished=execution.created)
+    if mode is ConcurrencyMode.RESTART:
+        turns.make_room(connection, kind, execution.created)
+    return replace(execution, held=_must_wait(connection, execution))

@@ -21,6 +21,20 @@ def _one_of(column: str, values: Sequence[str]) -> str:
     return f"CHECK ({column} IN ({', '.join(repr(str(value)) for value in values)}))"
 
 
+TRANSITIONS: Final = {
+    "claim": "OLD.status = 'pending' AND NEW.status = 'running' AND OLD.held = 0 "
+    "AND NEW.attempt = OLD.attempt + 1 AND NEW.worker IS NOT NULL",
+    "end": "OLD.status = 'running' AND NEW.status IN ('succeeded', 'failed', 'cancelled', 'skipped') "
+    "AND NEW.attempt = OLD.attempt AND NEW.finished IS NOT NULL",
+    "try again": "OLD.status = 'running' AND NEW.status = 'pending' "
+    "AND NEW.attempt = OLD.attempt AND NEW.allowance > NEW.attempt",
+    "give up": "OLD.status = 'pending' AND NEW.status IN ('failed', 'cancelled', 'skipped') "
+    "AND NEW.attempt = OLD.attempt AND NEW.finished IS NOT NULL",
+    "retry": "OLD.status IN ('failed', 'cancelled', 'skipped') AND NEW.status = 'pending' "
+    "AND NEW.attempt = OLD.attempt AND NEW.allowance > NEW.attempt AND NEW.finished IS NULL",
+}
+"""Every way that an execution can go, as a condition on its row before and after. SQLite refuses all others."""
+
 _FIRST: Migration = (
     """
     CREATE TABLE service_accounts (
@@ -215,7 +229,64 @@ _FIRST: Migration = (
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
 )
 
-MIGRATIONS: Sequence[Migration] = (_FIRST,)
+_DURABLE_EXECUTION: Migration = (
+    "ALTER TABLE actions ADD COLUMN run_policy TEXT NOT NULL DEFAULT '{}'",
+    """
+    CREATE TABLE workers (
+        name TEXT PRIMARY KEY,
+        host TEXT NOT NULL,
+        process INTEGER NOT NULL,
+        lease REAL NOT NULL,
+        beat INTEGER NOT NULL,
+        started TEXT NOT NULL
+    ) WITHOUT ROWID
+    """,
+    "ALTER TABLE executions ADD COLUMN service_account_id TEXT",
+    "ALTER TABLE executions ADD COLUMN allowance INTEGER NOT NULL DEFAULT 1",
+    "ALTER TABLE executions ADD COLUMN losses INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE executions ADD COLUMN depth INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE executions ADD COLUMN kind TEXT",
+    "ALTER TABLE executions ADD COLUMN slots INTEGER",
+    "ALTER TABLE executions ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE executions ADD COLUMN available TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE executions ADD COLUMN expires TEXT",
+    "ALTER TABLE executions ADD COLUMN worker TEXT",
+    "ALTER TABLE executions ADD COLUMN began TEXT",
+    "ALTER TABLE execution_attempts ADD COLUMN reason TEXT",
+    "ALTER TABLE execution_attempts ADD COLUMN result TEXT NOT NULL DEFAULT 'null'",
+    """
+    UPDATE executions SET available = created,
+        service_account_id = (
+            SELECT json_extract(fields, '$.service_account_id') FROM action_revisions AS revision
+            WHERE revision.action_id = executions.action_id AND revision.number = executions.action_revision
+        )
+    """,
+    # The latest attempt stands in the execution's own row from now on; most executions have no other.
+    """
+    UPDATE executions SET
+        worker = (SELECT worker FROM execution_attempts WHERE execution_id = id AND number = attempt),
+        began = (SELECT started FROM execution_attempts WHERE execution_id = id AND number = attempt)
+    """,
+    """
+    DELETE FROM execution_attempts
+    WHERE number = (SELECT attempt FROM executions WHERE id = execution_attempts.execution_id)
+    """,
+    "DROP INDEX executions_pending",
+    "DROP INDEX executions_running",
+    "CREATE INDEX executions_due ON executions (available) WHERE status = 'pending' AND held = 0",
+    "CREATE INDEX executions_running ON executions (worker) WHERE status = 'running'",
+    "CREATE INDEX executions_of_kind ON executions (kind) WHERE kind IS NOT NULL AND status IN ('pending', 'running')",
+    "DROP TRIGGER executions_transitions",
+    f"""
+    CREATE TRIGGER executions_transitions BEFORE UPDATE OF status, attempt ON executions
+    WHEN NOT ({" OR ".join(f"({condition})" for condition in TRANSITIONS.values())})
+    BEGIN
+        SELECT RAISE(ABORT, 'an execution cannot go this way');
+    END
+    """,
+)
+
+MIGRATIONS: Sequence[Migration] = (_FIRST, _DURABLE_EXECUTION)
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 
 

@@ -17,10 +17,12 @@ from actium.stores.records import (
     AccountRecord,
     ActionRecord,
     AttemptRecord,
+    Ending,
+    EventDraft,
     EventRecord,
+    Exchange,
     ExecutionDraft,
     ExecutionRecord,
-    Outcome,
     Record,
     RecordedEvent,
     Reference,
@@ -30,8 +32,9 @@ from actium.stores.records import (
     TokenRecord,
     TriggerChanges,
     TriggerRecord,
+    WorkerRecord,
 )
-from actium.stores.sqlite import actions, executions, listing
+from actium.stores.sqlite import actions, executions, listing, work
 from actium.stores.sqlite.database import BUSY_SECONDS, Database
 from actium.stores.sqlite.rows import insert, not_found, read_all, read_one, replace_row
 from actium.stores.sqlite.schema import prepare
@@ -42,6 +45,7 @@ from actium.stores.sqlite.tables import (
     REVISIONS,
     TOKENS,
     TRIGGERS,
+    WORKERS,
     json_text,
     table_of,
     time_text,
@@ -234,33 +238,69 @@ class SQLiteStore(BaseStore):
         with self._database.reading() as connection:
             return executions.trigger_changes(connection, since)
 
-    def record_event(self, event: EventRecord, drafts: Sequence[ExecutionDraft], *, generation: int) -> RecordedEvent:
-        """See `BaseStore.record_event`."""
+    def record_events(self, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
+        """See `BaseStore.record_events`."""
         with self._database.writing() as connection:
-            return executions.record_event(connection, event, drafts, generation)
+            return executions.record_events(connection, drafts)
 
-    def insert_execution(self, draft: ExecutionDraft, *, project: str, event: EventRecord | None) -> ExecutionRecord:
+    def insert_execution(
+        self, draft: ExecutionDraft, *, project: str, event: EventRecord | None, cause: UUID | None = None
+    ) -> ExecutionRecord:
         """See `BaseStore.insert_execution`."""
         with self._database.writing() as connection:
-            return executions.insert_execution(connection, draft, project, event)
+            return executions.insert_execution(connection, draft, project, event, cause)
 
     def executions_of_event(self, event_id: UUID) -> tuple[UUID, ...]:
         """See `BaseStore.executions_of_event`."""
         with self._database.reading() as connection:
             return executions.executions_of(connection, event_id)
 
-    def claim_execution(self, worker: str, *, execution_id: UUID | None = None) -> ExecutionRecord | None:
-        """See `BaseStore.claim_execution`."""
-        with self._database.reading() as connection:  # an idle worker must not keep others from writing
-            if connection.execute("SELECT 1 FROM executions WHERE status = 'pending' LIMIT 1").fetchone() is None:
-                return None
+    def retry_execution(self, execution_id: UUID, *, latest: bool = False) -> ExecutionRecord:
+        """See `BaseStore.retry_execution`."""
         with self._database.writing() as connection:
-            return executions.claim(connection, worker, execution_id)
+            return executions.retry(connection, execution_id, latest=latest)
 
-    def finish_execution(self, execution_id: UUID, *, attempt: int, outcome: Outcome) -> ExecutionRecord:
-        """See `BaseStore.finish_execution`."""
+    def register_worker(self, worker: WorkerRecord) -> None:
+        """See `BaseStore.register_worker`."""
         with self._database.writing() as connection:
-            return executions.finish(connection, execution_id, attempt, outcome)
+            connection.execute(WORKERS.insertion, WORKERS.written(worker))
+
+    def beat(self, worker: str) -> None:
+        """See `BaseStore.beat`."""
+        with self._database.writing() as connection:
+            work.beat(connection, worker)
+
+    def workers(self) -> tuple[WorkerRecord, ...]:
+        """See `BaseStore.workers`."""
+        with self._database.reading() as connection:
+            return work.workers(connection)
+
+    def lost_workers(self) -> tuple[str, ...]:
+        """See `BaseStore.lost_workers`."""
+        with self._database.reading() as connection:
+            return work.orphans(connection)
+
+    def remove_worker(self, worker: str, *, reason: str) -> int:
+        """See `BaseStore.remove_worker`."""
+        with self._database.writing() as connection:
+            return work.remove_worker(connection, worker, reason)
+
+    def exchange(
+        self, worker: str, endings: Sequence[Ending] = (), *, limit: int, execution_id: UUID | None = None
+    ) -> Exchange:
+        """See `BaseStore.exchange`."""
+        with self._database.writing() as connection:
+            return work.exchange(connection, worker, endings, limit=limit, execution_id=execution_id)
+
+    def next_due(self) -> datetime | None:
+        """See `BaseStore.next_due`."""
+        with self._database.reading() as connection:
+            return work.next_due(connection)
+
+    def cancel_requests(self, worker: str) -> tuple[UUID, ...]:
+        """See `BaseStore.cancel_requests`."""
+        with self._database.reading() as connection:
+            return work.cancel_requests(connection, worker)
 
     def request_cancel(self, execution_id: UUID) -> ExecutionRecord:
         """See `BaseStore.request_cancel`."""

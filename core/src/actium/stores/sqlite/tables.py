@@ -23,6 +23,7 @@ from actium.stores.records import (
     RevisionRecord,
     TokenRecord,
     TriggerRecord,
+    WorkerRecord,
 )
 
 RowT = TypeVar("RowT")
@@ -139,6 +140,7 @@ ACTIONS = Table(
         "auth_window": PLAIN,
         "labels": JSON,
         "enabled": TRUTH,
+        "run_policy": JSON,
         "status": _enum(ActionStatus),
         "version": PLAIN,
         "revision": PLAIN,
@@ -203,6 +205,7 @@ EXECUTIONS = Table(
         "action_id": ID,
         "action_name": PLAIN,
         "action_revision": PLAIN,
+        "service_account_id": ID,
         "trigger_id": ID,
         "event_id": ID,
         "status": _enum(ExecutionStatus),
@@ -212,7 +215,17 @@ EXECUTIONS = Table(
         "progress": JSON,
         "cancel_requested": TRUTH,
         "attempt": PLAIN,
+        "allowance": PLAIN,
+        "losses": PLAIN,
+        "depth": PLAIN,
+        "kind": PLAIN,
+        "slots": PLAIN,
+        "held": TRUTH,
+        "available": TIME,
+        "expires": TIME,
+        "worker": PLAIN,
         "created": TIME,
+        "began": TIME,
         "started": TIME,
         "finished": TIME,
     },
@@ -227,8 +240,15 @@ ATTEMPTS = Table(
         "started": TIME,
         "finished": TIME,
         "status": _enum(ExecutionStatus),
+        "reason": PLAIN,
+        "result": JSON,
         "error": JSON,
     },
+)
+WORKERS = Table(
+    "workers",
+    WorkerRecord,
+    {"name": PLAIN, "host": PLAIN, "process": PLAIN, "lease": PLAIN, "beat": PLAIN, "started": TIME},
 )
 TOKENS = Table(
     "tokens",

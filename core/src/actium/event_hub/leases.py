@@ -1,0 +1,193 @@
+"""Who lives: beats for the workers of this process, and an eye on those of others.
+
+No clocks are compared: a worker counts as gone when its beat has stood still for its lease on the *observer's*
+monotonic clock. So a clock that jumps, or that another machine sets otherwise, takes no execution from anybody. A
+worker whose process this machine no longer has is gone at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from actium.errors import StoreError, WorkerLostError
+from actium.stores.base_store import BaseStore
+from actium.stores.records import WorkerRecord
+
+DEFAULT_LEASE = 30.0
+"""Seconds for which a worker keeps what it has claimed without a sign of life."""
+
+_LOOKS_A_LEASE = 3
+_LONGEST_BETWEEN_LOOKS = 1.0
+
+logger = logging.getLogger("actium.leases")
+
+
+class Leases:
+    """Keeps the workers of one application known to its store, and takes over from those that are gone."""
+
+    def __init__(
+        self,
+        store: BaseStore,
+        *,
+        on_takeover: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin nothing yet.
+
+        Args:
+            store: Where the workers are.
+            on_takeover: Called when executions have become pending because their worker is gone.
+            clock: Seconds that only grow.
+        """
+        self._store = store
+        self._on_takeover = on_takeover
+        self._clock = clock
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._looking = threading.Lock()
+        self._own: dict[str, float] = {}
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def register(self, lease: float) -> str:
+        """Make a worker known, take over what those that are gone have left, and keep it alive from now on.
+
+        Returns:
+            Its name, ``host:process:number``.
+        """
+        if self._process != os.getpid():  # the workers of the process that forked are its own affair
+            self._process, self._lock, self._looking = os.getpid(), threading.Lock(), threading.Lock()
+            self._own, self._seen, self._thread = {}, {}, None
+        name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._store.register_worker(
+            WorkerRecord(
+                name=name, host=this_host(), process=os.getpid(), lease=lease, beat=0, started=datetime.now(UTC)
+            )
+        )
+        with self._lock:
+            self._own[name] = lease
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._live, name="actium-leases", daemon=True)
+                self._thread.start()
+        self.look()
+        return name
+
+    def release(self, name: str, *, reason: str) -> None:
+        """Forget a worker; what it still has is tried again by others."""
+        with self._lock:
+            self._own.pop(name, None)
+        if self._store.remove_worker(name, reason=reason):
+            self._on_takeover()
+
+    def look(self) -> int:
+        """Take over from the workers that are gone.
+
+        Returns:
+            How many attempts they had.
+        """
+        taken = 0
+        with self._looking:
+            now = self._clock()
+            present = self._store.workers()
+            for worker in present:
+                if worker.name not in self._own and (reason := self._gone(worker, now)) is not None:
+                    taken += self._take_over(worker.name, reason)
+            for name in self._store.lost_workers():
+                taken += self._take_over(name, "its worker is not known any more")
+            names = {worker.name for worker in present}
+            self._seen = {name: seen for name, seen in self._seen.items() if name in names}
+        if taken:
+            self._on_takeover()
+        return taken
+
+    def close(self) -> None:
+        """Stop beating, and forget this application's workers."""
+        self._closing.set()
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        for name in tuple(self._own):
+            with contextlib.suppress(StoreError):  # whoever looks next will see that the process is gone
+                self.release(name, reason="its worker was closed")
+
+    def _live(self) -> None:
+        beaten = self._clock()
+        while not self._closing.wait(self._pause()):
+            try:
+                if self._clock() - beaten >= min(self._own.values(), default=DEFAULT_LEASE) / _LOOKS_A_LEASE:
+                    beaten = self._clock()
+                    self._beat()
+                self.look()
+            except StoreError as error:
+                logger.warning("The leases of this process cannot be renewed now: %s", error)
+
+    def _pause(self) -> float:
+        return min(_LONGEST_BETWEEN_LOOKS, min(self._own.values(), default=DEFAULT_LEASE) / _LOOKS_A_LEASE)
+
+    def _beat(self) -> None:
+        for name in tuple(self._own):
+            try:
+                self._store.beat(name)
+            except WorkerLostError as error:
+                with self._lock:
+                    self._own.pop(name, None)
+                logger.warning("%s", error)
+
+    def _gone(self, worker: WorkerRecord, now: float) -> str | None:
+        if worker.host == this_host() and not process_lives(worker.process):
+            return f"its worker {worker.name} has ended without a word"
+        beat, since = self._seen.get(worker.name, (None, now))
+        if beat != worker.beat:
+            self._seen[worker.name] = (worker.beat, now)
+            return None
+        if now - since > worker.lease:
+            return f"its worker {worker.name} gave no sign of life for {worker.lease:g} s"
+        return None
+
+    def _take_over(self, name: str, reason: str) -> int:
+        taken = self._store.remove_worker(name, reason=reason)
+        if taken:
+            logger.warning("%d execution(s) are tried again: %s.", taken, reason)
+        return taken
+
+
+def this_host() -> str:
+    """What tells apart where process numbers mean the same: the machine, and on Linux the container."""
+    try:
+        namespace = Path("/proc/self/ns/pid").readlink().name
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return socket.gethostname()
+    return f"{socket.gethostname()} {boot} {namespace}"
+
+
+def process_lives(process: int) -> bool:
+    """Whether this machine has a process of that number, as far as can be told."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not _is_zombie(process)
+
+
+def _is_zombie(process: int) -> bool:
+    """Whether a process has ended and only its parent has not asked how."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[:1] == ["Z"]

@@ -1,0 +1,47 @@
+"""What runs in this process now, so that whatever belongs to an execution finds it from any thread."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from uuid import UUID
+
+
+@dataclass(slots=True)
+class RunningAttempt:
+    """An attempt that runs in this process.
+
+    Attributes:
+        execution_id: Of which execution.
+        correlation: What the event that led to it is correlated with; None where it says nothing.
+        secrets: What it has resolved; masked in everything that is recorded of it.
+        is_to_end: Whether it should end soon: it was cancelled, its time is over, or its worker stops.
+    """
+
+    execution_id: UUID
+    correlation: str | None = None
+    secrets: list[str] = field(default_factory=list)
+    is_to_end: bool = False
+
+
+current_execution: ContextVar[UUID | None] = ContextVar("actium_current_execution", default=None)
+"""The execution that the running code belongs to; events that it publishes name it as their cause."""
+
+_attempts: dict[UUID, RunningAttempt] = {}
+"""By execution: their ids are random, so that applications in one process do not meet here."""
+
+
+def running_attempt(execution_id: UUID) -> RunningAttempt | None:
+    """The attempt of an execution that runs in this process; None where none does."""
+    return _attempts.get(execution_id)
+
+
+def note_running(attempt: RunningAttempt) -> None:
+    """Let an attempt be found."""
+    _attempts[attempt.execution_id] = attempt
+
+
+def forget_running(attempt: RunningAttempt) -> None:
+    """Let an attempt not be found any more; one that has taken its place stays."""
+    if _attempts.get(attempt.execution_id) is attempt:
+        del _attempts[attempt.execution_id]

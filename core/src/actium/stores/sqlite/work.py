@@ -1,0 +1,239 @@
+"""Workers, and what they take and give back, inside a transaction of the caller.
+
+A worker owns the executions that it has claimed for as long as its row is there and grows by beats. Whoever sees it
+stand still for longer than its lease removes it; its executions are then tried again by others. Each execution's
+worker and attempt number are the fencing token: what is told with an older one is refused.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+from actium.errors import WorkerLostError
+from actium.models.action import ActionStatus
+from actium.models.execution import ExecutionStatus
+from actium.models.run_policy import MAX_LOSSES
+from actium.stores.records import (
+    AccountRecord,
+    ActionRecord,
+    Claim,
+    Ending,
+    EventRecord,
+    Exchange,
+    ExecutionRecord,
+    Outcome,
+    WorkerRecord,
+)
+from actium.stores.sqlite import turns
+from actium.stores.sqlite.rows import read_all
+from actium.stores.sqlite.tables import (
+    ACCOUNTS,
+    ACTIONS,
+    EVENTS,
+    EXECUTIONS,
+    WORKERS,
+    Table,
+    json_text,
+    time_text,
+)
+
+RowT = TypeVar("RowT", AccountRecord, ActionRecord, EventRecord)
+
+_MOST_IDS = 500
+
+
+def beat(connection: sqlite3.Connection, worker: str) -> None:
+    """See `BaseStore.beat`."""
+    if connection.execute("UPDATE workers SET beat = beat + 1 WHERE name = ?", (worker,)).rowcount == 0:
+        raise _lost(worker)
+
+
+def workers(connection: sqlite3.Connection) -> tuple[WorkerRecord, ...]:
+    """See `BaseStore.workers`."""
+    return read_all(connection, WORKERS, "1 ORDER BY started, name", ())
+
+
+def orphans(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """See `BaseStore.lost_workers`."""
+    rows = connection.execute(
+        "SELECT DISTINCT worker FROM executions WHERE status = 'running' AND worker NOT IN (SELECT name FROM workers)"
+    )
+    return tuple(name for (name,) in rows.fetchall())
+
+
+def remove_worker(connection: sqlite3.Connection, worker: str, reason: str) -> int:
+    """See `BaseStore.remove_worker`."""
+    connection.execute("DELETE FROM workers WHERE name = ?", (worker,))
+    running = read_all(connection, EXECUTIONS, "status = 'running' AND worker = ?", (worker,))
+    now = datetime.now(UTC)
+    for execution in running:
+        _lose(connection, execution, reason, now)
+    return len(running)
+
+
+def exchange(
+    connection: sqlite3.Connection,
+    worker: str,
+    endings: Sequence[Ending],
+    *,
+    limit: int,
+    execution_id: UUID | None = None,
+) -> Exchange:
+    """See `BaseStore.exchange`."""
+    if connection.execute("SELECT 1 FROM workers WHERE name = ?", (worker,)).fetchone() is None:
+        raise _lost(worker)
+    now = datetime.now(UTC)
+    accepted = tuple(_end(connection, ending.claimed, ending.outcome, now) for ending in endings)
+    claims = _claim(connection, worker, limit, execution_id, now) if limit else ()
+    return Exchange(accepted=accepted, claims=claims, next_due=None if len(claims) else next_due(connection))
+
+
+def next_due(connection: sqlite3.Connection) -> datetime | None:
+    """See `BaseStore.next_due`."""
+    (due,) = connection.execute(
+        "SELECT min(available) FROM executions WHERE status = 'pending' AND held = 0"
+    ).fetchone()
+    return None if due is None else datetime.fromisoformat(due)
+
+
+def cancel_requests(connection: sqlite3.Connection, worker: str) -> tuple[UUID, ...]:
+    """See `BaseStore.cancel_requests`."""
+    rows = connection.execute(
+        "SELECT id FROM executions WHERE status = 'running' AND worker = ? AND cancel_requested = 1", (worker,)
+    )
+    return tuple(UUID(execution_id) for (execution_id,) in rows.fetchall())
+
+
+def _claim(
+    connection: sqlite3.Connection, worker: str, limit: int, execution_id: UUID | None, now: datetime
+) -> tuple[Claim, ...]:
+    written = time_text(now)
+    if execution_id is None:
+        which, values = "available <= ? ORDER BY available, rowid LIMIT ?", (written, limit)
+    else:
+        which, values = "id = ?", (str(execution_id),)
+    pending = read_all(connection, EXECUTIONS, f"status = 'pending' AND held = 0 AND {which}", values)
+    connection.executemany(
+        "UPDATE executions SET status = 'running', attempt = attempt + 1, worker = ?, began = ?, "
+        "started = coalesce(started, ?), reason = NULL, error = 'null', progress = '[]' WHERE id = ?",
+        [(worker, written, written, str(execution.id)) for execution in pending],
+    )
+    events = _by_id(connection, EVENTS, (one.event_id for one in pending))
+    accounts = _by_id(connection, ACCOUNTS, (one.service_account_id for one in pending))
+    actions = _by_id(connection, ACTIONS, (one.action_id for one in pending))
+    return tuple(
+        Claim(
+            execution=replace(
+                one,
+                status=ExecutionStatus.RUNNING,
+                attempt=one.attempt + 1,
+                worker=worker,
+                began=now,
+                started=one.started or now,
+                reason=None,
+                error=None,
+                progress=[],
+            ),
+            event=None if one.event_id is None else events.get(one.event_id),
+            account=None if one.service_account_id is None else accounts.get(one.service_account_id),
+            obstacle=_obstacle(one, actions.get(one.action_id), now),
+        )
+        for one in pending
+    )
+
+
+def _by_id(connection: sqlite3.Connection, table: Table[RowT], ids: Iterable[UUID | None]) -> dict[UUID, RowT]:
+    wanted = [str(one) for one in dict.fromkeys(ids) if one is not None]
+    found: dict[UUID, RowT] = {}
+    for begin in range(0, len(wanted), _MOST_IDS):
+        some = wanted[begin : begin + _MOST_IDS]
+        places = ", ".join("?" * len(some))
+        found.update((row.id, row) for row in read_all(connection, table, f"id IN ({places})", some))
+    return found
+
+
+def _obstacle(execution: ExecutionRecord, action: ActionRecord | None, now: datetime) -> str | None:
+    if action is None:
+        return "the action was deleted"
+    if action.status is ActionStatus.DELETING:
+        return "the action is being deleted"
+    if not action.enabled:
+        return "the action is disabled"
+    if execution.expires is not None and now > execution.expires:
+        return f"it was not to begin after its deadline, {execution.expires:%Y-%m-%d %H:%M:%S} UTC"
+    return None
+
+
+def _end(connection: sqlite3.Connection, claimed: ExecutionRecord, outcome: Outcome, now: datetime) -> bool:
+    fence = (str(claimed.id), claimed.attempt, claimed.worker)
+    written, result, error = time_text(now), json_text(outcome.result), json_text(outcome.error)
+    if outcome.next_attempt is None:
+        changed = connection.execute(
+            "UPDATE executions SET status = ?, reason = ?, result = ?, error = ?, finished = ? "
+            "WHERE id = ? AND attempt = ? AND worker = ? AND status = 'running'",
+            (outcome.status.value, outcome.reason, result, error, written, *fence),
+        ).rowcount
+        if changed and claimed.kind is not None and claimed.slots is not None:
+            turns.pass_on(connection, claimed.kind, claimed.slots)
+        return bool(changed)
+    if _is_to_be_cancelled(connection, claimed.id):
+        reason = f"it was cancelled while it ran; {outcome.reason}"
+        ending = replace(outcome, status=ExecutionStatus.CANCELLED, reason=reason, next_attempt=None)
+        return _end(connection, claimed, ending, now)
+    changed = connection.execute(
+        "UPDATE executions SET status = 'pending', reason = ?, error = ?, available = ?, allowance = allowance + ? "
+        "WHERE id = ? AND attempt = ? AND worker = ? AND status = 'running'",
+        (outcome.reason, error, time_text(outcome.next_attempt), outcome.is_returned, *fence),
+    ).rowcount
+    if changed:
+        _keep(connection, claimed, outcome, written)
+    return bool(changed)
+
+
+def _is_to_be_cancelled(connection: sqlite3.Connection, execution_id: UUID) -> bool:
+    row = connection.execute("SELECT cancel_requested FROM executions WHERE id = ?", (str(execution_id),)).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _keep(connection: sqlite3.Connection, claimed: ExecutionRecord, outcome: Outcome, finished: str) -> None:
+    connection.execute(
+        "INSERT INTO execution_attempts (execution_id, number, worker, started, finished, status, reason, error) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            str(claimed.id),
+            claimed.attempt,
+            claimed.worker,
+            time_text(claimed.began or claimed.created),
+            finished,
+            outcome.status.value,
+            outcome.reason,
+            json_text(outcome.error),
+        ),
+    )
+
+
+def _lose(connection: sqlite3.Connection, execution: ExecutionRecord, reason: str, now: datetime) -> None:
+    """End an attempt whose worker is gone: another begins, unless this execution seems to be what ends workers."""
+    losses = execution.losses + 1
+    is_suspect = losses >= MAX_LOSSES
+    told = f"{reason}; what the attempt did so far is not known"
+    error = {"type": "WorkerLostError", "message": reason, "traceback": None}
+    if is_suspect:
+        told = f"{reason}; that happened {losses} times, so the execution itself seems to be the cause"
+        outcome = Outcome(status=ExecutionStatus.FAILED, reason=told, error=error)
+    else:
+        outcome = Outcome(status=ExecutionStatus.FAILED, reason=told, error=error, next_attempt=now, is_returned=True)
+    connection.execute("UPDATE executions SET losses = ? WHERE id = ?", (losses, str(execution.id)))
+    _end(connection, execution, outcome, now)
+
+
+def _lost(worker: str) -> WorkerLostError:
+    return WorkerLostError(
+        f"The worker {worker!r} has lost its executions: it gave no sign of life for longer than its lease.",
+        hint="It goes on under a new name. Was its process or machine suspended, or the store blocked?",
+    )
