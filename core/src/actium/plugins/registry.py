@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from actium.errors import FlavorNotFoundError, InvalidQueryError, PluginError, PluginQuarantinedError
@@ -68,7 +69,8 @@ class PluginFlavorRegistry:
             hooks: The enabled hook plugins, outermost last: names of entry points, or plugins made in code.
             blocked: Names of plugins or of distributions that are not to be used.
             path: Where to look for distributions; None for ``sys.path``.
-            attach: Called with each new working object and its relay before it is used.
+            attach: Called with each new working object and its relay before it is used. When it raises, the object
+                is closed and the exception goes on.
         """
         self._enabled = tuple(hooks)
         self._installed = InstalledPlugins(path=path, blocked=blocked)
@@ -79,6 +81,7 @@ class PluginFlavorRegistry:
         self._relays: dict[FlavorKey, tuple[BasePlugin, Relay]] = {}
         self._hook_plugins: tuple[HookPlugin, ...] | None = None
         self._observers: Observers | None = None
+        self._is_closed = False
 
     @classmethod
     def from_environment(
@@ -218,7 +221,7 @@ class PluginFlavorRegistry:
         """A flavor's working object; there is one for each flavor and registry.
 
         Raises:
-            PluginError: As for `get_flavor_class`, and when it cannot be made.
+            PluginError: As for `get_flavor_class`, and when it cannot be made, or the registry is closed.
         """
         return self._made(FlavorKey(plugin_type, subtype, flavor))[0]
 
@@ -252,14 +255,16 @@ class PluginFlavorRegistry:
         return self._observers
 
     def close(self) -> None:
-        """Close every working object. One that fails is logged, and does not keep the others from being closed."""
+        """Close every working object, and make no more. Closing twice is harmless.
+
+        One that fails is logged, and does not keep the others from being closed.
+        """
         with self._lock:
+            self._is_closed = True
             made, self._relays = list(self._relays.values()), {}
-        for plugin, relay in made:
-            try:
-                plugin.close()
-            except Exception:
-                logger.exception("The plugin %s failed to close.", relay.origin)
+        with ExitStack() as closing:
+            for plugin, relay in reversed(made):
+                closing.callback(_close, plugin, relay.origin)
 
     # Finding
 
@@ -322,6 +327,11 @@ class PluginFlavorRegistry:
         with self._lock:
             made = self._relays.get(key)
             if made is None:
+                if self._is_closed:
+                    raise PluginError(
+                        f"The flavor {key.name} cannot be used any more: its registry is closed.",
+                        hint="Open another Actium application, or close this one later.",
+                    )
                 made = self._relays[key] = self._make(key)
             return made
 
@@ -334,14 +344,17 @@ class PluginFlavorRegistry:
         hook_plugins = self.hook_plugins()
         try:
             plugin = flavor.PLUGIN_CLASS()
-            relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
+            with _closed_on_failure(plugin, origin):
+                _check_plugin(plugin, flavor)
+                relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
         except (Exception, SystemExit) as error:
             problem = f"{_where(flavor.PLUGIN_CLASS)} cannot be made: {in_words(error)}"
             if claims:
                 raise self._installed.quarantine(key.type, claims[0], problem, error) from error
             raise PluginQuarantinedError(f"The plugin {origin} is broken: {problem}.") from error
         if self._attach is not None:
-            self._attach(plugin, relay)
+            with _closed_on_failure(plugin, origin):
+                self._attach(plugin, relay)
         return plugin, relay
 
     def _enabled_hook_plugin(self, enabled: object) -> HookPlugin:
@@ -391,6 +404,32 @@ def _check_flavor(flavor: object) -> None:
     plugin: object = flavor.PLUGIN_CLASS
     if not (isinstance(plugin, type) and issubclass(plugin, BasePlugin)):
         raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {plugin!r}, not a subclass of BasePlugin")
+
+
+def _check_plugin(plugin: BasePlugin, flavor: type[BasePluginFlavor]) -> None:
+    """Refuse a working object that takes itself for another flavor's, as when two flavors share one class."""
+    named: object = plugin.flavor_class
+    if named is not flavor:
+        told = _where(named) if isinstance(named, type) else repr(named)
+        raise PluginError(
+            f"its flavor_class is {told}, not {_where(flavor)}; each flavor needs a PLUGIN_CLASS of its own"
+        )
+
+
+@contextmanager
+def _closed_on_failure(plugin: BasePlugin, origin: Origin) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        _close(plugin, origin)
+        raise
+
+
+def _close(plugin: BasePlugin, origin: Origin) -> None:
+    try:
+        plugin.close()
+    except (Exception, SystemExit, GeneratorExit):
+        logger.exception("The plugin %s failed to close.", origin)
 
 
 def _where(kind: type[Any]) -> str:
