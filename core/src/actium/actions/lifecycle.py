@@ -56,8 +56,8 @@ def create(handler: BaseActionHandler, request: ActionRequest) -> ActionResponse
         AlreadyExistsError, NotFoundError, InactiveAccountError: See `BaseStore.insert_action`.
         Exception: Whatever the flavor raises; nothing is left behind then.
     """
-    warnings = ignored_key_warnings(handler.config_class, request.configuration)
     config = handler.validate_action_configuration(request.configuration)
+    warnings = ignored_key_warnings(handler.config_class, request.configuration)
     if overrides(handler, "validate_action_request"):
         given, request = request.configuration, request.model_copy(deep=True)
         handler.validate_action_request(request, config)
@@ -107,8 +107,8 @@ def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpd
     previous_config, warnings = parsed(handler, current)
     if "configuration" in change.model_fields_set:
         given = change.configuration or {}
-        warnings += ignored_key_warnings(handler.config_class, given)
         config: ActionConfig | None = handler.validate_action_configuration(given)
+        warnings += ignored_key_warnings(handler.config_class, given)
     else:
         config = None if previous_config is None else previous_config.model_copy(deep=True)
     if config is None:  # nothing that the flavor could check or adapt; renaming and disabling must go on working
