@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from pydantic import BaseModel, Field
 
 from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, PluginType
 from actium.errors import (
@@ -192,6 +193,40 @@ class TestHandlers:
             app.registry.get_plugin("action", "test", "sharing")
         assert "PLUGIN_CLASS of its own" in str(caught.value)
         assert CountedHandler.closed == CountedHandler.made[1:]
+
+    @pytest.mark.parametrize("of", ["flavor", "handler"])
+    def test_a_configuration_that_would_not_be_stored_is_told(self, app: Actium, of: str) -> None:
+        """A model that leaves fields out of what it writes is refused with their paths, where the flavor is registered
+        or, when only the handler names it, first used."""
+
+        class Part(BaseModel):
+            kept: int = 0
+            parts: list[Part] | None = None
+            note: str = Field("", exclude=True)
+
+        class Leaky(ActionConfig):
+            token: str = Field("", exclude=True)
+            parts: dict[str, list[Part] | None] = Field(default_factory=dict)
+
+        class LeakyHandler(CountedHandler):
+            @property
+            def config_class(self) -> type[ActionConfig]:
+                return Leaky
+
+            @property
+            def flavor_class(self) -> type[BaseActionFlavor]:
+                return LeakyFlavor
+
+        class LeakyFlavor(BaseActionFlavor):
+            SUBTYPE = "test"
+            FLAVOR = "leaky"
+            PLUGIN_CLASS = LeakyHandler
+            ACTION_CONFIG_CLASS = Leaky if of == "flavor" else ActionConfig
+
+        with pytest.raises(PluginError, match=r"Leaky would lose parts\.note, token: a field with exclude=True"):
+            app.flavors.register(LeakyFlavor)
+            app.registry.get_plugin("action", "test", "leaky")
+        assert CountedHandler.closed == CountedHandler.made
 
     def test_a_handler_that_cannot_be_attached_is_closed(self, app: Actium) -> None:
         """When something else is subscribed for a flavor, that is told, and the handler that was made is closed."""

@@ -12,10 +12,11 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from actium.errors import FlavorNotFoundError, InvalidQueryError, PluginError, PluginQuarantinedError
 from actium.plugins.discovery import DiscoveryProblem
+from actium.plugins.flavor_check import check_flavor, check_plugin, where
 from actium.plugins.installed import (
     ACTION,
     FLAVOR_GROUPS,
@@ -184,7 +185,7 @@ class PluginFlavorRegistry:
             PluginError: The class is not a complete flavor.
             DuplicateFlavorError: Another class has this key, or an installed distribution claims it.
         """
-        _check_flavor(flavor)
+        check_flavor(flavor)
         key = FlavorKey(str(flavor.TYPE), flavor.SUBTYPE, flavor.FLAVOR)
         with self._lock:
             present = self._classes.get(key)
@@ -192,9 +193,9 @@ class PluginFlavorRegistry:
                 return
             claims = [*map(claimant, self._installed.claims(key.type, key.name))]
             if present is not None:
-                claims = [_where(present)]
+                claims = [where(present)]
             if claims:
-                raise duplicate(key.name, iter([*claims, _where(flavor)]))
+                raise duplicate(key.name, iter([*claims, where(flavor)]))
             self._classes[key] = flavor
             self._made_in_code.add(key)
 
@@ -276,7 +277,7 @@ class PluginFlavorRegistry:
 
     def _made_in_code_status(self, key: FlavorKey) -> PluginStatus:
         return PluginStatus(
-            kind=key.type, name=key.name, origin=Origin(key.name), value=_where(self._classes[key]), state="loaded"
+            kind=key.type, name=key.name, origin=Origin(key.name), value=where(self._classes[key]), state="loaded"
         )
 
     def _response(self, status: PluginStatus, *, hydrate: bool) -> ActionFlavorResponse:
@@ -314,7 +315,7 @@ class PluginFlavorRegistry:
             raise self._not_found(key)
         flavor = self._installed.imported(key.type, record)
         try:
-            _check_flavor(flavor)
+            check_flavor(flavor)
             loaded = cast("type[BasePluginFlavor]", flavor)
             declared = FlavorKey(str(loaded.TYPE), loaded.SUBTYPE, loaded.FLAVOR)
             if declared != key:
@@ -345,10 +346,10 @@ class PluginFlavorRegistry:
         try:
             plugin = flavor.PLUGIN_CLASS()
             with _closed_on_failure(plugin, origin):
-                _check_plugin(plugin, flavor)
+                check_plugin(plugin, flavor)
                 relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
         except (Exception, SystemExit) as error:
-            problem = f"{_where(flavor.PLUGIN_CLASS)} cannot be made: {in_words(error)}"
+            problem = f"{where(flavor.PLUGIN_CLASS)} cannot be made: {in_words(error)}"
             if claims:
                 raise self._installed.quarantine(key.type, claims[0], problem, error) from error
             raise PluginQuarantinedError(f"The plugin {origin} is broken: {problem}.") from error
@@ -391,31 +392,6 @@ class PluginFlavorRegistry:
         return FlavorNotFoundError(f"There is no {key.type} flavor {key.name!r} here.", hint=hint)
 
 
-def _check_flavor(flavor: object) -> None:
-    """Refuse what is not a complete flavor class."""
-    from actium.plugins.base_plugin_flavor import BasePlugin, BasePluginFlavor
-
-    if not (isinstance(flavor, type) and issubclass(flavor, BasePluginFlavor)):
-        kind = f"the class {flavor.__name__}" if isinstance(flavor, type) else f"an object of {type(flavor).__name__}"
-        raise PluginError(f"it is {kind}, not a subclass of BasePluginFlavor")
-    missing = [name for name in ("TYPE", "SUBTYPE", "FLAVOR", "PLUGIN_CLASS") if not hasattr(flavor, name)]
-    if missing:
-        raise PluginError(f"{flavor.__name__} does not set {', '.join(missing)}")
-    plugin: object = flavor.PLUGIN_CLASS
-    if not (isinstance(plugin, type) and issubclass(plugin, BasePlugin)):
-        raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {plugin!r}, not a subclass of BasePlugin")
-
-
-def _check_plugin(plugin: BasePlugin, flavor: type[BasePluginFlavor]) -> None:
-    """Refuse a working object that takes itself for another flavor's, as when two flavors share one class."""
-    named: object = plugin.flavor_class
-    if named is not flavor:
-        told = _where(named) if isinstance(named, type) else repr(named)
-        raise PluginError(
-            f"its flavor_class is {told}, not {_where(flavor)}; each flavor needs a PLUGIN_CLASS of its own"
-        )
-
-
 @contextmanager
 def _closed_on_failure(plugin: BasePlugin, origin: Origin) -> Iterator[None]:
     try:
@@ -430,10 +406,6 @@ def _close(plugin: BasePlugin, origin: Origin) -> None:
         plugin.close()
     except (Exception, SystemExit, GeneratorExit):
         logger.exception("The plugin %s failed to close.", origin)
-
-
-def _where(kind: type[Any]) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def _names_in(variable: str) -> tuple[str, ...]:
