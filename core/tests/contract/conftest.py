@@ -57,7 +57,7 @@ def vault_flavor(vault: Vault, **attributes: Any) -> type[BaseActionFlavor]:
 
         @property
         def config_class(self) -> type[ActionConfig]:
-            return VaultConfig
+            return VaultFlavor.ACTION_CONFIG_CLASS
 
         @property
         def flavor_class(self) -> type[BaseActionFlavor]:
@@ -86,8 +86,8 @@ def vault_flavor(vault: Vault, **attributes: Any) -> type[BaseActionFlavor]:
             vault.reach("process_response", action, config)
 
         def extract_resources(self, action_config: Any, hydrate: bool = False) -> Any:
-            vault.reach("extract", action_config)
-            return {ResourceType("door"): door(action_config.door)}
+            told = vault.reach("extract", action_config)
+            return {ResourceType("door"): door(action_config.door)} if told is None else told
 
         def close(self) -> None:
             vault.closed.append(self)

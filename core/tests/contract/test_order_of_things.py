@@ -8,8 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
-from actium import Actium, hookimpl
+from actium import ActionConfig, Actium, hookimpl
 from actium.errors import (
     InactiveAccountError,
     InUseError,
@@ -102,6 +103,30 @@ class TestCreate:
         vault.at["process_request"] = process
         create_vault()
         assert refused == ["NotReadyError"] * 3
+
+
+class TestSecrets:
+    def test_are_kept_as_references(
+        self, app: Actium, create: CreateAction, make_flavor: Any, vault: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Creating and changing, with all that a flavor changes meanwhile, keep the reference in row and history."""
+
+        class LockedConfig(ActionConfig):
+            size: int = 1
+            key: SecretStr
+
+        def resize(action: Any, config: Any, *_: Any) -> None:
+            config.size += 1
+
+        app.flavors.register(make_flavor(vault, FLAVOR="locked", ACTION_CONFIG_CLASS=LockedConfig))
+        vault.at.update(validate_request=resize, process_request=resize, process_update=resize)
+        vault.at["extract"] = lambda config: {}
+        monkeypatch.setenv("VAULT_KEY", "correct horse")
+        create(flavor="test.locked", configuration={"key": "env:VAULT_KEY"})
+        app.actions.update("greet", ActionUpdate(configuration={"size": 5, "key": "env:VAULT_KEY"}))
+        expected = [{"size": size, "key": "env:VAULT_KEY"} for size in (3, 6)]
+        assert [revision.fields["configuration"] for revision in app.actions.history("greet")] == expected
+        assert app.actions.get("greet").configuration == expected[-1]
 
 
 class TestUpdate:
@@ -320,7 +345,7 @@ class TestList:
     def test_every_row_is_shown_whatever_became_of_its_flavor(
         self, url: str, app: Actium, vault: Any, create_vault: Any, create: CreateAction, hydrate: bool
     ) -> None:
-        """Rows without a flavor, with a configuration that fits no more, or of a failing flavor, stand in their place."""
+        """Rows without a flavor, that fit their flavor no more, or whose flavor fails, stand in their place."""
         for name in ("a", "c", "e"):
             create_vault(name)
         for name in ("b", "d"):
