@@ -4,11 +4,12 @@
              processing failed: the row is removed, the exception goes on
     update   validate -> validate_action_update -> store (updating) -> process_action_update -> store (ready)
              processing failed: every field goes back, the exception goes on
-    delete   mark (deleting; refused while triggers use it) -> process_action_delete -> remove
-             processing failed: the mark goes away, the exception goes on; with force the row goes all the same
+    delete   mark (deleting; refused while triggers use it or it is in change) -> process_action_delete -> remove
+             processing failed: the row is as it was, the exception goes on; with force the row goes all the same
 
 A flavor that does not override a ``process_...`` point has nothing that could be left half-done: its actions are
-stored ``ready`` at once, in one transaction. A crash in the middle leaves the status that names the step;
+stored ``ready`` at once, in one transaction. Each step is made for the version that the one before it left, so that of
+two who change an action at once one goes on and the other is told. A crash in the middle leaves the status that names the step;
 `actium.actions.recovery` finishes or undoes it.
 """
 
