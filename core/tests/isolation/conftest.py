@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from pydantic import SecretStr
 
-from actium import AuthContext, Event, ExecutionStatus, TriggerExecutionResponse
-from actium.isolation import FlavorReference, ProcessPool, RunOrder
-from actium.models.account import ServiceAccountBody, ServiceAccountResponse
-from actium.models.execution import TriggerExecutionBody, TriggerExecutionMetadata
-from actium.plugins.origin import Origin
-
-NOW = datetime(2024, 2, 29, 12, 30, 15, 123456, tzinfo=UTC)
-TOKEN = "a-token-that-nobody-may-see"
+from actium.isolation import ProcessPool, RunOrder
 
 
 @pytest.fixture
@@ -33,36 +24,8 @@ def flavors(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def order(flavors: ModuleType) -> Callable[..., RunOrder]:
     """Make an order of a flavor, by its name in the module."""
-
-    def order(name: str, **configuration: Any) -> RunOrder:
-        flavor = getattr(flavors, name)
-        execution = TriggerExecutionResponse(
-            id=uuid4(),
-            name="isolated",
-            body=TriggerExecutionBody(
-                project="default",
-                status=ExecutionStatus.RUNNING,
-                action_id=uuid4(),
-                action_revision=1,
-                created=NOW,
-            ),
-            metadata=TriggerExecutionMetadata(event=Event(type="happened", source="/here", data={"größe": [1, None]})),
-        )
-        account = ServiceAccountResponse(
-            id=uuid4(),
-            name="robot",
-            body=ServiceAccountBody(project="default", active=True, version=1, created=NOW, updated=NOW),
-        )
-        return RunOrder(
-            flavor=FlavorReference.of(flavor, Origin(flavor.key())),
-            configuration=configuration,
-            trigger_execution=execution,
-            auth_context=AuthContext(
-                service_account=account, access_token=SecretStr(TOKEN), expires=NOW + timedelta(hours=1)
-            ),
-        )
-
-    return order
+    made: Callable[..., RunOrder] = importlib.import_module("isolated_orders").order
+    return made
 
 
 @pytest.fixture
@@ -71,25 +34,37 @@ def pool() -> Iterator[ProcessPool]:
         yield pool
 
 
-Run = Callable[..., Any]
+@pytest.fixture
+def start() -> Callable[..., Any]:
+    """Run an order in a pool, without the parts that a test does not care about."""
+
+    def start(pool: ProcessPool, order: RunOrder, **options: Any) -> Any:
+        given = {"timeout": 60, "is_cancelled": lambda: False, "on_progress": lambda steps: None, **options}
+        return pool.run(order, **given)
+
+    return start
 
 
 @pytest.fixture
-def run(pool: ProcessPool, order: Callable[..., RunOrder]) -> Run:
-    """Run a flavor in the pool."""
+def run(pool: ProcessPool, order: Callable[..., RunOrder], start: Callable[..., Any]) -> Callable[..., Any]:
+    """Run a flavor in the pool, by its name in the module."""
 
     def run(name: str, **configuration: Any) -> Any:
-        return started(pool, order(name, **configuration))
+        return start(pool, order(name, **configuration))
 
     return run
 
 
-def started(
-    pool: ProcessPool,
-    order: RunOrder,
-    *,
-    timeout: float | None = 60,
-    is_cancelled: Callable[[], bool] = lambda: False,
-    on_progress: Callable[[Any], None] = lambda steps: None,
-) -> Any:
-    return pool.run(order, timeout=timeout, is_cancelled=is_cancelled, on_progress=on_progress)
+@pytest.fixture
+def is_running() -> Callable[[int], bool]:
+    """Whether a process still does something; one that has ended and was not waited for does not."""
+
+    def is_running(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (ProcessLookupError, FileNotFoundError):
+            return False
+        return state != "Z"
+
+    return is_running

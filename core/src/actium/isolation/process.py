@@ -26,7 +26,7 @@ _BOOTSTRAP = (
 )
 _CHUNK = 262_144
 _CRASH_REPORT_BYTES = 65_536
-_GONE_SECONDS = 5.0
+_GONE_SECONDS = 2.0
 """How long a process may take to be gone once it has closed its connection or was sent SIGKILL."""
 
 

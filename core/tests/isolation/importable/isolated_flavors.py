@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import os
 import signal
 import socket
@@ -128,7 +128,7 @@ def returns(config: Said) -> Any:
         "object": object(),
         "nan": float("nan"),
         "deep": deep,
-        "date": datetime.date(2024, 2, 29),
+        "date": dt.date(2024, 2, 29),
     }[config.text]
 
 
@@ -157,6 +157,12 @@ def scribbles(config: Said) -> None:
 @action_flavor("isolated.closes")
 def closes() -> None:
     os.closerange(3, 64)
+
+
+@action_flavor("isolated.shuts")
+def shuts() -> None:
+    for descriptor in sockets():
+        socket.socket(fileno=os.dup(descriptor)).shutdown(socket.SHUT_WR)
     time.sleep(600)
 
 
@@ -166,9 +172,20 @@ def environment(config: Said) -> Any:
 
 
 @action_flavor("isolated.leaves_a_thread")
-def leaves_a_thread(trigger_execution: Any) -> int:
+def leaves_a_thread() -> int:
     threading.Thread(target=time.sleep, args=(600,)).start()
     return os.getpid()
+
+
+@action_flavor("isolated.overlaps", config=Said)
+def overlaps(config: Said) -> int:
+    """Tells how many of its kind run at this moment."""
+    mine = Path(config.text, str(os.getpid()))
+    mine.touch(exist_ok=False)
+    running = len(list(mine.parent.iterdir()))
+    time.sleep(0.01)
+    mine.unlink()
+    return running
 
 
 class StepsHandler(BaseActionHandler):
