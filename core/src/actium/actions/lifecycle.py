@@ -9,8 +9,8 @@
 
 A flavor that does not override a ``process_...`` point has nothing that could be left half-done: its actions are
 stored ``ready`` at once, in one transaction. Each step is made for the version that the one before it left, so that of
-two who change an action at once one goes on and the other is told. A crash in the middle leaves the status that names the step;
-`actium.actions.recovery` finishes or undoes it.
+two who change an action at once one goes on and the other is told. A crash in the middle leaves the status that names
+the step; `actium.actions.recovery` finishes or undoes it.
 """
 
 from __future__ import annotations
