@@ -11,7 +11,6 @@ import pytest
 
 from actium import Actium
 from actium.errors import (
-    ActiumError,
     AlreadyExistsError,
     InUseError,
     NotFoundError,
@@ -105,26 +104,27 @@ class TestOneName:
 
 
 class TestChanges:
-    def test_nobodys_change_is_lost(self, app: Actium, other: Actium, create_vault: CreateAction) -> None:
-        """Callers that read, change for the version that they read, and repeat at a conflict lose nothing."""
+    def test_nobodys_change_is_lost(self, app: Actium, other: Actium, vault: Any, create_vault: CreateAction) -> None:
+        """Of four callers that change what they all have read the first to store succeeds; the others are told."""
         action = create_vault()
-        conflicts: list[ActiumError] = []
+        callers = [(other, "second"), (app, "third"), (other, "fourth")]
+        refused: list[str] = []
 
-        def add_labels(app: Actium, caller: int) -> None:
-            for number in range(5):
-                while True:
-                    present = app.actions.get(action.id)
-                    labels = {**present.labels, f"{caller}-{number}": "yes"}
-                    try:
-                        app.actions.update(action.id, ActionUpdate(labels=labels, version=present.version))
-                        break
-                    except (VersionConflictError, NotReadyError) as error:
-                        conflicts.append(error)
+        def let_another_begin(*_: Any) -> None:
+            if callers:
+                change(*callers.pop(0))
 
-        outcomes = at_once(*(partial(add_labels, app, caller) for caller, app in enumerate([app, other] * 2)))
-        assert failures(outcomes) == []
-        assert len(app.actions.get(action.id).labels) == 20
-        assert len(app.actions.history(action.id)) == 21
+        def change(app: Actium, name: str) -> None:
+            try:
+                app.actions.update(action.id, ActionUpdate(name=name))
+            except VersionConflictError:
+                refused.append(name)
+
+        vault.at["validate_update"] = let_another_begin
+        change(app, "first")
+        assert refused == ["third", "second", "first"]
+        assert app.actions.get(action.id).name == "fourth"
+        assert [item.fields["name"] for item in app.actions.history(action.id)] == ["keep", "fourth"]
 
 
 class TestUse:

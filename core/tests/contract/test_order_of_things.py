@@ -176,6 +176,23 @@ class TestUpdate:
         app.actions.update("keep", ActionUpdate(description="new"))
         assert seen == [(1, 2), (2, 2)]
 
+    @pytest.mark.parametrize("change", [ActionUpdate(name="new"), ActionUpdate(configuration={"size": 1})])
+    def test_processing_gets_what_was_beside_what_will_be(
+        self, app: Actium, vault: Any, create_vault: Any, change: ActionUpdate
+    ) -> None:
+        """process_action_update may change action and configuration without changing what it is told they were."""
+        create_vault(configuration={"size": 1})
+        seen: list[Any] = []
+
+        def adapt(action: Any, config: Any, previous: Any, previous_config: Any) -> None:
+            config.size = 2
+            action.metadata.labels["a"] = "b"
+            seen.append((previous.name, previous.labels, previous.configuration["size"], previous_config.size))
+
+        vault.at["process_update"] = adapt
+        assert app.actions.update("keep", change).configuration["size"] == 2
+        assert seen == [("keep", {}, 1, 1)]
+
     def test_validation_may_change_the_change(self, app: Actium, vault: Any, create_vault: Any) -> None:
         """What validate_action_update changes is what is stored, and the caller's update is left as it was."""
         create_vault()
