@@ -167,14 +167,16 @@ def test_settings_are_those_that_the_code_reads() -> None:
 
 def test_limits_are_those_of_the_code() -> None:
     """The page of settings tells the limits that the code sets."""
-    from actium.actions.stored_form import MAX_CONFIGURATION_BYTES
+    from actium.actions.stored_form import MAX_CONFIGURATION_BYTES, MAX_CONFIGURATION_DEPTH
     from actium.auth.context import DEFAULT_AUTH_WINDOW
     from actium.filters.dialects import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT
     from actium.models.event import MAX_EVENT_BYTES
     from actium.models.page import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
     limits = dict(table("reference/settings.md", "Limits"))
-    assert limits["an action's configuration, as JSON"] == f"{MAX_CONFIGURATION_BYTES:,} bytes"
+    assert limits["an action's configuration, as JSON"] == (
+        f"{MAX_CONFIGURATION_BYTES:,} bytes, {MAX_CONFIGURATION_DEPTH} levels deep"
+    )
     assert limits["an event's data, as JSON"] == f"{MAX_EVENT_BYTES:,} bytes"
     assert f" {DEFAULT_AUTH_WINDOW} where neither" in limits["an auth window"]
     assert limits["items on a page of a listing"] == f"{MAX_PAGE_SIZE:,}; {DEFAULT_PAGE_SIZE} unless asked otherwise"

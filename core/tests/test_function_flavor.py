@@ -11,9 +11,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actium import ActionConfig, Actium, AuthContext, ExecutionStatus, action_flavor, hookimpl
-from actium.errors import InvalidInputError
-from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, TriggerExecutionResponse
+from actium import (
+    ActionConfig,
+    Actium,
+    AuthContext,
+    BaseActionHandler,
+    ExecutionStatus,
+    action_flavor,
+    hookimpl,
+)
+from actium.errors import ExecutionCancelled, InvalidInputError
+from actium.models import (
+    ActionRequest,
+    ActionResponse,
+    ServiceAccountRequest,
+    StepProgress,
+    TriggerExecutionResponse,
+)
+from actium.stores.records import ActionRecord
 
 CreateAction = Callable[..., ActionResponse]
 
@@ -34,7 +49,7 @@ def run(app: Actium, create: CreateAction, flavor: Any, **configuration: Any) ->
 
 
 def test_take_what_they_want_by_name(app: Actium, create: CreateAction) -> None:
-    """A function names any of the three arguments, in any order, also with defaults and beside ones of its own."""
+    """A function names any of the arguments, in any order, also with defaults and beside ones of its own."""
 
     @action_flavor("test.picky", config=Numbered)
     def picky(auth_context: AuthContext, config: Any = None, *, flag: bool = True) -> list[Any]:
@@ -46,6 +61,28 @@ def test_take_what_they_want_by_name(app: Actium, create: CreateAction) -> None:
 
     assert run(app, create, picky, number=7).result == ["robot", 7, True]
     assert app.flavors.get("test.picky").get_metadata().description == "Picks what it wants."
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_reach_what_a_handler_reaches(app: Actium, create: CreateAction, is_async: bool) -> None:
+    """A function that names ``handler`` gets the one around it: it reports progress, asks whether it is to end, and
+    reads the store."""
+
+    def report(trigger_execution: TriggerExecutionResponse, handler: BaseActionHandler) -> str:
+        handler.report_progress(trigger_execution, [StepProgress(name="load", status="succeeded")])
+        assert not handler.cancel_requested(trigger_execution)
+        app.executions.cancel(trigger_execution.id)
+        if handler.cancel_requested(trigger_execution):
+            raise ExecutionCancelled(handler.store.get(ActionRecord, trigger_execution.action_id).name)
+        return "ran on"
+
+    async def report_async(trigger_execution: TriggerExecutionResponse, handler: BaseActionHandler) -> str:
+        await asyncio.sleep(0)
+        return report(trigger_execution, handler)
+
+    execution = run(app, create, action_flavor("test.reporting")(report_async if is_async else report))
+    assert (execution.status, execution.reason) == (ExecutionStatus.CANCELLED, "once")
+    assert [(step.name, step.status) for step in execution.get_metadata().progress] == [("load", "succeeded")]
 
 
 def test_need_no_argument_and_no_config(app: Actium, create: CreateAction) -> None:

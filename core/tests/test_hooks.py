@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actium import hookimpl
-from actium.errors import PluginQuarantinedError
+from actium import Actium, Event, TriggerExecutionResponse, action_flavor, hookimpl
+from actium.errors import PluginError, PluginQuarantinedError
+from actium.models import ActionRequest, ServiceAccountRequest, TriggerRequest
 from actium.plugins.awaiting_call import call_awaiting
 from actium.plugins.hook_plugins import HookPlugin
 from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks
@@ -154,6 +155,46 @@ class TestRelay:
             assert run(Relay(kind(lambda *_: None), ORIGIN, [plugin(run_action=run_action)])) is None
         assert caplog.text == ""
 
+    @pytest.mark.parametrize("hook", ["create_action", "update_action", "get_action", "extract_resources"])
+    def test_a_lost_failure_is_raised_and_told(self, hook: str, caplog: pytest.LogCaptureFixture) -> None:
+        """A wrapper that catches what these hooks raise and returns None loses nothing: the exception goes on."""
+
+        def swallow() -> Any:
+            try:
+                return (yield)
+            except ValueError:
+                print("never mind")
+
+        def fail(*_: Any, **__: Any) -> Any:
+            raise ValueError("no room")
+
+        handler = Handler()
+        setattr(handler, hook, fail)
+        relay: Any = Relay(handler, ORIGIN, [plugin(**{hook: hookimpl(wrapper=True)(swallow)})])
+        calls: dict[str, Callable[[], Any]] = {
+            "create_action": lambda: relay.create_action("a"),
+            "update_action": lambda: relay.update_action("a", "u"),
+            "get_action": lambda: relay.get_action("a"),
+            "extract_resources": lambda: relay.extract_resources("c", hydrate=False),
+        }
+        with pytest.raises(ValueError, match="no room"):
+            calls[hook]()
+        assert f"The hook plugin p lost the failure of {hook}" in caplog.text
+
+    @handlers
+    def test_a_failed_run_may_end_as_nothing(self, kind: type[Handler], caplog: pytest.LogCaptureFixture) -> None:
+        """A run may have no result, so a wrapper may put None in the place of its failure."""
+
+        @hookimpl(wrapper=True)
+        def run_action() -> Any:
+            try:
+                return (yield)
+            except ZeroDivisionError:
+                return None
+
+        assert run(Relay(kind(lambda *_: 1 / 0), ORIGIN, [plugin(run_action=run_action)])) is None
+        assert caplog.text == ""
+
     @handlers
     def test_a_wrapper_that_yields_twice_is_an_error(self, kind: type[Handler]) -> None:
         """A second yield is an error, not a result."""
@@ -206,6 +247,13 @@ class TestRelay:
         assert seen == ["cancelled"]
 
 
+async def coroutine() -> None: ...
+
+
+async def asynchronous_generator() -> Any:
+    yield
+
+
 class TestHookPlugins:
     @pytest.mark.parametrize(
         "name, options, function, message",
@@ -217,6 +265,10 @@ class TestHookPlugins:
             ("run_action", {"wrapper": True}, lambda: None, "without a yield"),
             ("event_published", {"wrapper": True}, lambda: (yield), "which is not wrapped"),
             ("run_action", {"wrapper": True}, lambda colour: (yield), "colour"),
+            ("event_published", {}, coroutine, "implements 'event_published' as `async def`"),
+            ("execution_changed", {}, coroutine, "implements 'execution_changed' as `async def`"),
+            ("render_configuration", {}, coroutine, "implements 'render_configuration' as `async def`"),
+            ("run_action", {"wrapper": True}, asynchronous_generator, "implements 'run_action' as `async def`"),
         ],
     )
     def test_what_cannot_work_is_refused_at_the_door(
@@ -256,6 +308,66 @@ class TestHookPlugins:
         ]
         assert Relay(Handler(), ORIGIN, renders).render_configuration({"a": 1}, None) == {"a": 1, "by": "second"}
         assert Relay(Handler(), ORIGIN, renders[:1]).render_configuration({"a": 1}, None) == {"a": 1}
+
+    def test_rendering_into_something_else_is_told(self) -> None:
+        """What is no mapping, such as a coroutine that a decorator hides, is refused with the flavor's name."""
+        for rendered, told in (([1], r"as \[1\]"), (coroutine, "as <coroutine")):
+            function = (lambda: coroutine()) if rendered is coroutine else (lambda: [1])
+            relay = Relay(Handler(), ORIGIN, [plugin(render_configuration=hookimpl(function))])
+            with pytest.raises(PluginError, match=rf"configuration of test\.echo .* {told}"):
+                relay.render_configuration({"a": 1}, None)
+
+
+class TestObservers:
+    def test_a_hidden_coroutine_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
+        """An observer that gives a coroutine after all is logged with its name, and the others are told."""
+        seen: list[str] = []
+        observers = Observers(
+            [
+                plugin(event_published=hookimpl(function))
+                for function in (lambda event: seen.append(event), lambda: coroutine())
+            ]
+        )
+        observers.event_published("e", ())  # type: ignore[arg-type]
+        assert seen == ["e"]
+        assert "it returned a coroutine, which nobody awaits" in caplog.text
+
+    def test_observers_change_nothing(self, url: str) -> None:
+        """Whatever an observer does to what it is told, handler, store and other observers see what was published."""
+        seen: list[Any] = []
+
+        class Spoiler:
+            @hookimpl(tryfirst=True)
+            def event_published(self, event: Event) -> None:
+                seen.append(event.data["deep"][0])
+                event.data["deep"][0] = "spoiled"
+
+            @hookimpl(tryfirst=True)
+            def execution_changed(self, trigger_execution: TriggerExecutionResponse) -> None:
+                trigger_execution.event.data["deep"][0] = "spoiled"
+                trigger_execution.body.reason = "spoiled"
+
+        class Watcher:
+            @hookimpl
+            def execution_changed(self, trigger_execution: TriggerExecutionResponse) -> None:
+                seen.append((trigger_execution.event.data["deep"][0], trigger_execution.reason))
+
+        @action_flavor("test.deep")
+        def deep(trigger_execution: TriggerExecutionResponse) -> Any:
+            return trigger_execution.event.data["deep"][0]
+
+        event = Event(source="/s", type="t", data={"deep": ["whole"]})
+        with Actium(url, hooks=[Spoiler(), Watcher()]) as app:
+            app.flavors.register(deep)
+            account = app.accounts.create(ServiceAccountRequest(name="robot"))
+            request = ActionRequest(name="a", plugin_subtype="test", flavor="deep", service_account_id=account.id)
+            action = app.actions.create(request)
+            app.triggers.create(TriggerRequest(name="t", action_id=action.id, match_all=True))
+            app.events.publish(event)
+            app.worker().run_until_idle()
+            (execution,) = app.executions.list(hydrate=True).items
+        assert seen == ["whole", ("whole", None), ("whole", None)]
+        assert (execution.result, event.data) == ("whole", {"deep": ["whole"]})
 
 
 behaviours = st.sampled_from(["pass", "change", "swallow", "raise before", "raise after", "replace exception"])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from pydantic import BaseModel, Field
 
 from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, PluginType
 from actium.errors import (
@@ -138,6 +140,104 @@ class TestHandlers:
                 app.registry.get_plugin("action", "test", flavor.FLAVOR)
         assert "test.stubborn failed to close" in caplog.text
         assert len(CountedHandler.closed) == 1
+
+    @pytest.mark.parametrize("failure", [SystemExit(1), KeyboardInterrupt(), GeneratorExit()])
+    def test_every_handler_is_closed_whatever_one_raises(self, url: str, failure: BaseException) -> None:
+        """Not even a handler that ends the process while it closes keeps the others from being closed."""
+
+        class Leaving(CountedHandler):
+            @property
+            def flavor_class(self) -> type[BaseActionFlavor]:
+                return LeavingFlavor
+
+            def close(self) -> None:
+                raise failure
+
+        class LeavingFlavor(CountedFlavor):
+            FLAVOR = "leaving"
+            PLUGIN_CLASS = Leaving
+
+        app = Actium(url)
+        for flavor in (LeavingFlavor, CountedFlavor):
+            app.flavors.register(flavor)
+            app.registry.get_plugin("action", "test", flavor.FLAVOR)
+        with pytest.raises(KeyboardInterrupt) if isinstance(failure, KeyboardInterrupt) else nullcontext():
+            app.close()
+        assert len(CountedHandler.closed) == 1
+
+    def test_a_closed_registry_makes_no_more(self, url: str) -> None:
+        """A handler that was made after closing would never be closed itself; asking for one is refused."""
+        with Actium(url) as app:
+            app.flavors.register(CountedFlavor)
+            app.registry.get_plugin("action", "test", "counted")
+        for ask in (
+            lambda: app.registry.get_plugin("action", "test", "counted"),
+            lambda: app.registry.get_relay("test", "counted"),
+        ):
+            with pytest.raises(PluginError, match=r"test\.counted cannot be used any more: its registry is closed"):
+                ask()
+        assert CountedHandler.closed == CountedHandler.made
+
+    def test_flavors_that_share_a_handler_are_told(self, app: Actium) -> None:
+        """A handler that names another flavor than the one that names it is refused with both, and closed."""
+
+        class Sharing(CountedFlavor):
+            FLAVOR = "sharing"
+
+        app.flavors.register(CountedFlavor)
+        app.flavors.register(Sharing)
+        app.registry.get_plugin("action", "test", "counted")
+        with pytest.raises(
+            PluginQuarantinedError, match=r"flavor_class is \S+CountedFlavor, not \S+Sharing; each"
+        ) as caught:
+            app.registry.get_plugin("action", "test", "sharing")
+        assert "PLUGIN_CLASS of its own" in str(caught.value)
+        assert CountedHandler.closed == CountedHandler.made[1:]
+
+    @pytest.mark.parametrize("of", ["flavor", "handler"])
+    def test_a_configuration_that_would_not_be_stored_is_told(self, app: Actium, of: str) -> None:
+        """A model that leaves fields out of what it writes is refused with their paths, where the flavor is registered
+        or, when only the handler names it, first used."""
+
+        class Part(BaseModel):
+            kept: int = 0
+            parts: list[Part] | None = None
+            note: str = Field("", exclude=True)
+
+        class Leaky(ActionConfig):
+            token: str = Field("", exclude=True)
+            parts: dict[str, list[Part] | None] = Field(default_factory=dict)
+
+        class LeakyHandler(CountedHandler):
+            @property
+            def config_class(self) -> type[ActionConfig]:
+                return Leaky
+
+            @property
+            def flavor_class(self) -> type[BaseActionFlavor]:
+                return LeakyFlavor
+
+        class LeakyFlavor(BaseActionFlavor):
+            SUBTYPE = "test"
+            FLAVOR = "leaky"
+            PLUGIN_CLASS = LeakyHandler
+            ACTION_CONFIG_CLASS = Leaky if of == "flavor" else ActionConfig
+
+        with pytest.raises(PluginError, match=r"Leaky would lose parts\.note, token: a field with exclude=True"):
+            app.flavors.register(LeakyFlavor)
+            app.registry.get_plugin("action", "test", "leaky")
+        assert CountedHandler.closed == CountedHandler.made
+
+    def test_a_handler_that_cannot_be_attached_is_closed(self, app: Actium) -> None:
+        """When something else is subscribed for a flavor, that is told, and the handler that was made is closed."""
+        app.flavors.register(CountedFlavor)
+        stranger = CountedHandler(app.hub)
+        with pytest.raises(AlreadyExistsError, match="subscribed already"):
+            app.registry.get_plugin("action", "test", "counted")
+        assert CountedHandler.made[0] is stranger
+        assert CountedHandler.closed == CountedHandler.made[1:]
+        app.hub.unsubscribe_action_handler("counted", "test")
+        assert app.registry.get_plugin("action", "test", "counted") is CountedHandler.made[2]
 
     def test_a_bare_handler_says_what_it_lacks(self) -> None:
         """Without an application, store and event hub are errors that say what to call."""

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, final
 from pydantic import ValidationError
 
 from actium.actions import lifecycle
+from actium.actions.stored_form import check_extent, too_deep
 from actium.auth.context import AuthContext
 from actium.auth.secret_references import check_references, masked, resolve_references, secret_fields
 from actium.errors import InvalidConfigurationError, InvalidInputError, NotConfiguredError
@@ -242,18 +243,22 @@ class BaseActionHandler(BasePlugin):
         """Make a configuration of what a caller gave.
 
         Raises:
-            InvalidConfigurationError: It does not fit the model, or holds a literal secret; with the fields' paths.
+            InvalidConfigurationError: It does not fit the model, holds a literal secret, or is too deep or too large;
+                with the fields' paths.
         """
         model = self.config_class
+        check_extent(action_config)
         try:
             config = model.model_validate(dict(action_config), by_alias=True, by_name=True)
+            check_references(config)
+        except RecursionError as error:
+            raise too_deep() from error
         except ValidationError as error:
             raise InvalidConfigurationError(
                 f"This configuration does not fit the flavor {self.origin}.",
                 problems=field_problems(error, secret_paths=secret_fields(model)),
                 hint=f"`actium flavor show {self.flavor_class.key()}` shows what it takes.",
             ) from error
-        check_references(config)
         return config
 
 

@@ -12,7 +12,7 @@ from actium.errors import InvalidInputError
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.kinds import OpenName
 
-_ARGUMENTS = ("config", "trigger_execution", "auth_context")
+_ARGUMENTS = ("config", "trigger_execution", "auth_context", "handler")
 
 
 def action_flavor(
@@ -32,7 +32,9 @@ def action_flavor(
         auth_window: See ``AUTH_WINDOW`` of `BaseActionFlavor`.
 
     Returns:
-        A decorator for a function that takes any of ``config``, ``trigger_execution`` and ``auth_context``, by name.
+        A decorator for a function that takes any of ``config``, ``trigger_execution``, ``auth_context`` and
+        ``handler``, by name. The handler is the `BaseActionHandler` around it, with the application's store,
+        ``report_progress`` and ``cancel_requested``.
 
     Raises:
         InvalidInputError: The key is not of the form ``subtype.flavor``, the config is no `ActionConfig`, or what is
@@ -69,13 +71,13 @@ def _handler_class(
     wanted = _wanted(function)
 
     def run(
-        _: BaseActionHandler,
+        self: BaseActionHandler,
         config: ActionConfig,
         trigger_execution: TriggerExecutionResponse,
         auth_context: AuthContext,
     ) -> Any:
-        given = {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context}
-        return function(**{name: given[name] for name in wanted})
+        given = (config, trigger_execution, auth_context, self)
+        return function(**{name: value for name, value in zip(_ARGUMENTS, given, strict=True) if name in wanted})
 
     async def run_async(
         self: BaseActionHandler,

@@ -4,12 +4,13 @@
              processing failed: the row is removed, the exception goes on
     update   validate -> validate_action_update -> store (updating) -> process_action_update -> store (ready)
              processing failed: every field goes back, the exception goes on
-    delete   mark (deleting; refused while triggers use it) -> process_action_delete -> remove
-             processing failed: the mark goes away, the exception goes on; with force the row goes all the same
+    delete   mark (deleting; refused while triggers use it or it is in change) -> process_action_delete -> remove
+             processing failed: the row is as it was, the exception goes on; with force the row goes all the same
 
 A flavor that does not override a ``process_...`` point has nothing that could be left half-done: its actions are
-stored ``ready`` at once, in one transaction. A crash in the middle leaves the status that names the step;
-`actium.actions.recovery` finishes or undoes it.
+stored ``ready`` at once, in one transaction. Each step is made for the version that the one before it left, so that of
+two who change an action at once one goes on and the other is told. A crash in the middle leaves the status that names
+the step; `actium.actions.recovery` finishes or undoes it.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ def create(handler: BaseActionHandler, request: ActionRequest) -> ActionResponse
         AlreadyExistsError, NotFoundError, InactiveAccountError: See `BaseStore.insert_action`.
         Exception: Whatever the flavor raises; nothing is left behind then.
     """
-    warnings = ignored_key_warnings(handler.config_class, request.configuration)
     config = handler.validate_action_configuration(request.configuration)
+    warnings = ignored_key_warnings(handler.config_class, request.configuration)
     if overrides(handler, "validate_action_request"):
         given, request = request.configuration, request.model_copy(deep=True)
         handler.validate_action_request(request, config)
@@ -108,8 +109,8 @@ def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpd
     previous_config, warnings = parsed(handler, current)
     if "configuration" in change.model_fields_set:
         given = change.configuration or {}
-        warnings += ignored_key_warnings(handler.config_class, given)
         config: ActionConfig | None = handler.validate_action_configuration(given)
+        warnings += ignored_key_warnings(handler.config_class, given)
     else:
         config = None if previous_config is None else previous_config.model_copy(deep=True)
     if config is None:  # nothing that the flavor could check or adapt; renaming and disabling must go on working

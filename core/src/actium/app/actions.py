@@ -97,12 +97,15 @@ class Actions:
 
         Args:
             reference: Its id, name, or a unique beginning of either.
-            force: Remove it even if its flavor cannot give back what it provisioned, or is not there at all.
+            force: Remove it even if its flavor cannot give back what it provisioned, or is not there at all, or if it
+                is in the middle of another change, which fails then.
             cascade: Remove the triggers that use it, too.
 
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
             InUseError: Triggers use it; they are named, and nothing was touched.
+            NotReadyError: It is being created, updated or deleted.
+            VersionConflictError: Someone else took it over meanwhile.
             PluginError: Its flavor is missing, blocked or broken.
             Exception: Whatever the flavor or a hook plugin raises.
         """

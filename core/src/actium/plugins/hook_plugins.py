@@ -58,6 +58,11 @@ class HookPlugin:
             )
         if options["hookwrapper"]:
             raise self._refusal(f"implements {name!r} as an old-style hookwrapper", "Write hookimpl(wrapper=True).")
+        if _is_async(function):
+            raise self._refusal(
+                f"implements {name!r} as `async def`, which nobody would await",
+                "Write it with `def`; wrappers see the outcome of a handler that is awaited.",
+            )
         wrapper, answered = options["wrapper"], name in _ANSWERED
         if wrapper and name in _ONLY_PLAIN | _OBSERVED:
             raise self._refusal(f"wraps {name!r}, which is not wrapped", "Write hookimpl without wrapper=True.")
@@ -93,7 +98,7 @@ def _implementations(plugin: object) -> Iterator[tuple[str, tuple[Callable[..., 
 
 
 def _guarded(function: Callable[..., Any], hook: str, origin: Origin) -> Callable[..., Any]:
-    """Keep a wrapper that forgets ``return`` from turning the result into None without a word."""
+    """Keep a wrapper that forgets ``return`` from turning a result, or a failure, into None without a word."""
 
     @functools.wraps(function)
     def guard(*args: Any, **kwargs: Any) -> Generator[None, Any, Any]:
@@ -105,7 +110,16 @@ def _guarded(function: Callable[..., Any], hook: str, origin: Origin) -> Callabl
         try:
             result = yield
         except BaseException as error:
-            return _finished(wrapper.throw, error)
+            instead = _finished(wrapper.throw, error)
+            if instead is None and hook in _NEVER_NONE:
+                logger.warning(
+                    "The hook plugin %s lost the failure of %s: its wrapper caught it and returned None. It was raised "
+                    "again. Raise it, or return what should take the place of the result.",
+                    origin,
+                    hook,
+                )
+                raise
+            return instead
         changed = _finished(wrapper.send, result)
         if changed is None and result is not None:
             logger.warning(
@@ -118,6 +132,11 @@ def _guarded(function: Callable[..., Any], hook: str, origin: Origin) -> Callabl
         return changed
 
     return guard
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    """Whether a call gives something to await, or to iterate with ``async for``."""
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _finished(resume: Callable[[Any], Any], value: object) -> Any:
@@ -134,6 +153,7 @@ def _hooks_of(specification: type) -> frozenset[str]:
 
 _OBSERVED = _hooks_of(ObserverHooks)
 _ANSWERED = _hooks_of(ActionHooks) - _ONLY_PLAIN
+_NEVER_NONE = _ANSWERED - {"run_action", "delete_action"}
 _HOOKS = _OBSERVED | _ANSWERED | _ONLY_PLAIN
 
 

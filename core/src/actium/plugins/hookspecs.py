@@ -16,7 +16,8 @@ wraps the hooks of `ActionHooks`::
 
 and implements those of `ObserverHooks` plainly. An implementation names only the arguments that it wants. Wrappers
 with ``tryfirst=True`` stand outermost, with ``trylast=True`` innermost. A wrapper sees the real outcome of an
-``async def`` handler, never its coroutine. To change a result, return another one; to refuse, raise.
+``async def`` handler, never its coroutine. To change a result, return another one; to refuse, raise. No implementation
+is ``async def`` itself: nobody would await it.
 """
 
 from __future__ import annotations
@@ -142,7 +143,10 @@ class ActionHooks:
 
 
 class ObserverHooks:
-    """What hook plugins are told. An observer that raises is logged with its name; it never harms what it observes."""
+    """What hook plugins are told. An observer that raises is logged with its name; it never harms what it observes.
+
+    Each gets a copy of its own, which nobody else sees.
+    """
 
     @hookspec
     def event_published(self, event: Event, executions: Sequence[UUID]) -> None:

@@ -11,10 +11,12 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from actium.errors import FlavorNotFoundError, InvalidQueryError, PluginError, PluginQuarantinedError
 from actium.plugins.discovery import DiscoveryProblem
+from actium.plugins.flavor_check import check_flavor, check_plugin, where
 from actium.plugins.installed import (
     ACTION,
     FLAVOR_GROUPS,
@@ -68,7 +70,8 @@ class PluginFlavorRegistry:
             hooks: The enabled hook plugins, outermost last: names of entry points, or plugins made in code.
             blocked: Names of plugins or of distributions that are not to be used.
             path: Where to look for distributions; None for ``sys.path``.
-            attach: Called with each new working object and its relay before it is used.
+            attach: Called with each new working object and its relay before it is used. When it raises, the object
+                is closed and the exception goes on.
         """
         self._enabled = tuple(hooks)
         self._installed = InstalledPlugins(path=path, blocked=blocked)
@@ -79,6 +82,7 @@ class PluginFlavorRegistry:
         self._relays: dict[FlavorKey, tuple[BasePlugin, Relay]] = {}
         self._hook_plugins: tuple[HookPlugin, ...] | None = None
         self._observers: Observers | None = None
+        self._is_closed = False
 
     @classmethod
     def from_environment(
@@ -181,7 +185,7 @@ class PluginFlavorRegistry:
             PluginError: The class is not a complete flavor.
             DuplicateFlavorError: Another class has this key, or an installed distribution claims it.
         """
-        _check_flavor(flavor)
+        check_flavor(flavor)
         key = FlavorKey(str(flavor.TYPE), flavor.SUBTYPE, flavor.FLAVOR)
         with self._lock:
             present = self._classes.get(key)
@@ -189,9 +193,9 @@ class PluginFlavorRegistry:
                 return
             claims = [*map(claimant, self._installed.claims(key.type, key.name))]
             if present is not None:
-                claims = [_where(present)]
+                claims = [where(present)]
             if claims:
-                raise duplicate(key.name, iter([*claims, _where(flavor)]))
+                raise duplicate(key.name, iter([*claims, where(flavor)]))
             self._classes[key] = flavor
             self._made_in_code.add(key)
 
@@ -218,7 +222,7 @@ class PluginFlavorRegistry:
         """A flavor's working object; there is one for each flavor and registry.
 
         Raises:
-            PluginError: As for `get_flavor_class`, and when it cannot be made.
+            PluginError: As for `get_flavor_class`, and when it cannot be made, or the registry is closed.
         """
         return self._made(FlavorKey(plugin_type, subtype, flavor))[0]
 
@@ -252,14 +256,16 @@ class PluginFlavorRegistry:
         return self._observers
 
     def close(self) -> None:
-        """Close every working object. One that fails is logged, and does not keep the others from being closed."""
+        """Close every working object, and make no more. Closing twice is harmless.
+
+        One that fails is logged, and does not keep the others from being closed.
+        """
         with self._lock:
+            self._is_closed = True
             made, self._relays = list(self._relays.values()), {}
-        for plugin, relay in made:
-            try:
-                plugin.close()
-            except Exception:
-                logger.exception("The plugin %s failed to close.", relay.origin)
+        with ExitStack() as closing:
+            for plugin, relay in reversed(made):
+                closing.callback(_close, plugin, relay.origin)
 
     # Finding
 
@@ -271,7 +277,7 @@ class PluginFlavorRegistry:
 
     def _made_in_code_status(self, key: FlavorKey) -> PluginStatus:
         return PluginStatus(
-            kind=key.type, name=key.name, origin=Origin(key.name), value=_where(self._classes[key]), state="loaded"
+            kind=key.type, name=key.name, origin=Origin(key.name), value=where(self._classes[key]), state="loaded"
         )
 
     def _response(self, status: PluginStatus, *, hydrate: bool) -> ActionFlavorResponse:
@@ -309,7 +315,7 @@ class PluginFlavorRegistry:
             raise self._not_found(key)
         flavor = self._installed.imported(key.type, record)
         try:
-            _check_flavor(flavor)
+            check_flavor(flavor)
             loaded = cast("type[BasePluginFlavor]", flavor)
             declared = FlavorKey(str(loaded.TYPE), loaded.SUBTYPE, loaded.FLAVOR)
             if declared != key:
@@ -322,6 +328,11 @@ class PluginFlavorRegistry:
         with self._lock:
             made = self._relays.get(key)
             if made is None:
+                if self._is_closed:
+                    raise PluginError(
+                        f"The flavor {key.name} cannot be used any more: its registry is closed.",
+                        hint="Open another Actium application, or close this one later.",
+                    )
                 made = self._relays[key] = self._make(key)
             return made
 
@@ -334,14 +345,17 @@ class PluginFlavorRegistry:
         hook_plugins = self.hook_plugins()
         try:
             plugin = flavor.PLUGIN_CLASS()
-            relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
+            with _closed_on_failure(plugin, origin):
+                check_plugin(plugin, flavor)
+                relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
         except (Exception, SystemExit) as error:
-            problem = f"{_where(flavor.PLUGIN_CLASS)} cannot be made: {in_words(error)}"
+            problem = f"{where(flavor.PLUGIN_CLASS)} cannot be made: {in_words(error)}"
             if claims:
                 raise self._installed.quarantine(key.type, claims[0], problem, error) from error
             raise PluginQuarantinedError(f"The plugin {origin} is broken: {problem}.") from error
         if self._attach is not None:
-            self._attach(plugin, relay)
+            with _closed_on_failure(plugin, origin):
+                self._attach(plugin, relay)
         return plugin, relay
 
     def _enabled_hook_plugin(self, enabled: object) -> HookPlugin:
@@ -378,23 +392,20 @@ class PluginFlavorRegistry:
         return FlavorNotFoundError(f"There is no {key.type} flavor {key.name!r} here.", hint=hint)
 
 
-def _check_flavor(flavor: object) -> None:
-    """Refuse what is not a complete flavor class."""
-    from actium.plugins.base_plugin_flavor import BasePlugin, BasePluginFlavor
-
-    if not (isinstance(flavor, type) and issubclass(flavor, BasePluginFlavor)):
-        kind = f"the class {flavor.__name__}" if isinstance(flavor, type) else f"an object of {type(flavor).__name__}"
-        raise PluginError(f"it is {kind}, not a subclass of BasePluginFlavor")
-    missing = [name for name in ("TYPE", "SUBTYPE", "FLAVOR", "PLUGIN_CLASS") if not hasattr(flavor, name)]
-    if missing:
-        raise PluginError(f"{flavor.__name__} does not set {', '.join(missing)}")
-    plugin: object = flavor.PLUGIN_CLASS
-    if not (isinstance(plugin, type) and issubclass(plugin, BasePlugin)):
-        raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {plugin!r}, not a subclass of BasePlugin")
+@contextmanager
+def _closed_on_failure(plugin: BasePlugin, origin: Origin) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        _close(plugin, origin)
+        raise
 
 
-def _where(kind: type[Any]) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
+def _close(plugin: BasePlugin, origin: Origin) -> None:
+    try:
+        plugin.close()
+    except (Exception, SystemExit, GeneratorExit):
+        logger.exception("The plugin %s failed to close.", origin)
 
 
 def _names_in(variable: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import deepcopy
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
@@ -141,7 +142,14 @@ class Relay:
         if not self._renders:
             return configuration
         rendered = self._call("render_configuration", configuration=configuration, event=event)
-        return configuration if rendered is None else cast("Mapping[str, Any]", rendered)
+        if rendered is None:
+            return configuration
+        if isinstance(rendered, Mapping):
+            return rendered
+        raise PluginError(
+            f"A hook plugin rendered the configuration of {self.origin} as {_closed(rendered)!r:.200}.",
+            hint="render_configuration must return a dict, or None to leave it to others.",
+        )
 
     def run_action(
         self, config: BasePluginConfig, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
@@ -212,7 +220,16 @@ class Observers:
         # Called one by one: in pluggy's own call an observer that raises would silence those behind it.
         for observer in reversed(observers):
             try:
-                observer.function(*(arguments[name] for name in observer.argnames))
+                told = observer.function(*(deepcopy(arguments[name]) for name in observer.argnames))
+                if isinstance(_closed(told), CoroutineType):
+                    raise TypeError("it returned a coroutine, which nobody awaits; write it with `def`")
             except (Exception, SystemExit, GeneratorExit):
                 origin = cast("HookPlugin", observer.plugin).origin
                 logger.exception("The hook plugin %s raised in %s.", origin, observer.function.__name__)
+
+
+def _closed(returned: object) -> object:
+    """What was returned; a coroutine that nobody will await is closed, so that only we tell of it."""
+    if isinstance(returned, CoroutineType):
+        returned.close()
+    return returned

@@ -1,0 +1,82 @@
+"""What a flavor, and the object that works for it, must be; told where they are registered and first used.
+
+Importing this imports no models: registries list what is installed without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, get_args
+
+from actium.errors import PluginError
+
+if TYPE_CHECKING:
+    from actium.plugins.base_plugin_flavor import BasePlugin, BasePluginFlavor
+
+
+def check_flavor(flavor: object) -> None:
+    """Refuse what is not a complete flavor class.
+
+    Raises:
+        PluginError: It is not, and why.
+    """
+    from actium.plugins.base_plugin_flavor import BasePlugin, BasePluginFlavor
+
+    if not (isinstance(flavor, type) and issubclass(flavor, BasePluginFlavor)):
+        kind = f"the class {flavor.__name__}" if isinstance(flavor, type) else f"an object of {type(flavor).__name__}"
+        raise PluginError(f"it is {kind}, not a subclass of BasePluginFlavor")
+    missing = [name for name in ("TYPE", "SUBTYPE", "FLAVOR", "PLUGIN_CLASS") if not hasattr(flavor, name)]
+    if missing:
+        raise PluginError(f"{flavor.__name__} does not set {', '.join(missing)}")
+    plugin: object = flavor.PLUGIN_CLASS
+    if not (isinstance(plugin, type) and issubclass(plugin, BasePlugin)):
+        raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {plugin!r}, not a subclass of BasePlugin")
+    check_config(getattr(flavor, "ACTION_CONFIG_CLASS", None))
+
+
+def check_plugin(plugin: BasePlugin, flavor: type[BasePluginFlavor]) -> None:
+    """Refuse a working object that takes itself for another flavor's, as when two flavors share one class.
+
+    Raises:
+        PluginError: It does.
+    """
+    named: object = plugin.flavor_class
+    if named is not flavor:
+        told = where(named) if isinstance(named, type) else repr(named)
+        raise PluginError(
+            f"its flavor_class is {told}, not {where(flavor)}; each flavor needs a PLUGIN_CLASS of its own"
+        )
+    check_config(plugin.config_class)
+
+
+def check_config(config: object) -> None:
+    """Refuse a model of configurations that does not write all of its fields.
+
+    Raises:
+        PluginError: It does not; with the fields' paths.
+    """
+    left_out = sorted({".".join(path) for path in _left_out(config, (), frozenset())})
+    if left_out and isinstance(config, type):
+        raise PluginError(
+            f"{where(config)} would lose {', '.join(left_out)}: a field with exclude=True is not stored; "
+            "what is derived from other fields is kept in a PrivateAttr"
+        )
+
+
+def where(kind: type[Any]) -> str:
+    """Where a class is defined, as entry points write it."""
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _left_out(annotation: object, path: tuple[str, ...], above: frozenset[object]) -> Iterator[tuple[str, ...]]:
+    from pydantic import BaseModel
+
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        for argument in get_args(annotation):
+            yield from _left_out(argument, path, above)
+    elif annotation not in above:
+        for name, field in annotation.model_fields.items():
+            if field.exclude:
+                yield (*path, name)
+            else:
+                yield from _left_out(field.annotation, (*path, name), above | {annotation})
