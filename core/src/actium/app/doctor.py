@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from actium.actions import recovery
 from actium.actions.base_action import BaseActionHandler
-from actium.errors import ConflictError, NotFoundError, VersionConflictError
+from actium.errors import VersionConflictError
+from actium.event_hub.leases import gone_workers
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.models.kinds import PluginType
 from actium.models.page import MAX_PAGE_SIZE, Condition, Operator
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.stores.base_store import BaseStore, Query
-from actium.stores.records import ActionRecord, ExecutionRecord, Outcome, Record
+from actium.stores.records import ActionRecord, ExecutionRecord, Record
 
 DEFAULT_GRACE = timedelta(minutes=10)
 """How long a change of an action may take before it counts as left behind by a crash."""
@@ -51,7 +50,7 @@ class Doctor:
         broken plugins.
 
         Args:
-            mend: Whether to finish or undo half-made changes, and to end executions whose worker is gone.
+            mend: Whether to finish or undo half-made changes, and to have executions tried again whose worker is gone.
             grace: How long a change of an action may take before it counts as left behind.
         """
         findings = [
@@ -59,8 +58,8 @@ class Doctor:
             for problem in self._store.check()
         ]
         findings += [self._action(action, mend=mend) for action in self._half_changed(grace)]
-        running = self._all(ExecutionRecord, ExecutionStatus.RUNNING)
-        findings += filter(None, [self._execution(execution, mend=mend) for execution in running])
+        gone = gone_workers(self._store)
+        findings += filter(None, [self._worker(worker, reason, mend=mend) for worker, reason in gone.items()])
         findings += self._plugins()
         return tuple(findings)
 
@@ -96,25 +95,21 @@ class Doctor:
             mended=True,
         )
 
-    def _execution(self, execution: ExecutionRecord, *, mend: bool) -> Finding | None:
-        attempts = self._store.attempts(execution.id)
-        if not attempts or not _is_gone(attempts[-1].worker):
+    def _worker(self, worker: str, reason: str, *, mend: bool) -> Finding | None:
+        left = self._all(ExecutionRecord, ExecutionStatus.RUNNING, Condition("worker", Operator.EQUALS, worker))
+        if mend:
+            self._store.remove_worker(worker, reason=reason)
+        if not left:
             return None
-        what = f"execution {execution.id} of {execution.action_name!r}"
-        problem = f"its worker {attempts[-1].worker} is gone"
-        if not mend:
-            return Finding(what=what, problem=problem, remedy="Mending will record it as failed.")
-        try:
-            self._store.finish_execution(
-                execution.id,
-                attempt=execution.attempt,
-                outcome=Outcome(
-                    status=ExecutionStatus.FAILED, reason=f"{problem}; what the action did so far is not known"
-                ),
-            )
-        except (ConflictError, NotFoundError) as error:
-            return Finding(what=what, problem=f"{problem}; mending failed: {error}", remedy="Examine again.")
-        return Finding(what=what, problem=problem, remedy="Recorded it as failed.", mended=True)
+        names = ", ".join(sorted({repr(execution.action_name) for execution in left}))
+        return Finding(
+            what=f"worker {worker}",
+            problem=f"{reason}; {len(left):,} execution(s) of {names} still say that it runs them",
+            remedy="Gave them back, to be tried again."
+            if mend
+            else "Mending, or any worker, will have them tried again.",
+            mended=mend,
+        )
 
     def _plugins(self) -> list[Finding]:
         findings = [
@@ -132,22 +127,7 @@ class Doctor:
         ]
         return findings
 
-    def _all(self, kind: type[Record], status: ActionStatus | ExecutionStatus) -> list[Record]:
-        condition = Condition("status", Operator.EQUALS, status.value)
-        page = self._store.page(kind, Query(project=None, conditions=(condition,), max_size=MAX_PAGE_SIZE))
+    def _all(self, kind: type[Record], status: ActionStatus | ExecutionStatus, *conditions: Condition) -> list[Record]:
+        asked = (Condition("status", Operator.EQUALS, status.value), *conditions)
+        page = self._store.page(kind, Query(project=None, conditions=asked, max_size=MAX_PAGE_SIZE))
         return list(page.records)
-
-
-def _is_gone(worker: str) -> bool:
-    """Whether a worker of this machine has no process any more; of others nothing is known."""
-    host, _, rest = worker.partition(":")
-    process = rest.partition(":")[0]
-    if os.name != "posix" or host != socket.gethostname() or not process.isdigit():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

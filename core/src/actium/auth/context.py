@@ -26,22 +26,25 @@ class AuthContext:
         expires: When the token stops being valid; None for never.
     """
 
-    __slots__ = ("_issue", "_lock", "_token", "expires", "service_account")
+    __slots__ = ("_lock", "_token", "expires", "service_account")
 
     def __init__(
-        self, *, service_account: ServiceAccountResponse, expires: datetime | None, issue: Callable[[], SecretStr]
+        self,
+        *,
+        service_account: ServiceAccountResponse,
+        expires: datetime | None,
+        access_token: SecretStr | Callable[[], SecretStr],
     ) -> None:
         """Make a context; `actium.auth.tokens.Tokens.issue` does.
 
         Args:
             service_account: On whose behalf.
             expires: When the token stops being valid; None for never.
-            issue: Makes the token, and stores its hash; called at most once.
+            access_token: The token, or what makes it and stores its hash; that is called at most once.
         """
         self.service_account = service_account
         self.expires = expires
-        self._issue = issue
-        self._token: SecretStr | None = None
+        self._token = access_token
         self._lock = threading.Lock()
 
     @property
@@ -52,8 +55,8 @@ class AuthContext:
             StoreError: Its hash cannot be stored.
         """
         with self._lock:
-            if self._token is None:
-                self._token = self._issue()
+            if not isinstance(self._token, SecretStr):
+                self._token = self._token()
             return self._token
 
     def __repr__(self) -> str:

@@ -63,7 +63,7 @@ class Tokens:
             )
             return SecretStr(text)
 
-        return AuthContext(service_account=account_response(account), expires=expires, issue=token)
+        return AuthContext(service_account=account_response(account), expires=expires, access_token=token)
 
     def verify(self, token: str | SecretStr) -> VerifiedToken:
         """Say whose a token is.

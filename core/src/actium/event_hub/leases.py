@@ -145,7 +145,7 @@ class Leases:
 
     def _gone(self, worker: WorkerRecord, now: float) -> str | None:
         if worker.host == this_host() and not process_lives(worker.process):
-            return f"its worker {worker.name} has ended without a word"
+            return _has_ended(worker)
         beat, since = self._seen.get(worker.name, (None, now))
         if beat != worker.beat:
             self._seen[worker.name] = (worker.beat, now)
@@ -159,6 +159,21 @@ class Leases:
         if taken:
             logger.warning("%d execution(s) are tried again: %s.", taken, reason)
         return taken
+
+
+def gone_workers(store: BaseStore) -> dict[str, str]:
+    """The workers that are gone for certain, without waiting for a lease, and why."""
+    here = this_host()
+    gone = {
+        worker.name: _has_ended(worker)
+        for worker in store.workers()
+        if worker.host == here and not process_lives(worker.process)
+    }
+    return gone | dict.fromkeys(store.lost_workers(), "its worker is not known any more")
+
+
+def _has_ended(worker: WorkerRecord) -> str:
+    return f"its worker {worker.name} has ended without a word"
 
 
 def this_host() -> str:

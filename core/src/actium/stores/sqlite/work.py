@@ -113,9 +113,9 @@ def _claim(
     connection: sqlite3.Connection, worker: str, limit: int, execution_id: UUID | None, now: datetime
 ) -> tuple[Claim, ...]:
     written = time_text(now)
-    if execution_id is None:
-        which, values = "available <= ? ORDER BY available, rowid LIMIT ?", (written, limit)
-    else:
+    which = "available <= ? ORDER BY available, rowid LIMIT ?"
+    values: tuple[object, ...] = (written, limit)
+    if execution_id is not None:
         which, values = "id = ?", (str(execution_id),)
     pending = read_all(connection, EXECUTIONS, f"status = 'pending' AND held = 0 AND {which}", values)
     connection.executemany(
