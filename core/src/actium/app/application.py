@@ -16,6 +16,7 @@ from actium.app.doctor import Doctor
 from actium.app.events import Events
 from actium.app.executions import Executions
 from actium.app.flavors import Flavors
+from actium.app.retention import Retention
 from actium.app.triggers import Triggers
 from actium.auth.tokens import Tokens
 from actium.event_hub.coroutines import SharedLoop
@@ -49,6 +50,7 @@ class Actium:
         events: The events.
         executions: The executions.
         flavors: The flavors.
+        retention: Deletes what is over and old.
         doctor: Finds and mends what a crash left behind.
     """
 
@@ -101,6 +103,7 @@ class Actium:
         self.events = Events(self.store, self.hub, project)
         self.executions = Executions(self.store, project, endings=self._endings, wake_workers=self._wake_workers)
         self.flavors = Flavors(self.registry)
+        self.retention = Retention(self.store)
         self.doctor = Doctor(self.store, self.registry)
 
     def worker(

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from actium.app.lookup import find_id, list_page
 from actium.event_hub.event_hub import EventHub
+from actium.event_hub.publisher import Publisher
 from actium.models.event import Event, EventFilter, EventResponse, PublishedEvent
 from actium.models.page import Page
 from actium.stores.base_store import BaseStore
@@ -23,6 +24,7 @@ class Events:
     def __init__(self, store: BaseStore, hub: EventHub, project: str) -> None:
         self._store = store
         self._hub = hub
+        self._publisher = Publisher(hub)
         self._project = project
 
     def publish(self, event: Event, *, project: str | None = None) -> PublishedEvent:
@@ -51,6 +53,22 @@ class Events:
         while some := tuple(itertools.islice(remaining, PUBLISHED_TOGETHER)):
             published += self._hub.publish_events(some, project or self._project)
         return tuple(published)
+
+    async def apublish(self, event: Event, *, project: str | None = None) -> PublishedEvent:
+        """As `publish`, for coroutines; those that wait at one time are stored in one transaction."""
+        return await self._publisher.publish(event, project or self._project)
+
+    def replay(self, reference: UUID | str) -> PublishedEvent:
+        """Match a stored event with the triggers of now, and run what it matches, whatever it has led to before.
+
+        Returns:
+            The event's id, and the executions that are new.
+
+        Raises:
+            NotFoundError, AmbiguousReferenceError: None, or several fit.
+        """
+        event_id = find_id(self._store, EventRecord, self._project, reference)
+        return self._hub.replay_event(event_id)
 
     def get(self, reference: UUID | str, *, hydrate: bool = True) -> EventResponse:
         """Read an event by its id or its CloudEvents id, or a unique beginning of either.

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from actium.app.lookup import find_id, list_page
-from actium.errors import ExecutionFailedError, ExecutionNotEndedError, NotFoundError
+from actium.errors import ConflictError, ExecutionFailedError, ExecutionNotEndedError, NotFoundError
 from actium.event_hub.endings import Endings
 from actium.models.execution import (
     ExecutionStatus,
@@ -19,7 +19,7 @@ from actium.models.execution import (
     TriggerExecutionResources,
     TriggerExecutionResponse,
 )
-from actium.models.page import Page
+from actium.models.page import MAX_PAGE_SIZE, Page
 from actium.stores.base_store import BaseStore
 from actium.stores.records import ActionRecord, EventRecord, ExecutionRecord, Record, TriggerRecord
 from actium.stores.responses import action_response, execution_response, trigger_response
@@ -98,6 +98,35 @@ class Executions:
         again = self._store.retry_execution(self._id(reference), latest=latest)
         self._wake_workers()
         return self._response(again, hydrate=True)
+
+    def retry_all(
+        self, asked: TriggerExecutionFilter | None = None, *, latest: bool = False
+    ) -> tuple[TriggerExecutionResponse, ...]:
+        """Retry every execution that a filter finds and that can be retried.
+
+        Args:
+            asked: Which; those that have failed where it names no status. Its page is not heeded.
+            latest: See `retry`.
+
+        Returns:
+            What is pending again; one that someone else has changed meanwhile, or whose action is gone, is left out.
+
+        Raises:
+            InvalidQueryError: The filter asks for something that does not exist.
+        """
+        asked = (asked or TriggerExecutionFilter()).model_copy(update={"index": 1, "max_size": MAX_PAGE_SIZE})
+        if asked.status is None:
+            asked = asked.model_copy(update={"status": ExecutionStatus.FAILED})
+        page = self.list(asked)
+        found = [one.id for one in page.items]
+        for index in range(2, page.total_pages + 1):
+            found += [one.id for one in self.list(asked.model_copy(update={"index": index})).items]
+        retried: list[TriggerExecutionResponse] = []
+        for execution_id in found:
+            with contextlib.suppress(ConflictError, NotFoundError):
+                retried.append(execution_response(self._store.retry_execution(execution_id, latest=latest)))
+        self._wake_workers()
+        return tuple(retried)
 
     def wait(self, reference: UUID | str, timeout: float | None = None) -> TriggerExecutionResponse:
         """Wait until an execution has ended.

@@ -105,6 +105,14 @@ class BaseEventHub(ABC):
         """
 
     @abstractmethod
+    def replay_event(self, event_id: UUID) -> PublishedEvent:
+        """Match a stored event with the triggers of now, and store new executions for it.
+
+        Raises:
+            NotFoundError: There is no such event.
+        """
+
+    @abstractmethod
     def trigger_action(
         self, action_id: UUID, event: Event | None = None, project: str = DEFAULT_PROJECT
     ) -> TriggerExecutionResponse:

@@ -21,7 +21,7 @@ from actium.models.trigger import TriggerResponse
 from actium.plugins.relay import Observers
 from actium.stores.base_store import BaseStore, StaleTriggersError
 from actium.stores.records import EventDraft, EventRecord, ExecutionDraft, RecordedEvent, TriggerRecord
-from actium.stores.responses import execution_response, trigger_response
+from actium.stores.responses import event_of, execution_response, trigger_response
 
 
 class EventHub(BaseEventHub):
@@ -90,6 +90,14 @@ class EventHub(BaseEventHub):
             PublishedEvent(id=one.id, executions=one.execution_ids, duplicate=one.duplicate) for one in recorded
         )
 
+    def replay_event(self, event_id: UUID) -> PublishedEvent:
+        """See `BaseEventHub.replay_event`."""
+        record = self._store.get(EventRecord, event_id)
+        (recorded,) = self._record([event_of(record)], [record], record.project, is_replay=True)
+        if recorded.execution_ids:
+            self._on_stored()
+        return PublishedEvent(id=recorded.id, executions=recorded.execution_ids)
+
     def trigger_action(
         self, action_id: UUID, event: Event | None = None, project: str = DEFAULT_PROJECT
     ) -> TriggerExecutionResponse:
@@ -107,7 +115,7 @@ class EventHub(BaseEventHub):
         return execution_response(execution, event=record)
 
     def _record(
-        self, events: Sequence[Event], records: Sequence[EventRecord], project: str
+        self, events: Sequence[Event], records: Sequence[EventRecord], project: str, *, is_replay: bool = False
     ) -> tuple[RecordedEvent, ...]:
         triggers = self._current_triggers()
         views = [EventView(attributes=event.attributes(), data=event.data) for event in events]
@@ -116,7 +124,13 @@ class EventHub(BaseEventHub):
             for event, record, view in zip(events, records, views, strict=True):
                 generation, executions = triggers.matching(project, view)
                 drafts.append(
-                    EventDraft(event=record, executions=executions, generation=generation, cause=_cause(event))
+                    EventDraft(
+                        event=record,
+                        executions=executions,
+                        generation=generation,
+                        cause=_cause(event),
+                        is_replay=is_replay,
+                    )
                 )
             try:
                 return self._store.record_events(drafts)

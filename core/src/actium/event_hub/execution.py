@@ -117,13 +117,21 @@ class ExecutionRunner:
 class Run:
     """An attempt under way. Whatever ends it first counts; what comes after is dropped."""
 
-    def __init__(self, runner: ExecutionRunner, claim: Claim, deliver: Callable[[Ending], object]) -> None:
+    def __init__(
+        self,
+        runner: ExecutionRunner,
+        claim: Claim,
+        deliver: Callable[[Ending], object],
+        *,
+        on_deadline: Callable[[], object],
+    ) -> None:
         """Prepare a run.
 
         Args:
             runner: How to run it.
             claim: What was claimed.
             deliver: Takes the ending, once, in whichever thread it comes about; must not block.
+            on_deadline: Called when it has begun, and has to be watched from now on.
         """
         self.claim = claim
         self.why: Why | None = None
@@ -131,6 +139,7 @@ class Run:
         self._deadline: float | None = None
         self._runner = runner
         self._deliver = deliver
+        self._on_deadline = on_deadline
         self._lock = threading.Lock()
         self._has_ended = False
         self._cancel: Callable[[], object] | None = None
@@ -223,6 +232,7 @@ class Run:
             self._policy = work.policy
             if work.policy.timeout is not None:
                 self._deadline = time.monotonic() + work.policy.timeout
+                self._on_deadline()
             if claim.account is None:
                 raise NotFoundError(
                     f"The service account {execution.service_account_id} of this execution was deleted.",

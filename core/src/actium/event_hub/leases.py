@@ -59,35 +59,44 @@ class Leases:
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def register(self, lease: float) -> str:
-        """Make a worker known, take over what those that are gone have left, and keep it alive from now on.
+    def name(self, lease: float) -> str:
+        """The name under which this process takes executions; it is registered, and kept alive from now on.
 
-        Returns:
-            Its name, ``host:process:number``.
+        The workers of one application share it, as they live and die together. When it is made, what workers that are
+        gone have left is taken over.
+
+        Args:
+            lease: Seconds for which it keeps what it has claimed without a sign of life.
         """
-        if self._process != os.getpid():  # the workers of the process that forked are its own affair
+        if self._process != os.getpid():  # the name of the process that forked is its own affair
             self._process, self._lock, self._looking = os.getpid(), threading.Lock(), threading.Lock()
             self._own, self._seen, self._thread = {}, {}, None
+        with self._lock:
+            name = next((name for name, own in self._own.items() if own == lease), None)
+            if name is None:
+                name = self._register(lease)
+            else:
+                return name
+        self.look()
+        return name
+
+    def _register(self, lease: float) -> str:
         name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._store.register_worker(
             WorkerRecord(
                 name=name, host=this_host(), process=os.getpid(), lease=lease, beat=0, started=datetime.now(UTC)
             )
         )
-        with self._lock:
-            self._own[name] = lease
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._live, name="actium-leases", daemon=True)
-                self._thread.start()
-        self.look()
+        self._own[name] = lease
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._live, name="actium-leases", daemon=True)
+            self._thread.start()
         return name
 
-    def release(self, name: str, *, reason: str) -> None:
-        """Forget a worker; what it still has is tried again by others."""
+    def forget(self, name: str) -> None:
+        """Beat for a name no more: the store has given what it had to others."""
         with self._lock:
             self._own.pop(name, None)
-        if self._store.remove_worker(name, reason=reason):
-            self._on_takeover()
 
     def look(self) -> int:
         """Take over from the workers that are gone.
@@ -111,14 +120,16 @@ class Leases:
         return taken
 
     def close(self) -> None:
-        """Stop beating, and forget this application's workers."""
+        """Stop beating, and have what is still claimed tried again by others."""
         self._closing.set()
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-        for name in tuple(self._own):
-            with contextlib.suppress(StoreError):  # whoever looks next will see that the process is gone
-                self.release(name, reason="its worker was closed")
+        if self._process == os.getpid():
+            for name in tuple(self._own):
+                with contextlib.suppress(StoreError):  # whoever looks next will see that the process is gone
+                    self._store.remove_worker(name, reason="its worker was closed")
+        self._own = {}
 
     def _live(self) -> None:
         beaten = self._clock()
@@ -139,8 +150,7 @@ class Leases:
             try:
                 self._store.beat(name)
             except WorkerLostError as error:
-                with self._lock:
-                    self._own.pop(name, None)
+                self.forget(name)
                 logger.warning("%s", error)
 
     def _gone(self, worker: WorkerRecord, now: float) -> str | None:

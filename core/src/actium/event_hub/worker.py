@@ -52,7 +52,8 @@ class Worker:
     """Runs executions; several workers, also in several processes, share one store.
 
     Attributes:
-        name: ``host:process:number``, as attempts record it; another one after a lease was lost. Empty until it runs.
+        name: ``host:process:number``, as attempts record it; the workers of one application share it. It is empty
+            until the worker runs, and another one after a lease was lost.
     """
 
     def __init__(
@@ -161,11 +162,8 @@ class Worker:
             self._inbox.put(None)
 
     def close(self) -> None:
-        """End the threads, and be forgotten; what is still claimed is tried again by others."""
+        """End the threads, those that run something as soon as it has ended."""
         self._threads.close()
-        if self.name and self._process == os.getpid():
-            self._leases.release(self.name, reason="its worker was closed")
-        self.name = ""
 
     def _work(self, *, until_idle: bool) -> int:
         with self._working:
@@ -246,11 +244,14 @@ class Worker:
         if self._process != os.getpid():  # what the process that forked has begun is its own affair
             self._process, self.name, self._inbox = os.getpid(), "", queue.SimpleQueue()
             self._begin_anew()
-        if not self.name:
-            self.name = self._leases.register(self._lease)
+        name = self._leases.name(self._lease)
+        if self.name and name != self.name:
+            self._lose_everything()
+        self.name = name
 
     def _lose_everything(self) -> None:
         """Others have taken over; what still runs here goes on unheard, and is asked to end."""
+        self._leases.forget(self.name)
         self.name = ""
         self._here.clear()
         self._threads.take_back()
@@ -259,7 +260,7 @@ class Worker:
         self._runs = {}
 
     def _begin(self, claim: Claim) -> None:
-        run = Run(self._runner, claim, self._inbox.put)
+        run = Run(self._runner, claim, self._inbox.put, on_deadline=self.wake)
         self._runs[claim.execution.id] = run
         if self._concurrency == 1 and not run.needs_watching:
             self._here.append(run)

@@ -8,7 +8,7 @@ the errors of `actium.errors` only.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic
@@ -27,6 +27,7 @@ from actium.stores.records import (
     Exchange,
     ExecutionDraft,
     ExecutionRecord,
+    Pruned,
     Record,
     RecordedEvent,
     Reference,
@@ -305,6 +306,7 @@ class BaseStore(ABC):
 
         Raises:
             StaleTriggersError: Triggers have changed since one was matched; nothing was stored.
+            NotFoundError: An event that is replayed is not there (any more); nothing was stored.
             StoreBusyError: Others have written for longer than the time limit; nothing was stored.
         """
 
@@ -323,6 +325,18 @@ class BaseStore(ABC):
     @abstractmethod
     def executions_of_event(self, event_id: UUID) -> tuple[UUID, ...]:
         """The executions that an event led to."""
+
+    @abstractmethod
+    def prune(self, *, before: datetime, keep: Collection[ExecutionStatus], limit: int) -> Pruned:
+        """Delete executions that ended before a time, and events and tokens that nothing needs any more.
+
+        One transaction, of bounded size: call it until it has pruned nothing.
+
+        Args:
+            before: What has ended, expired or, for events that led to nothing, was received before this.
+            keep: The statuses of executions that stay whatever their age.
+            limit: How many of each to delete at most.
+        """
 
     # Workers
 

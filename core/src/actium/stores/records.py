@@ -193,12 +193,14 @@ class EventDraft:
         cause: The execution that it says has caused it, None for none.
         executions: One execution a matching trigger.
         generation: The generation of triggers that it was matched with.
+        is_replay: Whether the event is stored already, and its executions are to be added to those that it has.
     """
 
     event: EventRecord
     executions: Sequence[ExecutionDraft]
     generation: int
     cause: UUID | None = None
+    is_replay: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,6 +375,25 @@ class WorkerRecord:
     lease: float
     beat: int
     started: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """How many rows were deleted."""
+
+    executions: int = 0
+    events: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: Pruned) -> Pruned:
+        return Pruned(
+            executions=self.executions + other.executions,
+            events=self.events + other.events,
+            tokens=self.tokens + other.tokens,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.executions or self.events or self.tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,12 +63,15 @@ def _record(
     connection: sqlite3.Connection, draft: EventDraft, generation: int, targets: dict[UUID, Target], now: datetime
 ) -> RecordedEvent:
     event = draft.event
-    known = _known_event(connection, event)
+    known = None if draft.is_replay else _known_event(connection, event)
     if known is not None:
         return RecordedEvent(id=known, execution_ids=executions_of(connection, known), duplicate=True)
     if draft.generation != generation:
         raise StaleTriggersError("The triggers have changed since they were matched.", hint="Match again.")
-    connection.execute(EVENTS.insertion, EVENTS.written(event))
+    if draft.is_replay:
+        read_one(connection, EVENTS, event.id)  # it may have been pruned
+    else:
+        connection.execute(EVENTS.insertion, EVENTS.written(event))
     depth = _depth_below(connection, draft.cause) if draft.executions else 0
     for execution in draft.executions:
         target = targets.get(execution.action_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from actium.errors import InUseError, InvalidInputError, NotReadyError
 from actium.models.action import ActionStatus
+from actium.models.execution import ExecutionStatus
 from actium.stores.base_store import BaseStore, Query, RecordPage
 from actium.stores.records import (
     AccountRecord,
@@ -23,6 +24,7 @@ from actium.stores.records import (
     Exchange,
     ExecutionDraft,
     ExecutionRecord,
+    Pruned,
     Record,
     RecordedEvent,
     Reference,
@@ -34,7 +36,7 @@ from actium.stores.records import (
     TriggerRecord,
     WorkerRecord,
 )
-from actium.stores.sqlite import actions, executions, listing, work
+from actium.stores.sqlite import actions, executions, listing, retention, work
 from actium.stores.sqlite.database import BUSY_SECONDS, Database
 from actium.stores.sqlite.rows import insert, not_found, read_all, read_one, replace_row
 from actium.stores.sqlite.schema import prepare
@@ -259,6 +261,11 @@ class SQLiteStore(BaseStore):
         """See `BaseStore.retry_execution`."""
         with self._database.writing() as connection:
             return executions.retry(connection, execution_id, latest=latest)
+
+    def prune(self, *, before: datetime, keep: Collection[ExecutionStatus], limit: int) -> Pruned:
+        """See `BaseStore.prune`."""
+        with self._database.writing() as connection:
+            return retention.prune(connection, before, keep, limit)
 
     def register_worker(self, worker: WorkerRecord) -> None:
         """See `BaseStore.register_worker`."""

@@ -1,0 +1,75 @@
+"""Publishing from coroutines: what waits at one time is stored together."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+
+from actium.event_hub.base_event_hub import BaseEventHub
+from actium.models.event import Event, PublishedEvent
+
+MOST_TOGETHER = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    event: Event
+    project: str
+    loop: asyncio.AbstractEventLoop
+    published: asyncio.Future[PublishedEvent]
+
+
+class Publisher:
+    """Gathers the events that coroutines publish while a transaction is under way, and stores them with the next."""
+
+    def __init__(self, hub: BaseEventHub) -> None:
+        self._hub = hub
+        self._lock = threading.Lock()
+        self._waiting: list[_Waiting] = []
+        self._is_storing = False
+
+    async def publish(self, event: Event, project: str) -> PublishedEvent:
+        """Publish an event; see `BaseEventHub.publish_event`."""
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(event, project, loop, loop.create_future())
+        with self._lock:
+            self._waiting.append(waiting)
+            begins = not self._is_storing
+            self._is_storing = True
+        if begins:
+            loop.run_in_executor(None, self._store)
+        return await waiting.published
+
+    def _store(self) -> None:
+        while True:
+            with self._lock:
+                some, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+                if not some:
+                    self._is_storing = False
+                    return
+            for project in dict.fromkeys(one.project for one in some):
+                self._store_together([one for one in some if one.project == project], project)
+
+    def _store_together(self, waiting: list[_Waiting], project: str) -> None:
+        outcomes: list[PublishedEvent | BaseException]
+        try:
+            outcomes = [*self._hub.publish_events([one.event for one in waiting], project)]
+        except BaseException as error:  # each of them is told
+            outcomes = [error] * len(waiting)
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, PublishedEvent | BaseException]]] = {}
+        for one, outcome in zip(waiting, outcomes, strict=True):
+            by_loop.setdefault(one.loop, []).append((one, outcome))
+        for loop, told in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_tell, told)
+
+
+def _tell(told: list[tuple[_Waiting, PublishedEvent | BaseException]]) -> None:
+    for waiting, outcome in told:
+        if waiting.published.done():
+            continue  # nobody waits any more
+        if isinstance(outcome, BaseException):
+            waiting.published.set_exception(outcome)
+        else:
+            waiting.published.set_result(outcome)
