@@ -109,6 +109,16 @@ def cleans(config: Said) -> None:
         report(config.text, "cleaned up")
 
 
+@action_flavor("isolated.cleans_async", config=Said)
+async def cleans_async(config: Said) -> None:
+    """The same, on an event loop."""
+    report(config.text, "begun")
+    try:
+        await asyncio.sleep(600)
+    finally:
+        report(config.text, "cleaned up")
+
+
 @action_flavor("isolated.prints", config=Said)
 def prints(config: Said) -> str:
     print("printed", config.text, flush=True)
