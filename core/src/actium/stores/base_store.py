@@ -16,6 +16,7 @@ from uuid import UUID
 
 from actium.errors import ConflictError
 from actium.models.base import DEFAULT_PROJECT
+from actium.models.execution import ExecutionStatus
 from actium.models.page import DEFAULT_PAGE_SIZE, Condition, LogicalOperator
 from actium.stores.records import (
     AccountRecord,
