@@ -1,14 +1,13 @@
 """Connections to one SQLite database, transactions on them, and their errors in Actium's words.
 
-One connection writes, under a lock; readers take connections from a small pool and never wait for the writer (WAL).
-A database in memory has one connection for both.
+One connection writes (see `actium.stores.sqlite.writer`); readers take connections from a small pool and never wait
+for it (WAL). A database in memory has one connection for both.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from actium.errors import (
     StoreError,
     StoreReadOnlyError,
 )
+from actium.stores.sqlite.writer import Writer
 
 BUSY_SECONDS = 30.0
 _OLDEST_SQLITE = (3, 31, 0)
@@ -55,8 +55,7 @@ class Database:
         self._opened = False
         self._read_only = False
         self._process = os.getpid()
-        self._lock = threading.RLock()
-        self._writer: sqlite3.Connection | None = None
+        self._writer = self._new_writer()
         self._readers: list[sqlite3.Connection] = []
         self._inherited: list[sqlite3.Connection] = []
 
@@ -69,26 +68,16 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that writes: committed at the end, rolled back when anything is raised."""
         self._after_fork()
-        with self._lock, self._in_our_words():
-            connection = self._open_writer()
-            if self._read_only:
-                raise self._is_read_only()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+        with self._in_our_words(), self._writer.transaction() as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection to read from. Each statement sees one state; those of one block may see different ones."""
         self._after_fork()
         if self._path is None:
-            with self._lock, self._in_our_words():
-                yield self._open_writer()
+            with self._in_our_words(), self._writer.held() as connection:
+                yield connection
             return
         with self._in_our_words():
             connection = self._borrowed()
@@ -102,10 +91,9 @@ class Database:
 
         This changes the file, so it must be known to be ours.
         """
-        with self._lock, self._in_our_words():
-            connection = self._open_writer()
-            if self._path is None or self._read_only:
-                return
+        if self._path is None or self._read_only:
+            return
+        with self._in_our_words(), self._writer.held() as connection:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
             if mode != "wal":
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -113,28 +101,29 @@ class Database:
     def close(self) -> None:
         """Close all connections, those in use as soon as they are given back."""
         self._after_fork()
-        with self._lock:
-            self._closed = True
-            writer, self._writer = self._writer, None
-            if writer is not None:
-                writer.close()
-            while self._readers:
-                self._readers.pop().close()
+        self._closed = True
+        self._writer.close()
+        while self._readers:
+            self._readers.pop().close()
 
     def _after_fork(self) -> None:
         """Leave connections to the parent process: using them here, or closing them, would break its locks."""
         if self._process != os.getpid():
             self._process = os.getpid()
-            self._lock = threading.RLock()
-            self._inherited += filter(None, [self._writer, *self._readers])
-            self._writer, self._readers = None, []
+            self._inherited += filter(None, [self._writer.abandon(), *self._readers])
+            self._writer, self._readers = self._new_writer(), []
 
-    def _open_writer(self) -> sqlite3.Connection:
+    def _new_writer(self) -> Writer:
+        return Writer(self._connect_to_write, busy_seconds=self._busy_seconds)
+
+    def _connect_to_write(self) -> sqlite3.Connection:
         if self._closed:
             raise self._is_closed()
-        if self._writer is None:
-            self._writer = self._connect()
-        return self._writer
+        connection = self._connect()
+        if self._read_only:
+            connection.close()
+            raise self._is_read_only()
+        return connection
 
     def _borrowed(self) -> sqlite3.Connection:
         if self._closed:

@@ -1,0 +1,175 @@
+"""The one connection that writes, and group commit on it.
+
+A transaction that others wait behind is not committed at its end: the next one goes on inside it, behind a savepoint,
+and the last one, or the one that fills the group, commits them all with one sync. Everyone returns once that is done,
+so a durable write costs a share of a sync. A lone caller commits for itself, in its own thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from actium.errors import StoreBusyError
+
+MOST_TOGETHER = 64
+"""How many transactions are committed together at most; those that wait longest wait for no more."""
+
+
+class _Group:
+    """Transactions that are committed together."""
+
+    __slots__ = ("error", "is_over", "members")
+
+    def __init__(self) -> None:
+        self.members = 0
+        self.error: BaseException | None = None
+        self.is_over = threading.Event()
+
+    def end(self, error: BaseException | None = None) -> None:
+        self.error = error
+        self.is_over.set()
+
+
+class Writer:
+    """Serialises the transactions of one process on one connection."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection], *, busy_seconds: float) -> None:
+        """Open nothing yet.
+
+        Args:
+            connect: Opens the connection, when it is needed first.
+            busy_seconds: How long a transaction may wait for its turn.
+        """
+        self._connect = connect
+        self._busy_seconds = busy_seconds
+        self._lock = threading.RLock()
+        self._counting = threading.Lock()
+        self._waiting = 0
+        self._group: _Group | None = None
+        self._open: sqlite3.Connection | None = None
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection; to be used while this is `held` only."""
+        if self._open is None:
+            self._open = self._connect()
+        return self._open
+
+    @contextmanager
+    def held(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for something else than a transaction."""
+        self._acquire()
+        try:
+            yield self.connection
+        finally:
+            self._release()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: durable when this is left, rolled back when anything is raised.
+
+        Raises:
+            StoreBusyError: Others have written for longer than the time limit.
+            sqlite3.Error: As SQLite says; nothing was written then.
+        """
+        self._acquire()
+        try:
+            group = self._begin()
+            try:
+                yield self.connection
+            except BaseException as error:
+                self._undo(group, error)
+                raise
+            self._complete(group)
+        finally:
+            self._release()
+        if not group.is_over.is_set():
+            group.is_over.wait()
+        if group.error is not None:
+            raise group.error
+
+    def close(self) -> None:
+        """Close the connection, once what is being written is."""
+        self._acquire()
+        try:
+            connection, self._open = self._open, None
+            if connection is not None:
+                connection.close()
+        finally:
+            self._release()
+
+    def abandon(self) -> sqlite3.Connection | None:
+        """The connection, which this does not use any more; nor does it wait for anyone who does."""
+        connection, self._open = self._open, None
+        return connection
+
+    def _acquire(self) -> None:
+        with self._counting:
+            self._waiting += 1
+        has_it = False
+        try:
+            has_it = self._lock.acquire(timeout=self._busy_seconds)
+        finally:
+            with self._counting:
+                self._waiting -= 1
+            if not has_it:
+                self._settle()
+        if not has_it:
+            raise StoreBusyError(
+                f"Others in this process have written to the store for more than {self._busy_seconds:g} s.",
+                hint="Try again; if it lasts, publish less at once.",
+            )
+
+    def _release(self) -> None:
+        try:
+            self._commit_unless_awaited()
+        finally:
+            self._lock.release()
+
+    def _settle(self) -> None:
+        """Commit what was left open for one that did not come."""
+        with self._lock:
+            self._commit_unless_awaited()
+
+    def _begin(self) -> _Group:
+        if self._group is None:
+            self.connection.execute("BEGIN IMMEDIATE")
+            self._group = _Group()
+        elif self._group.members:
+            self.connection.execute("SAVEPOINT member")
+        return self._group
+
+    def _complete(self, group: _Group) -> None:
+        if group.members:
+            self.connection.execute("RELEASE member")
+        group.members += 1
+
+    def _undo(self, group: _Group, error: BaseException) -> None:
+        connection = self.connection
+        if not connection.in_transaction:  # what failed has ended the transaction, and all that was in it is gone
+            self._group = None
+            group.end(error)
+        elif group.members:
+            connection.execute("ROLLBACK TO member")
+            connection.execute("RELEASE member")
+        else:
+            self._group = None
+            connection.execute("ROLLBACK")
+            group.end()
+
+    def _commit_unless_awaited(self) -> None:
+        group = self._group
+        if group is None or not group.members or (self._waiting and group.members < MOST_TOGETHER):
+            return
+        self._group = None
+        try:
+            self.connection.execute("COMMIT")
+        except BaseException as error:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            group.end(error)
+        else:
+            group.end()
