@@ -47,7 +47,9 @@ class Writer:
         self._busy_seconds = busy_seconds
         self._lock = threading.RLock()
         self._counting = threading.Lock()
-        self._waiting = 0
+        self.waiting = 0
+        """How many transactions wait for their turn."""
+        self._is_left_open = False
         self._group: _Group | None = None
         self._open: sqlite3.Connection | None = None
 
@@ -108,15 +110,19 @@ class Writer:
 
     def _acquire(self) -> None:
         with self._counting:
-            self._waiting += 1
+            self.waiting += 1
         has_it = False
         try:
             has_it = self._lock.acquire(timeout=self._busy_seconds)
         finally:
             with self._counting:
-                self._waiting -= 1
-            if not has_it:
-                self._settle()
+                self.waiting -= 1
+                is_left_alone = self._is_left_open and not has_it and not self.waiting
+                if has_it or is_left_alone:
+                    self._is_left_open = False
+            if is_left_alone:  # a group was kept open for this caller, who does not come
+                with self._lock:
+                    self._commit_unless_awaited()
         if not has_it:
             raise StoreBusyError(
                 f"Others in this process have written to the store for more than {self._busy_seconds:g} s.",
@@ -128,11 +134,6 @@ class Writer:
             self._commit_unless_awaited()
         finally:
             self._lock.release()
-
-    def _settle(self) -> None:
-        """Commit what was left open for one that did not come."""
-        with self._lock:
-            self._commit_unless_awaited()
 
     def _begin(self) -> _Group:
         if self._group is None:
@@ -162,8 +163,12 @@ class Writer:
 
     def _commit_unless_awaited(self) -> None:
         group = self._group
-        if group is None or not group.members or (self._waiting and group.members < MOST_TOGETHER):
+        if group is None or not group.members:
             return
+        with self._counting:
+            self._is_left_open = self.waiting > 0 and group.members < MOST_TOGETHER
+            if self._is_left_open:
+                return
         self._group = None
         try:
             self.connection.execute("COMMIT")

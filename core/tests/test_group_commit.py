@@ -1,0 +1,198 @@
+"""Group commit: what waits is committed together, and everyone who returns is durable, alone or not."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from actium.errors import StoreBusyError
+from actium.stores.sqlite.writer import MOST_TOGETHER, Writer
+
+SECONDS = 30.0
+
+
+class CountingConnection(sqlite3.Connection):
+    """A connection that counts its commits, and fails them when told to."""
+
+    commits = 0
+    fails = False
+
+    def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            if self.fails:
+                raise sqlite3.OperationalError("disk I/O error")
+            self.commits += 1
+        return super().execute(sql, *arguments)  # type: ignore[arg-type]
+
+
+class Bench:
+    """A writer on a real file, and a view of that file from outside."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.writer = Writer(self.connect, busy_seconds=SECONDS)
+        with self.writer.transaction() as connection:
+            connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
+        self.connection.commits = 0
+
+    def connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.file, factory=CountingConnection, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        return connection
+
+    @property
+    def connection(self) -> CountingConnection:
+        assert isinstance(self.writer.connection, CountingConnection)
+        return self.writer.connection
+
+    def put(self, *numbers: int) -> None:
+        with self.writer.transaction() as connection:
+            for number in numbers:
+                connection.execute("INSERT INTO numbers VALUES (?)", (number,))
+
+    def has(self, number: int) -> bool:
+        return number in self.numbers()
+
+    def numbers(self) -> set[int]:
+        outside = sqlite3.connect(self.file)
+        try:
+            return {number for (number,) in outside.execute("SELECT number FROM numbers")}
+        finally:
+            outside.close()
+
+    def put_behind(self, batches: list[list[int]]) -> list[BaseException | None]:
+        """Write batches in a thread each, all of which wait behind one transaction; what each raised."""
+        raised: list[BaseException | None] = [None] * len(batches)
+
+        def put(index: int) -> None:
+            try:
+                self.put(*batches[index])
+            except sqlite3.Error as error:
+                raised[index] = error
+
+        threads = [threading.Thread(target=put, args=(index,)) for index in range(len(batches))]
+        with self.writer.transaction() as connection:
+            connection.execute("INSERT INTO numbers VALUES (-1)")
+            for thread in threads:
+                thread.start()
+            while self.writer.waiting < len(threads):
+                threads[0].join(0.001)
+        for thread in threads:
+            thread.join(SECONDS)
+        return raised
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path / "numbers.db")
+    yield bench
+    bench.writer.close()
+
+
+def test_a_lone_caller_commits_for_itself(bench: Bench) -> None:
+    """Nobody waits, so each transaction is committed in its own thread, and durable when it returns."""
+    for number in range(3):
+        bench.put(number)
+        assert bench.has(number)
+    assert bench.connection.commits == 3
+
+
+def test_those_that_wait_are_committed_together(bench: Bench) -> None:
+    """What waits behind a transaction shares its commit."""
+    assert bench.put_behind([[number] for number in range(8)]) == [None] * 8
+    assert bench.numbers() == {-1, *range(8)}
+    assert bench.connection.commits == 1
+
+
+def test_a_group_is_bounded(bench: Bench) -> None:
+    """However many wait, a group ends after so many, so that the first of them does not wait for all."""
+    many = 2 * MOST_TOGETHER
+    assert bench.put_behind([[number] for number in range(many)]) == [None] * many
+    assert bench.numbers() == {-1, *range(many)}
+    assert 3 <= bench.connection.commits <= 4
+
+
+def test_one_that_fails_takes_back_its_own(bench: Bench) -> None:
+    """A transaction that fails in a group is undone whole, and the others are not concerned."""
+    raised = bench.put_behind([[1], [2, -1], [3], [4, 4], [5]])
+    assert [isinstance(error, sqlite3.IntegrityError) for error in raised] == [False, True, False, True, False]
+    assert bench.numbers() == {-1, 1, 3, 5}
+
+
+def test_a_failing_first_one_lets_the_next_begin(bench: Bench) -> None:
+    """When the transaction that others wait behind fails, they are written without it."""
+    waiting = threading.Thread(target=bench.put, args=(7,))
+
+    def fail_when_awaited() -> None:
+        with bench.writer.transaction() as connection:
+            connection.execute("INSERT INTO numbers VALUES (1)")
+            waiting.start()
+            while not bench.writer.waiting:
+                waiting.join(0.001)
+            raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        fail_when_awaited()
+    waiting.join(SECONDS)
+    assert bench.numbers() == {7}
+
+
+def test_a_commit_that_fails_is_told_to_all(bench: Bench) -> None:
+    """When the commit of a group fails, none of it is there, and everyone knows; the next one can be written."""
+    bench.connection.fails = True
+    outcomes: list[list[BaseException | None]] = []
+    with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+        outcomes.append(bench.put_behind([[1], [2]]))
+    bench.connection.fails = False
+    bench.put(3)
+    assert bench.numbers() == {3}
+
+
+def test_a_caller_does_not_wait_for_ever(tmp_path: Path) -> None:
+    """Behind a transaction that takes too long, a caller is told that the store is busy; nothing is lost of others."""
+    bench = Bench(tmp_path / "numbers.db")
+    bench.writer = Writer(bench.connect, busy_seconds=0.05)
+    refused: list[BaseException] = []
+
+    def put() -> None:
+        try:
+            bench.put(2)
+        except StoreBusyError as error:
+            refused.append(error)
+
+    with bench.writer.transaction() as connection:
+        connection.execute("INSERT INTO numbers VALUES (1)")
+        thread = threading.Thread(target=put)
+        thread.start()
+        thread.join(SECONDS)
+    assert len(refused) == 1
+    assert bench.numbers() == {1}
+    bench.writer.close()
+
+
+def test_whatever_returns_is_there_and_whatever_raises_is_not(bench: Bench) -> None:
+    """Eight threads that write, some of them in vain: each finds its own there when it returns, and only then."""
+    draws = random.Random(7)
+    batches = [[number, number + 1_000, *([number] if draws.random() < 0.3 else [])] for number in range(200)]
+
+    def put(batch: list[int]) -> bool:
+        try:
+            bench.put(*batch)
+        except sqlite3.IntegrityError:
+            return False
+        assert bench.has(batch[0])
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        has_returned = list(threads.map(put, batches))
+    kept = [batch for batch, returned in zip(batches, has_returned, strict=True) if returned]
+    assert bench.numbers() == {number for batch in kept for number in batch}
+    assert bench.connection.commits <= len(kept)
