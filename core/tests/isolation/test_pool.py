@@ -16,9 +16,8 @@ from typing import Any
 import pytest
 
 from actium import action_flavor
-from actium.errors import ExecutionCancelled, InvalidInputError, NotConfiguredError
+from actium.errors import ExecutionCancelled, ExecutionTimeoutError, InvalidInputError, NotConfiguredError
 from actium.isolation import (
-    ExecutionTimeoutError,
     FlavorReference,
     NotIsolableError,
     PoolClosedError,

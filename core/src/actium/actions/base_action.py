@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from abc import abstractmethod
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Literal, final
 
 from pydantic import ValidationError
 
@@ -20,7 +20,9 @@ from actium.auth.context import AuthContext
 from actium.auth.secret_references import check_references, masked, resolve_references, secret_fields
 from actium.errors import InvalidConfigurationError, InvalidInputError, NotConfiguredError
 from actium.event_hub.base_event_hub import BaseEventHub
+from actium.event_hub.isolated_runs import IsolatedRuns
 from actium.event_hub.running import running_attempt
+from actium.isolation.messages import FlavorReference
 from actium.models.action import MAX_AUTH_WINDOW, ActionRequest, ActionResponse, ActionUpdate
 from actium.models.base import BaseResponse, field_problems
 from actium.models.execution import StepProgress, TriggerExecutionResponse
@@ -40,10 +42,18 @@ class ActionConfig(BasePluginConfig):
 
 
 class BaseActionHandler(BasePlugin):
-    """Base of the objects that run one flavor's actions. One serves all of them, perhaps in several threads at once."""
+    """Base of the objects that run one flavor's actions. One serves all of them, perhaps in several threads at once.
+
+    Attributes:
+        ISOLATION: ``thread``: it runs in a thread of the worker, or on its event loop. ``process``: it runs in a warm
+            process of its own, so that timeout and cancellation end it for certain, and a crash is a failed attempt.
+    """
+
+    ISOLATION: ClassVar[Literal["thread", "process"]] = "thread"
 
     _event_hub: BaseEventHub | None = None
     _relay: Relay | None = None
+    _isolated_runs: IsolatedRuns | None = None
 
     def __init__(self, event_hub: BaseEventHub | None = None) -> None:
         """Make a handler.
@@ -198,6 +208,11 @@ class BaseActionHandler(BasePlugin):
         self._relay = relay
 
     @final
+    def set_isolated_runs(self, isolated_runs: IsolatedRuns) -> None:
+        """Let this handler run in processes of their own, if that is its ``ISOLATION``."""
+        self._isolated_runs = isolated_runs
+
+    @final
     def event_hub_callback(
         self,
         config: Mapping[str, Any],
@@ -214,6 +229,9 @@ class BaseActionHandler(BasePlugin):
         Returns:
             What `run` gave, or an awaitable of that where it is a coroutine.
         """
+        if self.ISOLATION == "process" and self._isolated_runs is not None:
+            flavor = FlavorReference.of(self.flavor_class, self.origin)
+            return self._isolated_runs.run(flavor, config, trigger_execution, auth_context)
         rendered = self.relay.render_configuration(config, trigger_execution.event)
         resolved = resolve_references(self.validate_action_configuration(rendered))
         return self.relay.run_action(resolved, trigger_execution, auth_context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from actium.actions.base_action import ActionConfig, BaseActionFlavor, BaseActionHandler
 from actium.auth.context import AuthContext
@@ -16,7 +16,11 @@ _ARGUMENTS = ("config", "trigger_execution", "auth_context", "handler")
 
 
 def action_flavor(
-    key: str, *, config: type[ActionConfig] = ActionConfig, auth_window: int | None = None
+    key: str,
+    *,
+    config: type[ActionConfig] = ActionConfig,
+    auth_window: int | None = None,
+    isolation: Literal["thread", "process"] = "thread",
 ) -> Callable[[Callable[..., Any]], type[BaseActionFlavor]]:
     """Make a whole flavor of one function, sync or async.
 
@@ -30,6 +34,7 @@ def action_flavor(
         key: ``subtype.flavor``, the name of the entry point.
         config: The model of its configurations.
         auth_window: See ``AUTH_WINDOW`` of `BaseActionFlavor`.
+        isolation: See ``ISOLATION`` of `BaseActionHandler`.
 
     Returns:
         A decorator for a function that takes any of ``config``, ``trigger_execution``, ``auth_context`` and
@@ -46,7 +51,7 @@ def action_flavor(
     names = {"SUBTYPE": str(OpenName(subtype)), "FLAVOR": str(OpenName(flavor))}
 
     def decorate(function: Callable[..., Any]) -> type[BaseActionFlavor]:
-        handler = _handler_class(function, config, lambda: made)
+        handler = _handler_class(function, config, isolation, lambda: made)
         made: type[BaseActionFlavor] = type(
             function.__name__,
             (BaseActionFlavor,),
@@ -66,7 +71,10 @@ def action_flavor(
 
 
 def _handler_class(
-    function: Callable[..., Any], config: type[ActionConfig], flavor: Callable[[], type[BaseActionFlavor]]
+    function: Callable[..., Any],
+    config: type[ActionConfig],
+    isolation: str,
+    flavor: Callable[[], type[BaseActionFlavor]],
 ) -> type[BaseActionHandler]:
     wanted = _wanted(function)
 
@@ -94,6 +102,7 @@ def _handler_class(
             "config_class": property(lambda self: config),
             "flavor_class": property(lambda self: flavor()),
             "run": run_async if inspect.iscoroutinefunction(function) else run,
+            "ISOLATION": isolation,
             "__module__": function.__module__,
         },
     )

@@ -23,6 +23,7 @@ from actium.event_hub.coroutines import SharedLoop
 from actium.event_hub.endings import Endings
 from actium.event_hub.event_hub import EventHub
 from actium.event_hub.execution import ExecutionRunner
+from actium.event_hub.isolated_runs import IsolatedRuns
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
 from actium.event_hub.worker import DEFAULT_POLL_INTERVAL, Worker
 from actium.models.base import DEFAULT_PROJECT
@@ -94,6 +95,7 @@ class Actium:
         )
         self._endings = Endings()
         self._leases = Leases(self.store, on_takeover=self._wake_workers)
+        self._isolated_runs = IsolatedRuns(self.store, hooks=hooks, blocked=block)
         self._runner = ExecutionRunner(
             self.store, self.hub, self.auth, observers=self.registry.observers, coroutines=self._coroutines
         )
@@ -145,6 +147,7 @@ class Actium:
             closing.callback(self._leases.close)
             closing.callback(self._coroutines.close)
             closing.callback(self.registry.close)
+            closing.callback(self._isolated_runs.close)
             workers = tuple(self._workers)
             for worker in workers:
                 worker.stop()
@@ -170,6 +173,7 @@ class Actium:
         if isinstance(plugin, BaseActionHandler):
             plugin.set_relay(relay)
             plugin.set_event_hub(self.hub)
+            plugin.set_isolated_runs(self._isolated_runs)
 
     def _refuse_broken_plugins(self) -> None:
         for status in self.registry.check():

@@ -23,7 +23,7 @@ from uuid import UUID
 
 from actium.auth.secret_references import noting_secrets
 from actium.auth.tokens import Tokens
-from actium.errors import ExecutionCancelled, ExecutionTimeout, NotFoundError
+from actium.errors import ExecutionCancelled, ExecutionTimeoutError, NotFoundError
 from actium.event_hub import outcomes
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
@@ -161,7 +161,7 @@ class Run:
     @property
     def next_look(self) -> float | None:
         """When, on the monotonic clock, to `watch` it next; None while there is nothing to wait for."""
-        if self._has_ended or self.why is Why.CANCELLED:
+        if self._has_ended or self.why is Why.CANCELLED or self._attempt.is_isolated:
             return None
         return self._deadline if self.why is None else self._asked_at + TIME_TO_END
 
@@ -230,6 +230,7 @@ class Run:
             runner.tell_begun(running)
             work = runner.work(execution.action_id, execution.action_revision)
             self._policy = work.policy
+            self._attempt.timeout = work.policy.timeout
             if work.policy.timeout is not None:
                 self._deadline = time.monotonic() + work.policy.timeout
                 self._on_deadline()
@@ -256,7 +257,7 @@ class Run:
         if has_heeded and self.why is Why.STOPPING:
             self._end(outcomes.of_return("its worker was stopped", now))
         elif has_heeded and self.why is Why.TIMED_OUT:
-            limit = ExecutionTimeout(f"The attempt took longer than {self._policy.timeout:g} s.")
+            limit = ExecutionTimeoutError(f"The attempt took longer than {self._policy.timeout:g} s.")
             self._end(outcomes.of_error(limit, execution, self._policy, now=now, draw=draw))
         elif isinstance(error, asyncio.CancelledError | CancelledError) and self.why is Why.CANCELLED:
             self._end(Outcome(status=ExecutionStatus.CANCELLED, reason="it was cancelled while it ran"))

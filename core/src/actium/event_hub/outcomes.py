@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from actium.auth.secret_references import masked
 from actium.errors import ExecutionCancelled, PermanentError, Retry
+from actium.isolation.transported_errors import child_traceback
 from actium.models.execution import ExecutionStatus
 from actium.models.run_policy import MAX_SECONDS, RunPolicy
 from actium.stores.records import ExecutionRecord, Outcome
@@ -67,7 +68,7 @@ def of_error(
         error={
             "type": type(error).__name__,
             "message": message_of(error),
-            "traceback": _shortened(_storable("".join(traceback.format_exception(error)))),
+            "traceback": _shortened(_storable(child_traceback(error) or "".join(traceback.format_exception(error)))),
         },
     )
     if isinstance(error, PermanentError) or not (isinstance(error, Retry) or policy.retries(error)):

@@ -15,12 +15,16 @@ class RunningAttempt:
         execution_id: Of which execution.
         correlation: What the event that led to it is correlated with; None where it says nothing.
         secrets: What it has resolved; masked in everything that is recorded of it.
+        timeout: Seconds that it may take; None for no limit.
+        is_isolated: Whether it runs in a process of its own, which ends it when its time is over.
         is_to_end: Whether it should end soon: it was cancelled, its time is over, or its worker stops.
     """
 
     execution_id: UUID
     correlation: str | None = None
     secrets: list[str] = field(default_factory=list)
+    timeout: float | None = None
+    is_isolated: bool = False
     is_to_end: bool = False
 
 

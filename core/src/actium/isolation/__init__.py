@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from actium._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from actium.isolation.errors import ExecutionTimeoutError as ExecutionTimeoutError
     from actium.isolation.errors import NotIsolableError as NotIsolableError
     from actium.isolation.errors import PoolClosedError as PoolClosedError
     from actium.isolation.errors import ProcessDiedError as ProcessDiedError
@@ -22,7 +21,6 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "actium.isolation.errors": (
-            "ExecutionTimeoutError",
             "NotIsolableError",
             "PoolClosedError",
             "ProcessDiedError",

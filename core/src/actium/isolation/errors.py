@@ -4,7 +4,6 @@ ActiumError
 ├── NotIsolableError (ValueError)         a flavor or hook plugin that another process cannot find
 ├── ProcessDiedError (RuntimeError)       it ended, crashed or was killed before it answered
 ├── ProcessProtocolError (RuntimeError)   it wrote what is no message; it was killed
-├── ExecutionTimeoutError (TimeoutError)  it ran for too long; it was killed
 ├── UnstorableResultError (ValueError)    the handler's result is too large, or nothing that JSON can hold
 └── PoolClosedError (RuntimeError)        the pool was closed before or while it ran
 """
@@ -36,10 +35,6 @@ class ProcessDiedError(ActiumError, RuntimeError):
 
 class ProcessProtocolError(ActiumError, RuntimeError):
     """The process wrote something that is no message, or closed its connection; it was killed."""
-
-
-class ExecutionTimeoutError(ActiumError, TimeoutError):
-    """The run took longer than it may; its process was killed."""
 
 
 class UnstorableResultError(ActiumError, ValueError):

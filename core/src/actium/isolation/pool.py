@@ -14,8 +14,8 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from actium.errors import ExecutionCancelled, InvalidInputError
-from actium.isolation.errors import ExecutionTimeoutError, PoolClosedError, ProcessDiedError, ProcessProtocolError
+from actium.errors import ExecutionCancelled, ExecutionTimeoutError, InvalidInputError
+from actium.isolation.errors import PoolClosedError, ProcessDiedError, ProcessProtocolError
 from actium.isolation.messages import ChildSettings, Message, RunOrder, hook_references
 from actium.isolation.process import ChildProcess
 from actium.isolation.transported_errors import rebuilt

@@ -1,0 +1,34 @@
+"""Flavors that run in processes of their own, and treat them roughly."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+from typing import Any
+
+from actium import ActionConfig, action_flavor
+from actium.models import StepProgress
+
+
+class Manner(ActionConfig):
+    """What to do to the process."""
+
+    manner: str = "well"
+
+
+@action_flavor("rough.process", config=Manner, isolation="process")
+def rough(config: Manner, trigger_execution: Any, handler: Any) -> Any:
+    """Does what it is told."""
+    if config.manner == "exit":
+        os._exit(3)
+    if config.manner == "crash":
+        ctypes.string_at(0)
+    if config.manner == "once" and trigger_execution.attempt == 1:
+        os._exit(4)
+    if config.manner == "raise":
+        raise ValueError("not today")
+    if config.manner == "hang":
+        handler.report_progress(trigger_execution, [StepProgress(name=str(os.getpid()), status="running")])
+        time.sleep(600)
+    return os.getpid()
