@@ -13,7 +13,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ from uuid import UUID
 
 from actium.auth.secret_references import noting_secrets
 from actium.auth.tokens import Tokens
-from actium.errors import ExecutionCancelled, ExecutionTimeoutError, NotFoundError
+from actium.errors import ExecutionCancelled, ExecutionTimeoutError, NotFoundError, StoreError
 from actium.event_hub import outcomes
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
@@ -101,11 +101,18 @@ class ExecutionRunner:
         if observers.see_executions:
             observers.execution_changed(running)
 
-    def tell_ended(self, execution_id: UUID) -> None:
-        """Tell the observers that an attempt has ended, and was recorded."""
+    def tell_ended(self, execution_ids: Iterable[UUID]) -> None:
+        """Tell the observers that attempts have ended, and were recorded."""
         observers = self._observers()
-        if observers.see_executions:
-            observers.execution_changed(self.response(execution_id))
+        if not observers.see_executions:
+            return
+        for execution_id in execution_ids:
+            try:
+                ended = self.response(execution_id)
+            except (StoreError, NotFoundError) as error:
+                logger.warning("The observers are not told of the end of execution %s: %s", execution_id, error)
+            else:
+                observers.execution_changed(ended)
 
     def response(self, execution_id: UUID) -> TriggerExecutionResponse:
         """An execution as it is stored, hydrated."""

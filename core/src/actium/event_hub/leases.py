@@ -141,6 +141,8 @@ class Leases:
                 self.look()
             except StoreError as error:
                 logger.warning("The leases of this process cannot be renewed now: %s", error)
+            except Exception:  # the leases of everything that runs here hang on this thread
+                logger.exception("The leases of this process cannot be renewed now.")
 
     def _pause(self) -> float:
         return min(_LONGEST_BETWEEN_LOOKS, min(self._own.values(), default=DEFAULT_LEASE) / _LOOKS_A_LEASE)

@@ -173,7 +173,7 @@ class Worker:
                     self._turn(limit=self._room(), is_patient=not until_idle)
             except BaseException:
                 self._give_back_what_waits()
-                self._exchange(self._collected(), limit=0)
+                self._record_what_is_left()
                 raise
             return self._attempts - before
 
@@ -226,15 +226,24 @@ class Worker:
         except WorkerLostError:
             self._lose_everything()
             return Exchange(accepted=(), claims=(), next_due=None)
-        for ending, is_accepted in zip(ended, exchange.accepted, strict=True):
-            self._attempts += 1
-            run = self._runs.pop(ending.claimed.id, None)
-            if not is_accepted:
-                logger.warning("Another attempt has taken over from execution %s.", ending.claimed.id)
-            elif run is not None:
-                self._runner.tell_ended(ending.claimed.id)
-        self._endings.announce([ending.claimed.id for ending in ended])
+        self._attempts += len(ended)
+        for ending in ended:
+            self._runs.pop(ending.claimed.id, None)
+        recorded = [one.claimed.id for one, is_there in zip(ended, exchange.accepted, strict=True) if is_there]
+        for execution_id in {one.claimed.id for one in ended}.difference(recorded):
+            logger.warning("Another attempt has taken over from execution %s.", execution_id)
+        self._endings.announce(recorded)
+        self._runner.tell_ended(recorded)
         return exchange
+
+    def _record_what_is_left(self) -> None:
+        """Record what has ended, before this thread leaves with an exception."""
+        try:
+            self._exchange(self._collected(), limit=0)
+        except StoreError as error:
+            logger.error(
+                "What the worker %s ran last is not recorded, and is tried again by others: %s", self.name, error
+            )
 
     def _is_due(self) -> bool:
         self._next_due = self._runner.store.next_due()
