@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -476,10 +477,7 @@ class TestBlocking:
             assert "actium-leaving 2.0" in str(app.actions.get("first").problem)
 
 
-class TestStorePlugins:
-    def test_open_urls_of_their_scheme(self, site: Path) -> None:
-        """A store plugin opens the URLs of its scheme; one that is broken, or makes no store, is told."""
-        code = """
+STORE_PLUGIN = """
 from actium.stores import open_store
 
 def memory(url):
@@ -487,18 +485,74 @@ def memory(url):
 
 def nothing(url):
     return None
+
+def repeating(url):
+    raise RuntimeError(f"cannot connect to {url} with hunter2")
+
+text = "no callable"
 """
-        group = "[actium.stores]\nmemory = installed_store:memory\nodd = installed_store:nothing\nno = installed_no:x\n"
-        install(site, "actium-store", "1.0", group, installed_store=code)
-        store = open_store("memory://here")
-        assert store.url == "sqlite://"
-        store.close()
+
+
+class TestStorePlugins:
+    @pytest.fixture(autouse=True)
+    def installed(self, site: Path) -> None:
+        group = (
+            "[actium.stores]\nmemory = installed_store:memory\nodd = installed_store:nothing\nno = installed_no:x\n"
+            "repeating = installed_store:repeating\ntext = installed_store:text\n"
+        )
+        install(site, "actium-store", "1.0", group, installed_store=STORE_PLUGIN)
+
+    def test_open_urls_of_their_scheme(self) -> None:
+        """A store plugin opens the URLs of its scheme."""
+        with Actium("memory://here") as app:
+            assert app.store.url == "sqlite://"
+
+    def test_that_cannot_are_told(self) -> None:
+        """A store plugin that is broken, or makes no store, is told; it is quarantined as any plugin is."""
         with pytest.raises(PluginError, match="which is no BaseStore"):
-            open_store("odd://here")
-        with pytest.raises(PluginError, match="cannot open this URL: ModuleNotFoundError"):
-            open_store("no://here")
-        with pytest.raises(InvalidInputError, match="Known are memory, no, odd, sqlite"):
-            open_store("other://here")
+            Actium("odd://here")
+        with pytest.raises(PluginQuarantinedError, match="actium-store 1.0 is broken: importing installed_no:x failed"):
+            Actium("no://here")
+        with pytest.raises(PluginQuarantinedError, match="is str, which cannot be called with a URL"):
+            Actium("text://here")
+        with pytest.raises(InvalidInputError, match="Nothing installed knows stores of the kind 'other'"):
+            Actium("other://here")
+
+    def test_can_be_blocked(self) -> None:
+        """Blocking reaches store plugins, by their name and by their distribution's."""
+        for name in ("memory", "actium-store"):
+            with pytest.raises(PluginBlockedError, match="is blocked"):
+                Actium("memory://here", block=[name])
+
+    def test_of_one_scheme_are_told(self, site: Path) -> None:
+        """Two distributions that claim one scheme are named, and neither is taken."""
+        install(site, "actium-rival", "1.0", "[actium.stores]\nmemory = installed_rival:open\n", installed_rival="")
+        with pytest.raises(DuplicateFlavorError, match="actium-rival 1.0 .* and by actium-store 1.0"):
+            Actium("memory://here")
+
+    def test_are_found_beside_unreadable_metadata(self, site: Path) -> None:
+        """A distribution whose entry points cannot be read keeps nobody else's store from being opened."""
+        install(site, "actium-malformed", "1.0", "[actium.stores]\nno equals sign\n")
+        with Actium("memory://here") as app:
+            assert app.store.url == "sqlite://"
+
+    def test_passwords_are_not_shown(self) -> None:
+        """What a plugin says of a URL that it cannot open is told without user and password."""
+        with pytest.raises(PluginError) as raised:
+            Actium("repeating://robot:hunter2@host/name?password=hunter2")
+        told = "".join(traceback.format_exception(raised.value))
+        assert "hunter2" not in told
+        assert "repeating://…@host/name" in told
+
+    def test_a_broken_plugin_is_told_anew_each_time(self) -> None:
+        """The error of a quarantined plugin does not grow with each use."""
+        with Actium("sqlite://") as app:
+            sizes = []
+            for _ in range(3):
+                with pytest.raises(PluginQuarantinedError) as raised:
+                    app.registry.store_plugin("no")
+                sizes.append(len(traceback.format_exception(raised.value)))
+            assert sizes[1] == sizes[2]
 
 
 class TestAccounts:

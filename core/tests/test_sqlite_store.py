@@ -79,16 +79,45 @@ class TestUrls:
         "url, message",
         [
             ("actium.db", "no store URL"),
-            ("sqlite://actium.db", "Write three slashes: sqlite:///actium.db"),
+            ("sqlite://actium.db", "Write three slashes before a relative path"),
+            ("sqlite:///a#b.db", "Write it as %23: sqlite:///a%23b.db"),
+            ("sqlite://[/x", "is no URL"),
+            ("sqlite:///a\tb.db", "characters that cannot be printed"),
+            ("sqlite:///a\ud800.db", "characters that cannot be printed"),
+            ("sqlite:///a%00.db", "NUL byte"),
+            (Path("actium.db"), "is a path, no store URL. Write 'sqlite:///actium.db'"),
+            (None, "no store URL"),
+            ("oracle:robot:hunter2@host", "no store URL"),
             ("sqlite:///a.db?sync=off", "an option that is not known"),
             ("sqlite:///a.db?synchronous=off", "an option that is not known"),
-            ("oracle://host/db", "stores of the kind 'oracle'. Known are sqlite"),
+            ("oracle://host/db", "stores of the kind 'oracle'. .* sqlite is always there"),
         ],
     )
-    def test_wrong_ones_are_refused(self, url: str, message: str) -> None:
+    def test_wrong_ones_are_refused(self, url: Any, message: str) -> None:
         """A URL that cannot be meant is refused with what to write."""
         with pytest.raises(InvalidInputError, match=message):
             open_store(url)
+
+    @pytest.mark.parametrize("name", ["a b.db", "a#b.db", "a?b.db", "100%.db", "größe.db"])
+    def test_lead_back_to_where_they_came_from(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A store's URL opens the same file from any folder with the same options, whatever it is called."""
+        monkeypatch.chdir(tmp_path)
+        store = SQLiteStore(Path(name), synchronous="NORMAL")
+        store.put_setting("here", name)
+        store.close()
+        monkeypatch.chdir("/")
+        again = open_store(store.url)
+        assert (again.get_setting("here"), again.url) == (name, store.url)
+        assert again.url.endswith("?synchronous=normal")
+        again.close()
+
+    def test_schemes_are_written_in_any_case(self) -> None:
+        """As in every URL, the case of the scheme does not matter."""
+        store = open_store("SQLITE://")
+        assert store.url == "sqlite://"
+        store.close()
 
     def test_durability_is_full_unless_told(self, tmp_path: Path) -> None:
         """Commits survive a power cut by default; ``synchronous=normal`` gives that up."""

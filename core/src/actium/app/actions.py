@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from actium.actions import lifecycle
-from actium.app.lookup import find_id, list_page
+from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import FlavorNotFoundError, NotFoundError, PluginError
 from actium.event_hub.event_hub import EventHub
 from actium.models.action import (
@@ -214,7 +214,7 @@ class Actions:
         )
 
     def _record(self, reference: UUID | str) -> ActionRecord:
-        return self._store.get(ActionRecord, find_id(self._store, ActionRecord, self._project, reference))
+        return find_record(self._store, ActionRecord, self._project, reference)
 
     def _id_even_if_deleted(self, reference: UUID | str) -> UUID:
         try:

@@ -83,7 +83,7 @@ class Actium:
         if _is_strict() if strict_plugins is None else strict_plugins:
             self._refuse_broken_plugins()
         self.project = project
-        self.store = open_store(url)
+        self.store = open_store(url, find_plugin=self.registry.store_plugin)
         self._coroutines = SharedLoop()
         self._workers: WeakSet[Worker] = WeakSet()
         self.auth = Tokens(self.store)

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 from uuid import UUID
 
-from actium.app.lookup import find_id, list_page
+from actium.app.lookup import find_id, find_record, list_page
 from actium.event_hub.event_hub import EventHub
 from actium.event_hub.publisher import Publisher
 from actium.models.event import Event, EventFilter, EventResponse, PublishedEvent
@@ -76,7 +76,7 @@ class Events:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
         """
-        record = self._store.get(EventRecord, find_id(self._store, EventRecord, self._project, reference))
+        record = find_record(self._store, EventRecord, self._project, reference)
         return self._response(record, hydrate=hydrate)
 
     def list(self, asked: EventFilter | None = None, *, hydrate: bool = False) -> Page[EventResponse]:

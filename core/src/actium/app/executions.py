@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from actium.app.lookup import find_id, list_page
+from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import ConflictError, ExecutionFailedError, ExecutionNotEndedError, NotFoundError
 from actium.event_hub.endings import Endings
 from actium.models.execution import (
@@ -49,7 +49,7 @@ class Executions:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
         """
-        return self._response(self._store.get(ExecutionRecord, self._id(reference)), hydrate=hydrate)
+        return self._response(find_record(self._store, ExecutionRecord, self._project, reference), hydrate=hydrate)
 
     def list(
         self, asked: TriggerExecutionFilter | None = None, *, hydrate: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
-from actium.errors import AmbiguousReferenceError, InvalidQueryError, NotFoundError
+from actium.errors import AmbiguousReferenceError, InvalidInputError, InvalidQueryError, NotFoundError
 from actium.models.base import DEFAULT_PROJECT
 from actium.models.page import BaseFilter, Page
 from actium.stores.base_store import MOST_FOUND, BaseStore, Query
@@ -36,20 +36,20 @@ def find_id(store: BaseStore, kind: type[Record], project: str, reference: UUID 
     """The id of what a person means by an id, a name, or a unique beginning of either (of an id, four characters).
 
     Raises:
-        NotFoundError: Nothing fits.
+        NotFoundError: Nothing in the project fits.
         AmbiguousReferenceError: Several fit; they are named.
+        InvalidInputError: It is neither an id nor a text, or no text that could be anything's name.
     """
-    if isinstance(reference, UUID):
-        return reference
-    word, command = _WORDS[kind]
-    found = store.find(kind, project, reference)
+    word, _ = _WORDS[kind]
+    if not isinstance(reference, UUID | str):
+        raise InvalidInputError(
+            f"{reference!r:.100} is no way to name one {word}.", hint="Give its id, its name, or a beginning of either."
+        )
+    found = store.find(kind, project, str(reference))
     if len(found) == 1:
         return found[0].id
     if not found:
-        raise NotFoundError(
-            f"There is no {word} {reference!r} in the project {project!r}.",
-            hint=f"`actium {command} list` shows what there is.",
-        )
+        raise _none_fits(kind, project, reference)
     candidates = [f"{candidate.name} ({candidate.id})" for candidate in found]
     many = f"{MOST_FOUND} or more" if len(candidates) == MOST_FOUND else f"{len(candidates)}"
     raise AmbiguousReferenceError(
@@ -57,6 +57,20 @@ def find_id(store: BaseStore, kind: type[Record], project: str, reference: UUID 
         candidates=candidates,
         hint="Give more of the name or the id.",
     )
+
+
+def find_record(store: BaseStore, kind: type[Record], project: str, reference: UUID | str) -> Record:
+    """What a person means, as `find_id` finds it.
+
+    Raises:
+        NotFoundError, AmbiguousReferenceError, InvalidInputError: As `find_id`.
+    """
+    if not isinstance(reference, UUID):
+        return store.get(kind, find_id(store, kind, project, reference))
+    record = store.get(kind, reference)
+    if record.project != project:
+        raise _none_fits(kind, project, reference)
+    return record
 
 
 def list_page(
@@ -97,4 +111,12 @@ def list_page(
         total=found.total,
         total_pages=total_pages,
         items=[respond(record) for record in found.records],
+    )
+
+
+def _none_fits(kind: type, project: str, reference: UUID | str) -> NotFoundError:
+    word, command = _WORDS[kind]
+    return NotFoundError(
+        f"There is no {word} {str(reference)!r} in the project {project!r}.",
+        hint=f"`actium {command} list` shows what there is.",
     )

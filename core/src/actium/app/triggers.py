@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from actium.app.lookup import find_id, list_page
+from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import InvalidFilterError, VersionConflictError
 from actium.event_hub.event_hub import EventHub
 from actium.filters import EventView, ExplainedNode, explain, parse_filters
@@ -58,7 +58,7 @@ class Triggers:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
         """
-        return self._response(self._store.get(TriggerRecord, self._id(reference)), hydrate=hydrate)
+        return self._response(find_record(self._store, TriggerRecord, self._project, reference), hydrate=hydrate)
 
     def list(self, asked: TriggerFilter | None = None, *, hydrate: bool = False) -> Page[TriggerResponse]:
         """List triggers.
@@ -83,7 +83,7 @@ class Triggers:
             AlreadyExistsError: The new name is taken.
             VersionConflictError: Someone else changed it meanwhile.
         """
-        trigger = self._store.get(TriggerRecord, self._id(reference))
+        trigger = find_record(self._store, TriggerRecord, self._project, reference)
         if update.version not in {None, trigger.version}:
             raise VersionConflictError(
                 f"The trigger {trigger.name!r} is at version {trigger.version}, not {update.version}.",
@@ -128,8 +128,8 @@ class Triggers:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit, of either.
         """
-        trigger = self._store.get(TriggerRecord, self._id(reference))
-        record = self._store.get(EventRecord, find_id(self._store, EventRecord, self._project, event))
+        trigger = find_record(self._store, TriggerRecord, self._project, reference)
+        record = find_record(self._store, EventRecord, self._project, event)
         if trigger.match_all:
             return None
         view = EventView(attributes=event_of(record).attributes(), data=record.data)

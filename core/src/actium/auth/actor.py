@@ -8,12 +8,24 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 
+from actium.errors import InvalidInputError
+
+MAX_NAME_CHARACTERS = 255
+
 _actor: ContextVar[str | None] = ContextVar("actium_actor", default=None)
 
 
 @contextmanager
 def acting_as(name: str) -> Iterator[None]:
-    """Record changes made inside as made by ``name``; a service wraps each request of its users in this."""
+    """Record changes made inside as made by ``name``; a service wraps each request of its users in this.
+
+    Raises:
+        InvalidInputError: The name is empty, too long, or has characters that cannot be printed.
+    """
+    if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
+        raise InvalidInputError(
+            f"Nobody can be called {name!r:.100}.", hint=f"Give up to {MAX_NAME_CHARACTERS} printable characters."
+        )
     token = _actor.set(name)
     try:
         yield

@@ -54,7 +54,7 @@ def _from_environment(name: str) -> str:
 def _from_file(path: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8").removesuffix("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # also what is not UTF-8, has a NUL byte, or has no home
         raise SecretResolutionError(
             f"The secret file {path!r} cannot be read: {error}.", hint="Check the path where the worker runs."
         ) from error

@@ -124,4 +124,4 @@ def _check_active(account: AccountRecord) -> None:
 
 def _digest(token: str | SecretStr) -> str:
     text = token.get_secret_value() if isinstance(token, SecretStr) else token
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

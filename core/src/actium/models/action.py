@@ -276,7 +276,7 @@ class ActionFilter(BaseFilter):
         "flavor": str,
         "service_account_id": UUID,
         "enabled": bool,
-        "status": str,
+        "status": ActionStatus,
         "created": datetime,
         "updated": datetime,
     }

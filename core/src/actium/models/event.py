@@ -15,7 +15,10 @@ from actium.models.base import BaseRequest, BaseResponse, NoResources, ResponseP
 from actium.models.page import BaseFilter, Columns
 
 MAX_EVENT_BYTES = 1_048_576
-"""How large an event's data may be, written as JSON."""
+"""How large an event's data may be, written as JSON in UTF-8."""
+
+_SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**31), 2**31 - 1
+"""What the CloudEvents type Integer holds."""
 
 _EXTENSION = re.compile(r"[a-z0-9]{1,64}")
 
@@ -59,19 +62,22 @@ class Event(BaseRequest):
     @field_validator("time")
     @classmethod
     def _with_time_zone(cls, time: datetime) -> datetime:
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        try:
+            return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("must lie in the years 1 to 9999 in UTC") from error
 
     @field_validator("data")
     @classmethod
     def _as_json(cls, data: Any) -> Any:
         try:
             plain = to_jsonable_python(data, bytes_mode="base64", inf_nan_mode="constants")
-            text = json.dumps(plain, allow_nan=False)
+            size = len(json.dumps(plain, allow_nan=False, ensure_ascii=False).encode("utf-8", "surrogatepass"))
         except (PydanticSerializationError, ValueError, RecursionError) as error:
             raise ValueError(f"must be something JSON can hold: {error}") from error
-        if len(text) > MAX_EVENT_BYTES:
+        if size > MAX_EVENT_BYTES:
             raise ValueError(
-                f"must be at most {MAX_EVENT_BYTES:,} bytes of JSON, is {len(text):,}; pass a reference to it instead"
+                f"must be at most {MAX_EVENT_BYTES:,} bytes of JSON, is {size:,}; pass a reference to it instead"
             )
         return plain
 
@@ -84,6 +90,8 @@ class Event(BaseRequest):
                 raise ValueError(f"the extension attribute {name!r} must be text, a whole number or a truth value")
             if isinstance(value, str):
                 storable(value)
+            elif not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+                raise ValueError(f"the extension attribute {name!r} must be a whole number of at most 32 bits")
         return self
 
     def extensions(self) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from actium.models.base import BaseRequest
 
 MAX_PAGE_SIZE = 10_000
 DEFAULT_PAGE_SIZE = 20
+MAX_INDEX = 1_000_000_000
+MAX_VALUES = 1_000
+"""How many values a column may be compared with at once."""
 
 ItemT = TypeVar("ItemT")
 
@@ -104,7 +107,7 @@ class BaseFilter(BaseRequest):
     COLUMNS: ClassVar[Columns] = {}
     """Columns that can be compared and sorted by, with their types."""
 
-    index: int = Field(default=1, ge=1)
+    index: int = Field(default=1, ge=1, le=MAX_INDEX)
     max_size: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
     sort_by: str = "desc:created"
     logical_operator: LogicalOperator = LogicalOperator.AND
@@ -140,6 +143,8 @@ class BaseFilter(BaseRequest):
         return column, direction == "desc"
 
     def _on_column(self, column: str, given: object) -> Iterator[Condition]:
+        if isinstance(given, list) and len(given) > MAX_VALUES:
+            raise _too_many(column, len(given))
         if not isinstance(given, list):
             yield self._condition(column, given)
         elif given and all(isinstance(item, str) and _operator_of(item) is not None for item in given):
@@ -154,13 +159,16 @@ class BaseFilter(BaseRequest):
         operand = str(given).partition(":")[2]
         kind = self.COLUMNS[column]
         if operator in _ON_TEXT_ONLY:
-            if kind not in {str, UUID}:
+            if kind is not UUID and not issubclass(kind, str):
                 raise self._refusal(column, operator, "text")
             return Condition(column, operator, operand)
         if operator in _ON_ORDERED_ONLY and kind in {bool, UUID}:
             raise self._refusal(column, operator, "ordered values")
         if operator is Operator.ONEOF:
-            return Condition(column, operator, tuple(self._value(column, item) for item in _split(operand)))
+            items = _split(operand)
+            if len(items) > MAX_VALUES:
+                raise _too_many(column, len(items))
+            return Condition(column, operator, tuple(self._value(column, item) for item in items))
         return Condition(column, operator, self._value(column, operand))
 
     def _value(self, column: str, given: object) -> ColumnValue:
@@ -171,9 +179,19 @@ class BaseFilter(BaseRequest):
                 f"{given!r} does not fit the column {column!r}: {error.errors()[0]['msg']}.",
                 hint=f"The column holds {_in_words(self.COLUMNS[column])}.",
             ) from error
-        if isinstance(value, datetime) and value.tzinfo is None:
+        return self._in_utc(column, value) if isinstance(value, datetime) else value
+
+    @staticmethod
+    def _in_utc(column: str, value: datetime) -> datetime:
+        if value.tzinfo is None:
             return value.replace(tzinfo=UTC)
-        return value
+        try:
+            return value.astimezone(UTC)
+        except OverflowError as error:
+            raise InvalidQueryError(
+                f"{value.isoformat()} does not fit the column {column!r}: in UTC it lies outside the years 1 to 9999.",
+                hint="Give a time that can be written in UTC.",
+            ) from error
 
     @staticmethod
     def _refusal(column: str, operator: Operator, needs: str) -> InvalidQueryError:
@@ -200,7 +218,16 @@ def _split(operand: str) -> Sequence[object]:
     return [str(item) for item in items]
 
 
+def _too_many(column: str, count: int) -> InvalidQueryError:
+    return InvalidQueryError(
+        f"The column {column!r} cannot be compared with {count:,} values at once.",
+        hint=f"Ask for up to {MAX_VALUES:,} at a time.",
+    )
+
+
 def _in_words(kind: type) -> str:
+    if issubclass(kind, StrEnum):
+        return f"one of {', '.join(kind)}"
     return {str: "text", int: "whole numbers", bool: "true or false", datetime: "dates and times"}.get(
         kind, kind.__name__
     )

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from actium.errors import DuplicateFlavorError, PluginBlockedError, PluginError, PluginQuarantinedError
 from actium.plugins.discovery import DiscoveryProblem, EntryPointRecord, find_entry_points
@@ -19,10 +20,12 @@ logger = logging.getLogger("actium.plugins")
 
 ACTION = "action"
 HOOKS = "hooks"
+STORES = "stores"
 FLAVOR_GROUPS: Mapping[str, str] = {ACTION: "actium.action_flavors"}
 """The entry point group of each type of flavor."""
-OTHER_GROUPS: Mapping[str, str] = {HOOKS: "actium.hooks", "commands": "actium.commands", "stores": "actium.stores"}
+OTHER_GROUPS: Mapping[str, str] = {HOOKS: "actium.hooks", "commands": "actium.commands", STORES: "actium.stores"}
 
+ErrorT = TypeVar("ErrorT", bound=PluginError)
 Claims = dict[str, list[EntryPointRecord]]
 
 
@@ -123,7 +126,7 @@ class InstalledPlugins:
         """
         quarantined = self._quarantined.get((kind, name))
         if quarantined is not None:
-            raise quarantined
+            raise _again(quarantined)
         claims = self.claims(kind, name)
         if len(claims) > 1:
             raise duplicate(name, map(claimant, claims))
@@ -160,11 +163,11 @@ class InstalledPlugins:
             f"The plugin {origin_of(record)} is broken: {problem.removesuffix('.')}.",
             hint=f"Upgrade or `pip uninstall {record.distribution}`, or block it with ACTIUM_BLOCK={record.name}.",
         )
-        error.__cause__ = cause
-        self._quarantined[kind, record.name] = error
         logger.warning("%s", error)
         logger.debug("The import of %s:", record.value, exc_info=cause)
-        return error
+        error.__cause__ = cause
+        self._quarantined[kind, record.name] = error
+        return _again(error)
 
     def _kinds(self) -> dict[str, Claims]:
         if self._found is None:
@@ -179,6 +182,13 @@ class InstalledPlugins:
 
     def _is_blocked(self, record: EntryPointRecord) -> bool:
         return not self._blocked.isdisjoint((_normalised(record.name), _normalised(record.distribution)))
+
+
+def _again(error: ErrorT) -> ErrorT:
+    """An error to raise that was raised before: one object would gather the traceback of every use."""
+    again = type(error)(error.message, hint=error.hint)
+    again.__cause__ = error.__cause__
+    return again
 
 
 def in_words(error: BaseException) -> str:

@@ -22,6 +22,7 @@ from actium.plugins.installed import (
     FLAVOR_GROUPS,
     HOOKS,
     OTHER_GROUPS,
+    STORES,
     InstalledPlugins,
     PluginStatus,
     claimant,
@@ -139,8 +140,12 @@ class PluginFlavorRegistry:
         Raises:
             InvalidQueryError: There is no such page.
         """
-        from actium.models.page import Page
+        from actium.models.page import MAX_PAGE_SIZE, Page
 
+        if not 1 <= max_size <= MAX_PAGE_SIZE:
+            raise InvalidQueryError(
+                f"A page cannot hold {max_size!r} flavors.", hint=f"Ask for 1 to {MAX_PAGE_SIZE:,} at a time."
+            )
         statuses = [
             status
             for status in self.statuses(plugin_type)
@@ -246,6 +251,21 @@ class PluginFlavorRegistry:
             if self._hook_plugins is None:
                 self._hook_plugins = tuple(self._enabled_hook_plugin(enabled) for enabled in self._enabled)
             return self._hook_plugins
+
+    def store_plugin(self, scheme: str) -> Callable[[str], object] | None:
+        """What opens the stores of a URL scheme; None where nothing that is installed does.
+
+        Raises:
+            PluginError: It is broken or blocked, or two distributions claim the scheme.
+        """
+        record = self._installed.only_claim(STORES, scheme)
+        if record is None:
+            return None
+        plugin = self._installed.imported(STORES, record)
+        if not callable(plugin):
+            error = TypeError(f"{record.value} is {type(plugin).__name__}, which cannot be called with a URL")
+            raise self._installed.quarantine(STORES, record, str(error), error)
+        return plugin
 
     def observers(self) -> Observers:
         """What the enabled hook plugins are told by."""

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from actium.errors import (
     ActiumError,
     ConflictError,
+    InvalidInputError,
     StoreBusyError,
     StoreClosedError,
     StoreCorruptError,
@@ -199,6 +200,11 @@ class Database:
             yield
         except ActiumError:
             raise
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise InvalidInputError(
+                f"{self.name.capitalize()} cannot keep or compare this value: {error}.",
+                hint="It holds unpaired surrogates, or a number or time beyond what can be stored.",
+            ) from error
         except sqlite3.IntegrityError as error:
             raise ConflictError(f"{self.name.capitalize()} refused a change: {error}.") from error
         except sqlite3.Error as error:

@@ -1,0 +1,157 @@
+"""Odd values at the doors: each is refused in Actium's words, and nothing of another library gets out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from actium import Actium, ActiumError, Event
+from actium.auth.actor import acting_as
+from actium.auth.secret_references import RESOLVERS
+from actium.errors import (
+    InvalidInputError,
+    InvalidQueryError,
+    InvalidTokenError,
+    NotFoundError,
+    SecretResolutionError,
+)
+from actium.models import (
+    ActionFilter,
+    ActionResponse,
+    EventFilter,
+    ServiceAccountFilter,
+    ServiceAccountRequest,
+    TriggerExecutionFilter,
+)
+
+CreateAction = Callable[..., ActionResponse]
+SURROGATE = "half \ud800 a character"
+EAST = timezone(timedelta(hours=14))
+
+
+class TestLookUps:
+    @pytest.mark.parametrize("reference", [None, 7, b"greet", ["greet"]])
+    def test_of_what_names_nothing(self, app: Actium, reference: Any) -> None:
+        """What is neither an id nor a text is refused, by every kind of object."""
+        for kind in (app.accounts, app.actions, app.triggers, app.events, app.executions):
+            with pytest.raises(InvalidInputError, match="is no way to name one"):
+                kind.get(reference)  # type: ignore[attr-defined]
+
+    def test_of_text_that_cannot_be_a_name(self, app: Actium) -> None:
+        """Text with half a character fits nothing, and is told as what it is."""
+        for kind in (app.accounts, app.actions, app.triggers, app.events, app.executions):
+            with pytest.raises(InvalidInputError, match="surrogates"):
+                kind.get(SURROGATE)  # type: ignore[attr-defined]
+
+    def test_stay_within_the_project(self, url: str, app: Actium, create: CreateAction) -> None:
+        """An id of another project is not found, whether it is given as text or as an object."""
+        action = create()
+        event = app.events.publish(Event(type="x", source="/y"))
+        execution = app.actions.run(action.id)
+        with Actium(url, project="other") as other:
+            for kind, found in (
+                (other.actions, action.id),
+                (other.events, event.id),
+                (other.executions, execution.id),
+                (other.accounts, action.service_account_id),
+            ):
+                for reference in (found, str(found)):
+                    with pytest.raises(NotFoundError, match="in the project 'other'"):
+                        kind.get(reference)  # type: ignore[attr-defined]
+            with pytest.raises(NotFoundError):
+                other.actions.run(action.id)
+            with pytest.raises(NotFoundError):
+                other.executions.cancel(execution.id)
+
+
+class TestFilters:
+    def test_of_text_that_cannot_be_stored(self, app: Actium) -> None:
+        """Comparing with half a character is refused."""
+        with pytest.raises(InvalidInputError, match="surrogates"):
+            app.events.list(EventFilter(type=SURROGATE))
+
+    def test_of_far_pages(self) -> None:
+        """A page that no listing can have is refused at once."""
+        with pytest.raises(InvalidInputError, match="index"):
+            ActionFilter(index=10**30)
+
+    def test_of_times_beyond_the_calendar(self, app: Actium) -> None:
+        """A time that has no date in UTC is refused."""
+        with pytest.raises(InvalidQueryError, match="outside the years 1 to 9999"):
+            app.events.list(EventFilter(time=datetime(1, 1, 1, tzinfo=EAST)))
+
+    def test_of_many_values(self, app: Actium) -> None:
+        """A thousand values are compared; more are refused, listed or in text."""
+        assert app.accounts.list(ServiceAccountFilter(name=[f"n{number}" for number in range(1_000)])).total == 0
+        for many in ([f"n{number}" for number in range(1_001)], "oneof:" + ",".join("n" * 1_001)):
+            with pytest.raises(InvalidQueryError, match="cannot be compared with 1,001 values"):
+                app.accounts.list(ServiceAccountFilter(name=many))
+
+    def test_of_a_status_that_does_not_exist(self, app: Actium, create: CreateAction) -> None:
+        """A misspelled status is refused with those there are; operators on text go on working."""
+        app.actions.run(create().id)
+        with pytest.raises(InvalidQueryError, match="'suceeded' does not fit the column 'status': .*'succeeded'"):
+            app.executions.list(TriggerExecutionFilter(status="suceeded"))
+        with pytest.raises(InvalidQueryError, match="status"):
+            app.actions.list(ActionFilter(status=["ready", "red"]))
+        assert app.executions.list(TriggerExecutionFilter(status="startswith:pend")).total == 1
+        assert app.executions.list(TriggerExecutionFilter(status="oneof:pending,running")).total == 1
+        assert app.executions.list(TriggerExecutionFilter(status="notequals:pending")).total == 0
+
+    @pytest.mark.parametrize("size", [0, -1, 10_001])
+    def test_of_pages_of_no_size(self, app: Actium, size: int) -> None:
+        """A page of flavors holds 1 to 10,000."""
+        with pytest.raises(InvalidQueryError, match="A page cannot hold"):
+            app.flavors.list(max_size=size)
+
+
+class TestEvents:
+    @pytest.mark.parametrize("time", [datetime(1, 1, 1, tzinfo=EAST), datetime.max.replace(tzinfo=timezone.min)])
+    def test_beyond_the_calendar(self, time: datetime) -> None:
+        """A time that has no date in UTC is refused."""
+        with pytest.raises(InvalidInputError, match="years 1 to 9999"):
+            Event(type="x", source="/y", time=time)
+
+    @pytest.mark.parametrize("number", [2**31, -(2**31) - 1, 10**30])
+    def test_with_numbers_that_are_no_integers(self, number: int) -> None:
+        """An extension attribute holds what CloudEvents calls an Integer, of 32 bits."""
+        with pytest.raises(InvalidInputError, match="at most 32 bits"):
+            Event(type="x", source="/y", sequence=number)
+        assert Event(type="x", source="/y", sequence=2**31 - 1).attributes()["sequence"] == "2147483647"
+
+    def test_are_measured_as_they_travel(self) -> None:
+        """The limit of an event's data counts bytes of UTF-8, not how JSON may escape them."""
+        assert Event(type="x", source="/y", data="ü" * 500_000).data
+        with pytest.raises(InvalidInputError, match="is 1,200,002"):
+            Event(type="x", source="/y", data="ü" * 600_000)
+
+
+class TestTokensAndSecrets:
+    def test_a_token_of_half_a_character(self, app: Actium) -> None:
+        """A token that nobody can have made is not known."""
+        with pytest.raises(InvalidTokenError, match="not known"):
+            app.auth.verify(SURROGATE)
+
+    @pytest.mark.parametrize("path", ["a\x00b", "~nosuchuser-of-this-machine/secret", "/nowhere/at/all"])
+    def test_a_file_that_cannot_be(self, path: str) -> None:
+        """A secret's file that no machine can have is told as a secret that leads nowhere."""
+        with pytest.raises(SecretResolutionError, match="cannot be read"):
+            RESOLVERS["file"](path)
+
+    @pytest.mark.parametrize("name", ["", "x" * 256, SURROGATE, "two\nlines"])
+    def test_an_actor_without_a_name(self, name: str) -> None:
+        """Whoever makes changes has a name that can be stored and shown."""
+        with pytest.raises(InvalidInputError, match="Nobody can be called"), acting_as(name):
+            raise AssertionError("it was accepted")
+
+
+def test_nothing_else_gets_out(app: Actium) -> None:
+    """Whatever is looked up by an odd text, the answer is one of Actium's errors."""
+    for odd in ("", " ", "\x00", "%", "_", "'; DROP TABLE actions", "\U0010ffff", "x" * 100_000, str(uuid4())):
+        with pytest.raises(ActiumError):
+            app.actions.get(odd)
+    assert app.accounts.create(ServiceAccountRequest(name="robot")).active
