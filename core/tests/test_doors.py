@@ -74,6 +74,25 @@ class TestFilters:
         with pytest.raises(InvalidInputError, match="surrogates"):
             app.events.list(EventFilter(type=SURROGATE))
 
+    def test_of_labels(self, app: Actium, create: CreateAction) -> None:
+        """Actions are listed by their labels, each compared as text is; one that is not there equals nothing."""
+        create("a", labels={"team": "data", 'tier 1.5 "x"': "gold"})
+        create("b", labels={"team": "data-science"})
+        create("c")
+
+        def named(**labels: str) -> list[str]:
+            return sorted(action.name for action in app.actions.list(ActionFilter(labels=labels)).items)
+
+        assert named(team="data") == ["a"]
+        assert named(team="startswith:data") == ["a", "b"]
+        assert named(team="oneof:data,other") == ["a"]
+        assert named(team="endswith:science") == ["b"]
+        assert named(team="notequals:data") == ["b", "c"]
+        assert named(team="contains:ata-s") == ["b"]
+        assert named(**{'tier 1.5 "x"': "gold"}) == ["a"]
+        assert named(team="data", **{'tier 1.5 "x"': "silver"}) == []
+        assert [one.name for one in app.actions.list(ActionFilter(name="b", labels={"team": "gt:data"})).items] == ["b"]
+
     def test_of_far_pages(self) -> None:
         """A page that no listing can have is refused at once."""
         with pytest.raises(InvalidInputError, match="index"):

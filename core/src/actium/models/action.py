@@ -11,7 +11,7 @@ from pydantic import Field
 
 from actium.models.account import ServiceAccountResponse
 from actium.models.base import BaseRequest, BaseResponse, Name, ResponsePart, Text
-from actium.models.page import BaseFilter, Columns
+from actium.models.page import BaseFilter, Columns, Condition
 from actium.models.resource import ResourceReference
 from actium.models.run_policy import RunPolicy
 from actium.models.updates import BaseUpdate
@@ -267,7 +267,11 @@ class ActionRevisionResponse(ResponsePart):
 
 
 class ActionFilter(BaseFilter):
-    """Which actions to list."""
+    """Which actions to list.
+
+    Attributes:
+        labels: Labels that they must have, by name, each as other columns are given: ``{"team": "startswith:data"}``.
+    """
 
     COLUMNS: ClassVar[Columns] = {
         "id": UUID,
@@ -287,6 +291,11 @@ class ActionFilter(BaseFilter):
     flavor: str | list[str] | None = None
     service_account_id: UUID | str | list[UUID | str] | None = None
     enabled: bool | str | None = None
+    labels: dict[str, str] | None = None
     status: ActionStatus | str | list[str] | None = None
     created: datetime | str | list[datetime | str] | None = None
     updated: datetime | str | list[datetime | str] | None = None
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """See `BaseFilter.conditions`."""
+        return (*super().conditions(), *self.entries("labels", self.labels or {}))

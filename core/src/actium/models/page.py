@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
@@ -82,11 +82,13 @@ class Condition:
         column: The column's name.
         operator: How to compare.
         value: What to compare with, of the column's type; for ``oneof`` a tuple of such.
+        key: Which entry of a column that holds several by name, such as labels; None for the column itself.
     """
 
     column: str
     operator: Operator
     value: ColumnValue | tuple[ColumnValue, ...]
+    key: str | None = None
 
 
 class BaseFilter(BaseRequest):
@@ -123,8 +125,18 @@ class BaseFilter(BaseRequest):
             condition
             for column in self.COLUMNS
             if (given := getattr(self, column, None)) is not None
-            for condition in self._on_column(column, given)
+            for condition in self._on_column(column, given, self.COLUMNS[column])
         )
+
+    def entries(self, column: str, wanted: Mapping[str, str]) -> Iterator[Condition]:
+        """The conditions on entries of a column that holds texts by name.
+
+        Raises:
+            InvalidQueryError: An operator does not fit text.
+        """
+        for key, text in wanted.items():
+            for condition in self._on_column(column, text, str):
+                yield replace(condition, key=key)
 
     def order(self) -> tuple[str, bool]:
         """The column to sort by, and whether descending.
@@ -142,22 +154,21 @@ class BaseFilter(BaseRequest):
             )
         return column, direction == "desc"
 
-    def _on_column(self, column: str, given: object) -> Iterator[Condition]:
+    def _on_column(self, column: str, given: object, kind: type) -> Iterator[Condition]:
         if isinstance(given, list) and len(given) > MAX_VALUES:
             raise _too_many(column, len(given))
         if not isinstance(given, list):
-            yield self._condition(column, given)
+            yield self._condition(column, given, kind)
         elif given and all(isinstance(item, str) and _operator_of(item) is not None for item in given):
-            yield from (self._condition(column, item) for item in given)
+            yield from (self._condition(column, item, kind) for item in given)
         else:
-            yield Condition(column, Operator.ONEOF, tuple(self._value(column, item) for item in given))
+            yield Condition(column, Operator.ONEOF, tuple(self._value(column, item, kind) for item in given))
 
-    def _condition(self, column: str, given: object) -> Condition:
+    def _condition(self, column: str, given: object, kind: type) -> Condition:
         operator = _operator_of(given) if isinstance(given, str) else None
         if operator is None:
-            return Condition(column, Operator.EQUALS, self._value(column, given))
+            return Condition(column, Operator.EQUALS, self._value(column, given, kind))
         operand = str(given).partition(":")[2]
-        kind = self.COLUMNS[column]
         if operator in _ON_TEXT_ONLY:
             if kind is not UUID and not issubclass(kind, str):
                 raise self._refusal(column, operator, "text")
@@ -168,16 +179,16 @@ class BaseFilter(BaseRequest):
             items = _split(operand)
             if len(items) > MAX_VALUES:
                 raise _too_many(column, len(items))
-            return Condition(column, operator, tuple(self._value(column, item) for item in items))
-        return Condition(column, operator, self._value(column, operand))
+            return Condition(column, operator, tuple(self._value(column, item, kind) for item in items))
+        return Condition(column, operator, self._value(column, operand, kind))
 
-    def _value(self, column: str, given: object) -> ColumnValue:
+    def _value(self, column: str, given: object, kind: type) -> ColumnValue:
         try:
-            value: ColumnValue = TypeAdapter(self.COLUMNS[column]).validate_python(given)
+            value: ColumnValue = TypeAdapter(kind).validate_python(given)
         except ValidationError as error:
             raise InvalidQueryError(
                 f"{given!r} does not fit the column {column!r}: {error.errors()[0]['msg']}.",
-                hint=f"The column holds {_in_words(self.COLUMNS[column])}.",
+                hint=f"The column holds {_in_words(kind)}.",
             ) from error
         return self._in_utc(column, value) if isinstance(value, datetime) else value
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from actium.errors import InvalidQueryError
 from actium.models.page import Condition, LogicalOperator, Operator
-from actium.stores.base_store import SHORTEST_ID_PREFIX, Query, RecordPage
+from actium.stores.base_store import MOST_FOUND, SHORTEST_ID_PREFIX, Query, RecordPage
 from actium.stores.records import Record, Reference
 from actium.stores.sqlite.tables import Table, name_column
 
-_MOST_FOUND = 20
 _BEYOND = "\U0010ffff"
 """Sorts behind every character that a name may have; ends the range of texts with a common beginning."""
 
@@ -38,7 +38,7 @@ def find(connection: sqlite3.Connection, table: Table[Record], project: str, ref
     if exact_id:
         return _references(table, exact_id)
     if name is not None:
-        exact_name = connection.execute(f"{select} {name} = ? LIMIT {_MOST_FOUND}", (project, reference)).fetchall()
+        exact_name = connection.execute(f"{select} {name} = ? LIMIT {MOST_FOUND}", (project, reference)).fetchall()
         if exact_name:
             return _references(table, exact_name)
     if not reference:
@@ -49,11 +49,11 @@ def find(connection: sqlite3.Connection, table: Table[Record], project: str, ref
     rows: dict[tuple[str, str], None] = {}
     for column, beginning in ranges:
         found = connection.execute(
-            f"{select} {column} >= ? AND {column} < ? ORDER BY {column} LIMIT {_MOST_FOUND}",
+            f"{select} {column} >= ? AND {column} < ? ORDER BY {column} LIMIT {MOST_FOUND}",
             (project, beginning, beginning + _BEYOND),
         )
         rows |= dict.fromkeys(found.fetchall())
-    return _references(table, list(rows)[:_MOST_FOUND])
+    return _references(table, list(rows)[:MOST_FOUND])
 
 
 def page(connection: sqlite3.Connection, table: Table[Record], query: Query) -> RecordPage[Record]:
@@ -88,16 +88,21 @@ def _where(table: Table[Any], query: Query) -> tuple[str, list[Any]]:
 
 def _condition(table: Table[Any], condition: Condition) -> tuple[str, list[Any]]:
     column = _column(table, condition.column)
+    if condition.key is not None:
+        sql, values = _comparison(f"(SELECT value FROM json_each({column}) WHERE key = ?)", condition, str)
+        return sql, [condition.key, *values]  # every comparison names what it compares first, and once
+    return _comparison(column, condition, lambda value: _bound(table, column, value))
+
+
+def _comparison(compared: str, condition: Condition, bound: Callable[[Any], Any]) -> tuple[str, list[Any]]:
     if isinstance(condition.value, tuple):
-        marks = ", ".join("?" * len(condition.value))
-        return f"{column} IN ({marks})", [_bound(table, column, value) for value in condition.value]
-    value = _bound(table, column, condition.value)
+        return f"{compared} IN ({', '.join('?' * len(condition.value))})", [bound(value) for value in condition.value]
+    value = bound(condition.value)
     if condition.operator in {Operator.STARTSWITH, Operator.ENDSWITH}:
         if not value:
-            return f"{column} IS NOT NULL", []
-        sql = _COMPARISONS[condition.operator].format(column=column).replace("?1", "?")
-        return sql, [value, value]
-    return _COMPARISONS[condition.operator].format(column=column), [value]
+            return f"{compared} IS NOT NULL", []
+        return _COMPARISONS[condition.operator].format(column=compared).replace("?1", "?"), [value, value]
+    return _COMPARISONS[condition.operator].format(column=compared), [value]
 
 
 def _column(table: Table[Any], name: str) -> str:
