@@ -511,9 +511,7 @@ class TestStorePlugins:
         """A store plugin that is broken, or makes no store, is told; it is quarantined as any plugin is."""
         with pytest.raises(PluginError, match="which is no BaseStore"):
             Actium("odd://here")
-        with pytest.raises(
-            PluginQuarantinedError, match="actium-store 1.0. is broken: importing installed_no:x"
-        ):
+        with pytest.raises(PluginQuarantinedError, match="actium-store 1.0. is broken: importing installed_no:x"):
             Actium("no://here")
         with pytest.raises(PluginQuarantinedError, match="is str, which cannot be called with a URL"):
             Actium("text://here")

@@ -6,12 +6,13 @@ import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from actium.models.base import BaseRequest, BaseResponse, NoResources, ResponsePart, storable
+from actium.models.ids import new_id
 from actium.models.page import BaseFilter, Columns
 
 MAX_EVENT_BYTES = 1_048_576
@@ -49,7 +50,7 @@ class Event(BaseRequest):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    id: Attribute = Field(default_factory=lambda: str(uuid4()))
+    id: Attribute = Field(default_factory=lambda: str(new_id()))
     source: Attribute
     type: Attribute
     specversion: Literal["1.0"] = "1.0"
