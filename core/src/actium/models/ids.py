@@ -19,8 +19,10 @@ def new_id() -> UUID:
 
     What is stored together so lies together in an index, which otherwise would touch another page for each row.
     Beginnings still differ, so that people can tell ids by their first characters. After four and a half hours the
-    periods begin anew. The form is version 8 of RFC 9562 (https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8), the idea that
-    of Tomas Vondra's sequential UUIDs (https://github.com/tvondra/sequential-uuids).
+    periods begin anew.
+
+    The form is version 8 of RFC 9562 (https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8), the idea that of
+    Tomas Vondra's sequential UUIDs (https://github.com/tvondra/sequential-uuids).
     """
     period = int(time.time() * _PERIODS_A_SECOND) % _PERIODS
     bits = (period << 112) | int.from_bytes(os.urandom(14), "big")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -45,7 +46,7 @@ def time_text(value: datetime) -> str:
 
 def json_text(value: Any) -> str:
     """A JSON value as compact text."""
-    return _ENCODER.encode(value)
+    return "null" if value is None else _ENCODER.encode(value)
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -81,34 +82,46 @@ class Table(Generic[RowT]):
         self.record = record
         self.columns = columns
         self.selected = ", ".join(columns)
-        self.insertion = f"INSERT INTO {name} ({self.selected}) VALUES ({', '.join('?' * len(columns))})"
+        self._insertions: dict[int, str] = {}
+        self._places = f"({', '.join('?' * len(columns))})"
+        self.insertion = self.insertion_of(1)
         changed = ", ".join(f"{column} = :{column}" for column in columns if column not in {"id", "created"})
         self.replacement = f"UPDATE {name} SET {changed} WHERE id = :id AND version = :expected_version"
         self._names = tuple(columns)
-        self._encoders = [(column, kind.encode, kind is JSON) for column, kind in columns.items() if kind]
-        self._decoders = [(column, kind.decode) for column, kind in columns.items() if kind]
+        self._values = attrgetter(*columns)
+        kinds = list(enumerate(columns.values()))
+        self._encoders = [(index, kind.encode, kind is JSON) for index, kind in kinds if kind]
+        self._decoders = [(index, kind.decode) for index, kind in kinds if kind]
 
-    def written(self, record: RowT) -> tuple[Any, ...]:
-        """A record as a row."""
-        return tuple(self.named(record).values())
+    def insertion_of(self, count: int) -> str:
+        """The INSERT that takes what `written` gives for so many records, one behind the other."""
+        made = self._insertions.get(count)
+        if made is None:
+            made = f"INSERT INTO {self.name} ({self.selected}) VALUES {', '.join([self._places] * count)}"
+            self._insertions[count] = made
+        return made
+
+    def written(self, record: RowT) -> list[Any]:
+        """A record as a row. What is empty is NULL, but in JSON it is written as ``null``."""
+        row = list(self._values(record))
+        for index, encode, is_json in self._encoders:
+            value = row[index]
+            if value is not None or is_json:
+                row[index] = encode(value)
+        return row
 
     def named(self, record: RowT) -> dict[str, Any]:
-        """A record as a row, by column. What is empty is NULL, but in JSON it is written as ``null``."""
-        row = {name: getattr(record, name) for name in self._names}
-        for column, encode, is_json in self._encoders:
-            value = row[column]
-            if value is not None or is_json:
-                row[column] = encode(value)
-        return row
+        """A record as a row, by column."""
+        return dict(zip(self._names, self.written(record), strict=True))
 
     def read(self, row: Sequence[Any]) -> RowT:
         """A row as a record."""
-        fields = dict(zip(self._names, row, strict=True))
-        for column, decode in self._decoders:
-            value = fields[column]
+        fields = list(row)
+        for index, decode in self._decoders:
+            value = fields[index]
             if value is not None:
-                fields[column] = decode(value)
-        return self.record(**fields)
+                fields[index] = decode(value)
+        return self.record(**dict(zip(self._names, fields, strict=True)))
 
 
 ACCOUNTS = Table(
