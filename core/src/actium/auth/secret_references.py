@@ -11,9 +11,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 from urllib.parse import quote, quote_plus
+from uuid import UUID
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
@@ -70,6 +73,8 @@ def check_references(config: BaseModel) -> None:
     Raises:
         InvalidConfigurationError: With the path of each; the values are not told.
     """
+    if _is_plain(type(config)):
+        return
     problems = [
         FieldProblem(path=dotted(location), problem="holds a literal secret", expected="a reference")
         for location, secret in _secrets(config)
@@ -110,6 +115,17 @@ def dump_with_references(config: BaseModel) -> dict[str, Any]:
     return written
 
 
+_PLAIN = (str, int, float, bool, type(None), datetime, date, UUID)
+
+
+@lru_cache(maxsize=1_024)
+def _is_plain(model: type[BaseModel]) -> bool:
+    """Whether a model can hold nothing but values that are certainly no secrets, so that nobody need look."""
+    return model.model_config.get("extra") != "allow" and all(
+        field.annotation in _PLAIN for field in model.model_fields.values()
+    )
+
+
 def _written(value: object, dumped: Any) -> Any:
     """The dumped form with the references that pydantic hides."""
     value = unwrapped(value)
@@ -135,7 +151,7 @@ def resolve_references(config: ModelT) -> ModelT:
     Raises:
         SecretResolutionError: One leads nowhere; the field's path is told.
     """
-    if next(_secrets(config), None) is None:
+    if _is_plain(type(config)) or next(_secrets(config), None) is None:
         return config
     resolved: ModelT = _replace(config, (), _resolve)
     return resolved

@@ -117,49 +117,44 @@ def _claim(
     which, values = "available <= ? ORDER BY available, rowid LIMIT ?", (written, limit)
     if execution_id is not None:
         which, values = "id = ? LIMIT ?", (str(execution_id), 1)
-    pending = _read_at_once(connection, which, values)
-    if not pending:
+    claimed = _read_as_claimed(connection, which, values, worker, written)
+    if not claimed:
         return ()
     connection.execute(
         "UPDATE executions SET status = 'running', attempt = attempt + 1, worker = ?, began = ?, "
         "started = coalesce(started, ?), reason = NULL, error = 'null', progress = '[]' "
         "WHERE id IN (SELECT value FROM json_each(?))",
-        (worker, written, written, json_text([str(execution.id) for execution, _ in pending])),
+        (worker, written, written, json_text([str(execution.id) for execution, _ in claimed])),
     )
-    accounts = _by_id(connection, ACCOUNTS, (one.service_account_id for one, _ in pending))
-    actions = _by_id(connection, ACTIONS, (one.action_id for one, _ in pending))
+    accounts = _by_id(connection, ACCOUNTS, (one.service_account_id for one, _ in claimed))
+    actions = _by_id(connection, ACTIONS, (one.action_id for one, _ in claimed))
     return tuple(
         Claim(
-            execution=replace(
-                one,
-                status=ExecutionStatus.RUNNING,
-                attempt=one.attempt + 1,
-                worker=worker,
-                began=now,
-                started=one.started or now,
-                reason=None,
-                error=None,
-                progress=[],
-            ),
+            execution=one,
             event=event,
             account=None if one.service_account_id is None else accounts.get(one.service_account_id),
             obstacle=_obstacle(one, actions.get(one.action_id), now),
         )
-        for one, event in pending
+        for one, event in claimed
     )
 
 
+_STATUS, _ATTEMPT, _WORKER, _BEGAN, _STARTED, _REASON, _ERROR, _PROGRESS = map(
+    list(EXECUTIONS.columns).index,
+    ("status", "attempt", "worker", "began", "started", "reason", "error", "progress"),
+)
 _EXECUTION_AND_EVENT = ", ".join(
     [*(f"execution.{column}" for column in EXECUTIONS.columns), *(f"event.{column}" for column in EVENTS.columns)]
 )
 
 
-def _read_at_once(
-    connection: sqlite3.Connection, which: str, values: tuple[object, ...]
+def _read_as_claimed(
+    connection: sqlite3.Connection, which: str, values: tuple[object, ...], worker: str, now: str
 ) -> list[tuple[ExecutionRecord, EventRecord | None]]:
-    """The pending executions of a condition with their events, in one step of one statement.
+    """The pending executions of a condition, as they are once they are claimed, with their events.
 
-    A step for each row would give the interpreter to other threads as often; see `insert_many`.
+    They are read in one step of one statement: a step for each row would give the interpreter to other threads as
+    often; see `insert_many`.
     """
     (rows,) = connection.execute(
         f"SELECT json_group_array(json_array({_EXECUTION_AND_EVENT})) FROM ("
@@ -168,10 +163,15 @@ def _read_at_once(
         values,
     ).fetchone()
     width = len(EXECUTIONS.columns)
-    return [
-        (EXECUTIONS.read(row[:width]), None if row[width] is None else EVENTS.read(row[width:]))
-        for row in json.loads(rows)
-    ]
+    found = []
+    for row in json.loads(rows):
+        row[_STATUS] = ExecutionStatus.RUNNING.value
+        row[_ATTEMPT] += 1
+        row[_WORKER], row[_BEGAN], row[_STARTED] = worker, now, row[_STARTED] or now
+        row[_REASON], row[_ERROR], row[_PROGRESS] = None, "null", "[]"
+        event = None if row[width] is None else EVENTS.read(row[width:])
+        found.append((EXECUTIONS.read(row[:width]), event))
+    return found
 
 
 def _by_id(connection: sqlite3.Connection, table: Table[RowT], ids: Iterable[UUID | None]) -> dict[UUID, RowT]:
