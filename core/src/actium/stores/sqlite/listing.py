@@ -8,11 +8,10 @@ from uuid import UUID
 
 from actium.errors import InvalidQueryError
 from actium.models.page import Condition, LogicalOperator, Operator
-from actium.stores.base_store import SHORTEST_ID_PREFIX, Query, RecordPage
+from actium.stores.base_store import MOST_FOUND, SHORTEST_ID_PREFIX, Query, RecordPage
 from actium.stores.records import Record, Reference
 from actium.stores.sqlite.tables import Table, name_column
 
-_MOST_FOUND = 20
 _BEYOND = "\U0010ffff"
 """Sorts behind every character that a name may have; ends the range of texts with a common beginning."""
 
@@ -38,7 +37,7 @@ def find(connection: sqlite3.Connection, table: Table[Record], project: str, ref
     if exact_id:
         return _references(table, exact_id)
     if name is not None:
-        exact_name = connection.execute(f"{select} {name} = ? LIMIT {_MOST_FOUND}", (project, reference)).fetchall()
+        exact_name = connection.execute(f"{select} {name} = ? LIMIT {MOST_FOUND}", (project, reference)).fetchall()
         if exact_name:
             return _references(table, exact_name)
     if not reference:
@@ -49,11 +48,11 @@ def find(connection: sqlite3.Connection, table: Table[Record], project: str, ref
     rows: dict[tuple[str, str], None] = {}
     for column, beginning in ranges:
         found = connection.execute(
-            f"{select} {column} >= ? AND {column} < ? ORDER BY {column} LIMIT {_MOST_FOUND}",
+            f"{select} {column} >= ? AND {column} < ? ORDER BY {column} LIMIT {MOST_FOUND}",
             (project, beginning, beginning + _BEYOND),
         )
         rows |= dict.fromkeys(found.fetchall())
-    return _references(table, list(rows)[:_MOST_FOUND])
+    return _references(table, list(rows)[:MOST_FOUND])
 
 
 def page(connection: sqlite3.Connection, table: Table[Record], query: Query) -> RecordPage[Record]:
