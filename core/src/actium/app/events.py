@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from actium.app.doors import expect
 from actium.app.lookup import find_id, list_page
 from actium.event_hub.event_hub import EventHub
 from actium.models.event import Event, EventFilter, EventResponse, PublishedEvent
@@ -31,7 +32,7 @@ class Events:
         Returns:
             The ids; the first publication's where the event was known already.
         """
-        return self._hub.publish_event(event, project or self._project)
+        return self._hub.publish_event(expect(event, Event), project or self._project)
 
     def get(self, reference: UUID | str, *, hydrate: bool = True) -> EventResponse:
         """Read an event by its id or its CloudEvents id, or a unique beginning of either.
@@ -51,7 +52,7 @@ class Events:
         return list_page(
             self._store,
             EventRecord,
-            asked or EventFilter(),
+            EventFilter() if asked is None else expect(asked, EventFilter),
             lambda record: self._response(record, hydrate=hydrate),
             project=self._project,
         )

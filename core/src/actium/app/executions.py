@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from actium.app.doors import expect
 from actium.app.lookup import find_id, list_page
 from actium.errors import NotFoundError
 from actium.models.execution import (
@@ -43,7 +44,7 @@ class Executions:
         return list_page(
             self._store,
             ExecutionRecord,
-            asked or TriggerExecutionFilter(),
+            TriggerExecutionFilter() if asked is None else expect(asked, TriggerExecutionFilter),
             lambda execution: self._response(execution, hydrate=hydrate),
             project=self._project,
         )

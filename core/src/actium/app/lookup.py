@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
+from actium.app.doors import reference_text
 from actium.errors import AmbiguousReferenceError, InvalidQueryError, NotFoundError
 from actium.models.base import DEFAULT_PROJECT
 from actium.models.page import BaseFilter, Page
@@ -35,19 +36,22 @@ _WORDS: dict[type, tuple[str, str]] = {
 def find_id(store: BaseStore, kind: type[Record], project: str, reference: UUID | str) -> UUID:
     """The id of what a person means by an id, a name, or a unique beginning of either (of an id, four characters).
 
+    What belongs to another project is not found, whichever way it is asked for.
+
     Raises:
+        InvalidInputError: The reference is neither an id nor text.
         NotFoundError: Nothing fits.
         AmbiguousReferenceError: Several fit; they are named.
     """
-    if isinstance(reference, UUID):
-        return reference
     word, command = _WORDS[kind]
-    found = store.find(kind, project, reference)
+    found = store.find(kind, project, reference_text(reference, word))
+    if isinstance(reference, UUID):  # a name may look like an id, but this is none
+        found = tuple(candidate for candidate in found if candidate.id == reference)
     if len(found) == 1:
         return found[0].id
     if not found:
         raise NotFoundError(
-            f"There is no {word} {reference!r} in the project {project!r}.",
+            f"There is no {word} {str(reference)!r} in the project {project!r}.",
             hint=f"`actium {command} list` shows what there is.",
         )
     candidates = [f"{candidate.name} ({candidate.id})" for candidate in found]

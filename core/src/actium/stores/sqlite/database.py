@@ -17,6 +17,7 @@ from urllib.parse import quote
 from actium.errors import (
     ActiumError,
     ConflictError,
+    InvalidInputError,
     StoreBusyError,
     StoreClosedError,
     StoreCorruptError,
@@ -214,6 +215,8 @@ class Database:
             raise ConflictError(f"{self.name.capitalize()} refused a change: {error}.") from error
         except sqlite3.Error as error:
             raise self._translated(error) from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise InvalidInputError(f"{self.name.capitalize()} cannot keep or compare a value: {error}.") from error
 
     def _translated(self, error: sqlite3.Error) -> StoreError:
         if self._closed or _says(error, "closed database"):
