@@ -57,7 +57,7 @@ def secrets_of(execution_id: UUID) -> Sequence[str]:
 def _from_environment(name: str) -> str:
     try:
         return os.environ[name]
-    except KeyError as error:
+    except (KeyError, UnicodeEncodeError) as error:
         raise SecretResolutionError(
             f"The environment variable {name!r} is not set.", hint="Set it where the worker runs."
         ) from error
@@ -66,9 +66,10 @@ def _from_environment(name: str) -> str:
 def _from_file(path: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8").removesuffix("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # a file's, its name's or its content's, and a home's
         raise SecretResolutionError(
-            f"The secret file {path!r} cannot be read: {error}.", hint="Check the path where the worker runs."
+            f"The secret file {path!r} cannot be read: {str(error).removesuffix('.')}.",
+            hint="Check the path where the worker runs.",
         ) from error
 
 
