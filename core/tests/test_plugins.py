@@ -425,6 +425,26 @@ class TestInstalledHooks:
             Actium(url, hooks=["empty"])
 
 
+class TestQuarantine:
+    def test_an_error_does_not_grow_with_every_use(self, site: Path, url: str) -> None:
+        """Each use of a broken plugin is told by an error of its own, as short as the one before."""
+        install(site, "actium-broken", "1.0", "[actium.action_flavors]\nbroken.one = installed_nowhere:one\n")
+        with Actium(url) as app:
+            told = []
+            for _ in range(5):
+                with pytest.raises(PluginQuarantinedError) as caught:
+                    app.registry.get_flavor_class("action", "broken", "one")
+                told.append(caught.value)
+            (status,) = (status for status in app.registry.check() if status.name == "broken.one")
+        assert len({id(error) for error in told}) == 5
+        assert len({str(error) for error in told}) == 1
+        written = {"".join(traceback.format_exception(error)) for error in told[1:]}
+        assert len(written) == 1
+        assert "ModuleNotFoundError" in written.pop()
+        assert isinstance(status.error, PluginQuarantinedError)
+        assert isinstance(status.error.__cause__, ModuleNotFoundError)
+
+
 class TestBlocking:
     @pytest.mark.parametrize("name", ["blocking.one", "actium-blocking", "Actium_Blocking"])
     def test_by_name_of_plugin_or_distribution(

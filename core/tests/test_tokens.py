@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,7 +16,7 @@ from pydantic import SecretStr
 from actium import Actium
 from actium.auth import Tokens, acting_as
 from actium.auth.actor import current_actor
-from actium.errors import InactiveAccountError, InvalidTokenError
+from actium.errors import InactiveAccountError, InvalidInputError, InvalidTokenError
 from actium.models import ServiceAccountResponse, ServiceAccountUpdate
 from actium.stores.records import AccountRecord
 
@@ -95,6 +99,23 @@ def test_unknown_ones_are_refused(tokens: Tokens) -> None:
             tokens.verify(token)
 
 
+@pytest.mark.parametrize("token", ["\ud800", SecretStr("a\udc80")])
+def test_any_text_is_a_token_that_is_not_known(tokens: Tokens, token: str | SecretStr) -> None:
+    """Text that UTF-8 cannot write is as unknown as any other, and there is nothing of it to revoke."""
+    with pytest.raises(InvalidTokenError, match="not known"):
+        tokens.verify(token)
+    assert tokens.revoke(token) == 0
+
+
+@pytest.mark.parametrize("token", [None, 7, b"bytes", ["list"]])
+def test_what_is_no_text_is_no_token(tokens: Tokens, token: Any) -> None:
+    """Verifying what is no text, such as a header that is missing, is refused as any wrong token, by its type."""
+    with pytest.raises(InvalidTokenError, match=f"not {type(token).__name__}"):
+        tokens.verify(token)
+    with pytest.raises(InvalidInputError):
+        tokens.revoke(token)
+
+
 def test_an_inactive_account_has_none(
     app: Actium, tokens: Tokens, record: AccountRecord, account: ServiceAccountResponse
 ) -> None:
@@ -124,3 +145,19 @@ def test_who_makes_changes(monkeypatch: pytest.MonkeyPatch) -> None:
             assert current_actor() == "bob"
         assert current_actor() == "ada"
     assert current_actor() == outside
+
+
+@pytest.mark.parametrize("name", [None, 7, "\ud800", b"ada"])
+def test_nobody_acts_as_what_cannot_be_recorded(name: Any) -> None:
+    """Who makes changes is text that a store can keep, or is refused before anything is changed."""
+    with pytest.raises(InvalidInputError, match="Nobody can be recorded as"), acting_as(name):
+        pytest.fail("it was let in")
+
+
+def test_a_user_of_any_bytes_may_make_changes() -> None:
+    """A login name that is no UTF-8 is known with what cannot be written escaped."""
+    code = "from actium.auth.actor import current_actor; print(current_actor())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environb, b"LOGNAME": b"ad\xff"}, capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == r"ad\udcff"

@@ -11,6 +11,7 @@ import pytest
 
 from actium import Actium, Event, ExecutionStatus
 from actium.errors import (
+    ActiumError,
     AlreadyExistsError,
     AmbiguousReferenceError,
     HydrationError,
@@ -18,6 +19,7 @@ from actium.errors import (
     InvalidQueryError,
     NotFoundError,
 )
+from actium.filters.dialects import parse_filters
 from actium.models import (
     ActionFilter,
     ActionResponse,
@@ -305,3 +307,65 @@ class TestLookUp:
         create("train")
         with Actium(url, project="lab") as lab, pytest.raises(NotFoundError, match="in the project 'lab'"):
             lab.actions.get("train")
+
+
+class Mute:
+    """A value that cannot be written."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("not for your eyes")
+
+
+class TestWrongValuesThatCannotBeShown:
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda app: Event(type="a.b", source="/x", data=10**5000),
+            lambda app: Event(type="a.b", source="/x", partitionkey=10**5000),
+            lambda app: Event(type=Mute(), source="/x"),
+            lambda app: ActionUpdate(auth_window=10**5000),
+            lambda app: ActionUpdate(name=Mute()),
+            lambda app: ActionUpdate(version=10**5000),
+            lambda app: ActionFilter(name=10**5000),
+            lambda app: ActionFilter(created=Mute()),
+            lambda app: ActionFilter(index=10**5000),
+            lambda app: app.actions.list(ActionFilter(index=10**12)),
+            lambda app: app.actions.update("greet", ActionUpdate(configuration={"times": Mute()})),
+            lambda app: app.actions.update("greet", ActionUpdate(configuration={"times": 10**5000})),
+            lambda app: app.actions.update("greet", ActionUpdate(configuration={"text": 10**5000})),
+            lambda app: app.triggers.create(TriggerRequest(name="t", action_id=uuid4(), filters=10**5000)),
+            lambda app: app.triggers.create(
+                TriggerRequest(name="t", action_id=app.actions.get("greet").id, filters=[{"exact": {"type": 10**5000}}])
+            ),
+            lambda app: parse_filters([{"exact": {"type": 10**5000}}]),
+            lambda app: parse_filters([{"prefix": {10**5000: "x"}}]),
+            lambda app: parse_filters([{10**5000: {}}]),
+        ],
+    )
+    def test_are_refused_like_any_other(
+        self, app: Actium, create: CreateAction, ask: Callable[[Actium], object]
+    ) -> None:
+        """A number too long to be written, or an object that cannot be, is told as wrong input, never by its error."""
+        create()
+        with pytest.raises(ActiumError) as caught:
+            ask(app)
+        assert "not for your eyes" not in caught.value.message
+
+    def test_are_told_by_their_type_and_why(self) -> None:
+        """In place of the value stands its type, with the reason why it is not there."""
+        with pytest.raises(InvalidInputError) as caught:
+            ActionUpdate(name=Mute(), auth_window=10**5000)
+        told = {problem.path: problem.value for problem in caught.value.problems}
+        assert told["name"] == "Mute that cannot be shown (RuntimeError: not for your eyes)"
+        assert str(told["auth_window"]).startswith("int that cannot be shown (ValueError: Exceeds the limit")
+
+    @pytest.mark.parametrize(
+        "number, is_taken", [(2**31 - 1, True), (-(2**31), True), (2**31, False), (-(2**31) - 1, False)]
+    )
+    def test_whole_numbers_of_extension_attributes_have_32_bits(self, number: int, is_taken: bool) -> None:
+        """CloudEvents knows no others, and those that it knows are compared in their text form."""
+        if is_taken:
+            assert arrived(priority=number).attributes()["priority"] == str(number)
+        else:
+            with pytest.raises(InvalidInputError, match="32 bits of CloudEvents"):
+                arrived(priority=number)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import VersionConflictError
 from actium.models.account import (
@@ -33,6 +34,7 @@ class Accounts:
         Raises:
             AlreadyExistsError: The name is taken in its project.
         """
+        expect(request, ServiceAccountRequest)
         now = datetime.now(UTC)
         account = AccountRecord(
             id=uuid4(),
@@ -64,7 +66,7 @@ class Accounts:
         return list_page(
             self._store,
             AccountRecord,
-            asked or ServiceAccountFilter(),
+            ServiceAccountFilter() if asked is None else expect(asked, ServiceAccountFilter),
             lambda account: account_response(account, hydrate=hydrate),
             project=self._project,
         )
@@ -77,6 +79,7 @@ class Accounts:
             AlreadyExistsError: The new name is taken.
             VersionConflictError: Someone else changed it meanwhile.
         """
+        expect(update, ServiceAccountUpdate)
         account = find_record(self._store, AccountRecord, self._project, reference)
         if update.version not in {None, account.version}:
             raise VersionConflictError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from actium.actions import lifecycle
+from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import FlavorNotFoundError, NotFoundError, PluginError
 from actium.event_hub.event_hub import EventHub
@@ -50,7 +51,7 @@ class Actions:
             NotFoundError, InactiveAccountError: There is no such service account, or it is switched off.
             Exception: Whatever the flavor or a hook plugin raises.
         """
-        if request.project is None:
+        if expect(request, ActionRequest).project is None:
             request = request.model_copy(update={"project": self._project})
         return self._relay(request.plugin_subtype, request.flavor).create_action(request)
 
@@ -73,7 +74,7 @@ class Actions:
         return list_page(
             self._store,
             ActionRecord,
-            asked or ActionFilter(),
+            ActionFilter() if asked is None else expect(asked, ActionFilter),
             lambda action: self._response(action, hydrate=hydrate),
             project=self._project,
         )
@@ -89,6 +90,7 @@ class Actions:
             PluginError: Its flavor is missing, blocked or broken.
             Exception: Whatever the flavor or a hook plugin raises.
         """
+        expect(update, ActionUpdate)
         action = self._record(reference)
         return self._relay(action.plugin_subtype, action.flavor).update_action(action_response(action), update)
 
@@ -130,6 +132,8 @@ class Actions:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
             NotReadyError: It is being created or deleted.
         """
+        if event is not None:
+            expect(event, Event)
         action = self._record(reference)
         return self._hub.trigger_action(action.id, event, action.project)
 
@@ -220,7 +224,9 @@ class Actions:
         try:
             return find_id(self._store, ActionRecord, self._project, reference)
         except NotFoundError:
-            if (action_id := _as_uuid(str(reference))) is None or not self._store.revisions(action_id):
+            action_id = _as_uuid(str(reference))
+            revisions = () if action_id is None else self._store.revisions(action_id)
+            if action_id is None or not revisions or revisions[-1].fields["project"] != self._project:
                 raise
             return action_id
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import ConflictError, ExecutionFailedError, ExecutionNotEndedError, NotFoundError
 from actium.event_hub.endings import Endings
@@ -62,7 +63,7 @@ class Executions:
         return list_page(
             self._store,
             ExecutionRecord,
-            asked or TriggerExecutionFilter(),
+            TriggerExecutionFilter() if asked is None else expect(asked, TriggerExecutionFilter),
             lambda execution: self._response(execution, hydrate=hydrate),
             project=self._project,
         )

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
-from actium.errors import AmbiguousReferenceError, InvalidInputError, InvalidQueryError, NotFoundError
+from actium.app.doors import reference_text
+from actium.errors import AmbiguousReferenceError, InvalidQueryError, NotFoundError
 from actium.models.base import DEFAULT_PROJECT
 from actium.models.page import BaseFilter, Page
 from actium.stores.base_store import MOST_FOUND, BaseStore, Query
@@ -35,17 +36,17 @@ _WORDS: dict[type, tuple[str, str]] = {
 def find_id(store: BaseStore, kind: type[Record], project: str, reference: UUID | str) -> UUID:
     """The id of what a person means by an id, a name, or a unique beginning of either (of an id, four characters).
 
+    What belongs to another project is not found, whichever way it is asked for.
+
     Raises:
-        NotFoundError: Nothing in the project fits.
+        InvalidInputError: The reference is neither an id nor text.
+        NotFoundError: Nothing fits.
         AmbiguousReferenceError: Several fit; they are named.
-        InvalidInputError: It is neither an id nor a text, or no text that could be anything's name.
     """
     word, _ = _WORDS[kind]
-    if not isinstance(reference, UUID | str):
-        raise InvalidInputError(
-            f"{reference!r:.100} is no way to name one {word}.", hint="Give its id, its name, or a beginning of either."
-        )
-    found = store.find(kind, project, str(reference))
+    found = store.find(kind, project, reference_text(reference, word))
+    if isinstance(reference, UUID):  # a name may look like an id, but this is none
+        found = tuple(candidate for candidate in found if candidate.id == reference)
     if len(found) == 1:
         return found[0].id
     if not found:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import InvalidFilterError, VersionConflictError
 from actium.event_hub.event_hub import EventHub
@@ -34,6 +35,7 @@ class Triggers:
             NotFoundError: There is no such action in the project.
             NotReadyError: The action is being created or deleted.
         """
+        expect(request, TriggerRequest)
         _check_filters(request.filters, match_all=request.match_all)
         now = datetime.now(UTC)
         trigger = TriggerRecord(
@@ -69,7 +71,7 @@ class Triggers:
         return list_page(
             self._store,
             TriggerRecord,
-            asked or TriggerFilter(),
+            TriggerFilter() if asked is None else expect(asked, TriggerFilter),
             lambda trigger: self._response(trigger, hydrate=hydrate),
             project=self._project,
         )
@@ -83,6 +85,7 @@ class Triggers:
             AlreadyExistsError: The new name is taken.
             VersionConflictError: Someone else changed it meanwhile.
         """
+        expect(update, TriggerUpdate)
         trigger = find_record(self._store, TriggerRecord, self._project, reference)
         if update.version not in {None, trigger.version}:
             raise VersionConflictError(

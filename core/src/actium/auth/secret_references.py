@@ -48,7 +48,7 @@ def noting_secrets() -> Iterator[list[str]]:
 def _from_environment(name: str) -> str:
     try:
         return os.environ[name]
-    except KeyError as error:
+    except (KeyError, UnicodeEncodeError) as error:
         raise SecretResolutionError(
             f"The environment variable {name!r} is not set.", hint="Set it where the worker runs."
         ) from error
@@ -57,9 +57,10 @@ def _from_environment(name: str) -> str:
 def _from_file(path: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8").removesuffix("\n")
-    except (OSError, ValueError, RuntimeError) as error:  # also what is not UTF-8, has a NUL byte, or has no home
+    except (OSError, ValueError, RuntimeError) as error:  # a file's, its name's or its content's, and a home's
         raise SecretResolutionError(
-            f"The secret file {path!r} cannot be read: {error}.", hint="Check the path where the worker runs."
+            f"The secret file {path!r} cannot be read: {str(error).removesuffix('.')}.",
+            hint="Check the path where the worker runs.",
         ) from error
 
 

@@ -25,7 +25,18 @@ _ATTRIBUTE = re.compile(r"[a-z0-9]{1,64}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SHORTEST_CORRECTED = 4
 
-_short = reprlib.Repr()
+
+class _Short(reprlib.Repr):
+    """Writes the beginning of what was given, also of whole numbers with more digits than Python writes."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:
+            return f"<int of {x.bit_length():,} bits>"
+
+
+_short = _Short()
 _short.maxstring = _short.maxother = _short.maxlong = 80
 
 
@@ -71,7 +82,7 @@ class _Reader:
         read = _DIALECTS.get(dialect)
         if read is None:
             raise InvalidFilterError(
-                f"{path} has the unknown dialect {_short.repr(dialect)}.", hint=_meant_dialect(str(dialect))
+                f"{path} has the unknown dialect {_short.repr(dialect)}.", hint=_meant_dialect(dialect)
             )
         return read(self, operand, f"{path}.{dialect}", depth)
 
@@ -121,7 +132,7 @@ _DIALECTS: Mapping[str, Read] = {
 def _attribute(name: object, path: str) -> str:
     if not isinstance(name, str) or not _ATTRIBUTE.fullmatch(name):
         raise InvalidFilterError(
-            f"{path} has the attribute {_short.repr(name)}, which no event can have.", hint=_meant_attribute(str(name))
+            f"{path} has the attribute {_short.repr(name)}, which no event can have.", hint=_meant_attribute(name)
         )
     if name == "data":
         raise InvalidFilterError(
@@ -166,15 +177,15 @@ def _one_edit_apart(given: str, known: str) -> bool:
     return longer[at + 1 :] == shorter[at:]
 
 
-def _meant_dialect(given: str) -> str:
+def _meant_dialect(given: object) -> str:
     if given in CONTEXT_ATTRIBUTES:
         return f"An attribute stands under a dialect: write e.g. {{'exact': {{'{given}': ...}}}}."
-    near = difflib.get_close_matches(given.lower(), _DIALECTS, n=1)
+    near = difflib.get_close_matches(given.lower() if isinstance(given, str) else "", _DIALECTS, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(_DIALECTS)}."
 
 
-def _meant_attribute(given: str) -> str:
-    plain = re.sub(r"[^a-z0-9]", "", given.lower())
+def _meant_attribute(given: object) -> str:
+    plain = re.sub(r"[^a-z0-9]", "", given.lower()) if isinstance(given, str) else ""
     if plain in CONTEXT_ATTRIBUTES:
         return f"Did you mean {plain!r}?"
     return "Attributes' names are 1 to 64 lower-case letters and digits."

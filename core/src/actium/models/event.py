@@ -18,8 +18,8 @@ from actium.models.page import BaseFilter, Columns
 MAX_EVENT_BYTES = 1_048_576
 """How large an event's data may be, written as JSON in UTF-8."""
 
-_SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**31), 2**31 - 1
-"""What the CloudEvents type Integer holds."""
+MAX_EXTENSION_NUMBER = 2_147_483_647
+"""The largest whole number that an extension attribute may be, and its negative less one the smallest."""
 
 _EXTENSION = re.compile(r"[a-z0-9]{1,64}")
 
@@ -34,7 +34,7 @@ class Event(BaseRequest):
     """A CloudEvents 1.0 event.
 
     Further keyword arguments are extension attributes: lower-case letters and digits, with a text, a whole number
-    or a truth value, e.g. ``Event(..., partitionkey="7")``.
+    of 32 bits or a truth value, e.g. ``Event(..., partitionkey="7")``.
 
     Attributes:
         id: Unique for its source; publishing the same (source, id) again changes nothing. Made up when not given.
@@ -91,8 +91,11 @@ class Event(BaseRequest):
                 raise ValueError(f"the extension attribute {name!r} must be text, a whole number or a truth value")
             if isinstance(value, str):
                 storable(value)
-            elif not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
-                raise ValueError(f"the extension attribute {name!r} must be a whole number of at most 32 bits")
+            elif not -MAX_EXTENSION_NUMBER - 1 <= value <= MAX_EXTENSION_NUMBER:
+                raise ValueError(
+                    f"the extension attribute {name!r} is a whole number beyond the 32 bits of CloudEvents; "
+                    "write it as text"
+                )
         return self
 
     def extensions(self) -> dict[str, Any]:

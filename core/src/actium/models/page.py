@@ -17,9 +17,11 @@ from actium.models.base import BaseRequest
 
 MAX_PAGE_SIZE = 10_000
 DEFAULT_PAGE_SIZE = 20
-MAX_INDEX = 1_000_000_000
 MAX_VALUES = 1_000
 """How many values a column may be compared with at once."""
+
+_MAX_INDEX = 1_000_000_000_000
+"""The highest index that may be asked for. No listing has so many pages; stores can count the items before it."""
 
 ItemT = TypeVar("ItemT")
 
@@ -109,7 +111,7 @@ class BaseFilter(BaseRequest):
     COLUMNS: ClassVar[Columns] = {}
     """Columns that can be compared and sorted by, with their types."""
 
-    index: int = Field(default=1, ge=1, le=MAX_INDEX)
+    index: int = Field(default=1, ge=1, le=_MAX_INDEX)
     max_size: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
     sort_by: str = "desc:created"
     logical_operator: LogicalOperator = LogicalOperator.AND

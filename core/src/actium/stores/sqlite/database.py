@@ -200,15 +200,12 @@ class Database:
             yield
         except ActiumError:
             raise
-        except (UnicodeEncodeError, OverflowError) as error:
-            raise InvalidInputError(
-                f"{self.name.capitalize()} cannot keep or compare this value: {error}.",
-                hint="It holds unpaired surrogates, or a number or time beyond what can be stored.",
-            ) from error
         except sqlite3.IntegrityError as error:
             raise ConflictError(f"{self.name.capitalize()} refused a change: {error}.") from error
         except sqlite3.Error as error:
             raise self._translated(error) from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise InvalidInputError(f"{self.name.capitalize()} cannot keep or compare a value: {error}.") from error
 
     def _translated(self, error: sqlite3.Error) -> StoreError:
         if self._closed or _says(error, "closed database"):
