@@ -242,7 +242,7 @@ class TestEvents:
     def test_defaults_follow_the_specification(self) -> None:
         """Id, time and specversion are made up where they are not given."""
         event = Event(type="t", source="/s")
-        assert (event.specversion, event.data, UUID(event.id).version) == ("1.0", None, 4)
+        assert (event.specversion, event.data, UUID(event.id).version) == ("1.0", None, 8)
         assert event.time.tzinfo is UTC
 
     def test_attributes_are_in_canonical_form(self) -> None:

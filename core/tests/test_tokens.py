@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -85,6 +86,7 @@ def test_revoking_by_execution(tokens: Tokens, record: AccountRecord) -> None:
     execution_id = uuid4()
     gone = tokens.issue(record, execution_id=execution_id, window=1)
     stays = tokens.issue(record, execution_id=uuid4(), window=1)
+    assert gone.access_token != stays.access_token
     assert tokens.revoke(execution_id=execution_id) == 1
     assert tokens.revoke(execution_id=execution_id) == 0
     with pytest.raises(InvalidTokenError, match="revoked at"):
@@ -130,10 +132,20 @@ def test_an_inactive_account_has_none(
 
 def test_deleting_an_account_deletes_its_tokens(app: Actium, tokens: Tokens, record: AccountRecord) -> None:
     """The tokens of a deleted account are not known any more."""
-    context = tokens.issue(record, execution_id=None, window=1)
+    token = tokens.issue(record, execution_id=None, window=1).access_token
     app.accounts.delete(record.id)
     with pytest.raises(InvalidTokenError, match="not known"):
-        tokens.verify(context.access_token)
+        tokens.verify(token)
+
+
+def test_is_stored_when_it_is_asked_for(app: Actium, tokens: Tokens, record: AccountRecord, tmp_path: Path) -> None:
+    """A context makes its token once, when someone wants it; those that nobody wants are not stored."""
+    context = tokens.issue(record, execution_id=None, window=1)
+    tokens.issue(record, execution_id=None, window=1)
+    assert context.access_token is context.access_token
+    store = sqlite3.connect(tmp_path / "actium.db")
+    assert store.execute("SELECT count(*) FROM tokens").fetchone() == (1,)
+    store.close()
 
 
 def test_who_makes_changes(monkeypatch: pytest.MonkeyPatch) -> None:
