@@ -497,31 +497,6 @@ class TestBlocking:
             assert "actium-leaving 2.0" in str(app.actions.get("first").problem)
 
 
-class TestStorePlugins:
-    def test_open_urls_of_their_scheme(self, site: Path) -> None:
-        """A store plugin opens the URLs of its scheme; one that is broken, or makes no store, is told."""
-        code = """
-from actium.stores import open_store
-
-def memory(url):
-    return open_store("sqlite://")
-
-def nothing(url):
-    return None
-"""
-        group = "[actium.stores]\nmemory = installed_store:memory\nodd = installed_store:nothing\nno = installed_no:x\n"
-        install(site, "actium-store", "1.0", group, installed_store=code)
-        store = open_store("memory://here")
-        assert store.url == "sqlite://"
-        store.close()
-        with pytest.raises(PluginError, match="which is no BaseStore"):
-            open_store("odd://here")
-        with pytest.raises(PluginError, match="cannot open this URL: ModuleNotFoundError"):
-            open_store("no://here")
-        with pytest.raises(InvalidInputError, match="Known are memory, no, odd, sqlite"):
-            open_store("other://here")
-
-
 class TestAccounts:
     def test_are_found_changed_and_deleted(self, app: Actium) -> None:
         """Accounts are found by name, changed with a version guard, and deleted when nothing uses them."""
