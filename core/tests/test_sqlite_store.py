@@ -80,18 +80,10 @@ class TestUrls:
         "url, message",
         [
             ("actium.db", "no store URL"),
-            ("sqlite://actium.db", "Write three slashes before a relative path"),
-            ("sqlite:///a#b.db", "Write it as %23: sqlite:///a%23b.db"),
-            ("sqlite://[/x", "is no URL"),
-            ("sqlite:///a\tb.db", "characters that cannot be printed"),
-            ("sqlite:///a\ud800.db", "characters that cannot be printed"),
-            ("sqlite:///a%00.db", "NUL byte"),
-            (Path("actium.db"), "is a path, no store URL. Write 'sqlite:///actium.db'"),
-            (None, "no store URL"),
-            ("oracle:robot:hunter2@host", "no store URL"),
+            ("sqlite://actium.db", "Write three slashes: sqlite:///actium.db"),
             ("sqlite:///a.db?sync=off", "an option that is not known"),
             ("sqlite:///a.db?synchronous=off", "an option that is not known"),
-            ("oracle://host/db", "stores of the kind 'oracle'. .* sqlite is always there"),
+            ("oracle://host/db", "stores of the kind 'oracle'. Known are sqlite"),
         ],
     )
     def test_wrong_ones_are_refused(self, url: Any, message: str) -> None:

@@ -30,6 +30,7 @@ from actium.models.base import DEFAULT_PROJECT
 from actium.plugins.base_plugin_flavor import BasePlugin
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.plugins.relay import Relay
+from actium.plugins.store_plugins import StorePlugins
 from actium.stores.urls import open_store
 
 DEFAULT_STORE = "sqlite:///actium.db"
@@ -75,15 +76,17 @@ class Actium:
                 ``ACTIUM_STRICT_PLUGINS=1``.
 
         Raises:
+            InvalidInputError: The URL cannot be understood, or nothing installed knows its scheme.
             StoreError: The store cannot be opened.
-            PluginError: An enabled hook plugin, or with ``strict_plugins`` any plugin, is broken.
+            PluginError: An enabled hook plugin, the plugin that knows the URL's scheme, or with ``strict_plugins`` any
+                plugin, is broken.
         """
         self.registry = PluginFlavorRegistry.from_environment(hooks=hooks, blocked=block, attach=self._attach)
         self.registry.hook_plugins()
         if _is_strict() if strict_plugins is None else strict_plugins:
             self._refuse_broken_plugins()
         self.project = project
-        self.store = open_store(url, find_plugin=self.registry.store_plugin)
+        self.store = open_store(url, open_other=StorePlugins(blocked=block).open)
         self._coroutines = SharedLoop()
         self._workers: WeakSet[Worker] = WeakSet()
         self.auth = Tokens(self.store)

@@ -110,9 +110,7 @@ class Child:
         self._run: Run | None = None
         self._terminated = False
         self._registry: PluginFlavorRegistry | None = None
-        self._store = ChildStore(
-            settings.store_url, lambda: self._run, lambda scheme: self._plugins().store_plugin(scheme)
-        )
+        self._store = ChildStore(settings.store_url, lambda: self._run)
 
     def serve(self) -> None:
         """Take orders until told to end."""
@@ -172,19 +170,16 @@ class Child:
         return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
 
     def _handler(self, order: RunOrder) -> RunsExecutions:
-        registry, flavor = self._plugins(), order.flavor
-        if flavor.made_in_code is not None:
-            registry.register_plugin_flavor(resolve_name(flavor.made_in_code))
-        return cast("RunsExecutions", registry.get_plugin(_ACTION, flavor.subtype, flavor.flavor))
-
-    def _plugins(self) -> PluginFlavorRegistry:
         if self._registry is None:
             self._registry = PluginFlavorRegistry.from_environment(
                 hooks=[_hook(reference) for reference in self._settings.hooks],
                 blocked=self._settings.blocked,
                 attach=self._attach,
             )
-        return self._registry
+        flavor = order.flavor
+        if flavor.made_in_code is not None:
+            self._registry.register_plugin_flavor(resolve_name(flavor.made_in_code))
+        return cast("RunsExecutions", self._registry.get_plugin(_ACTION, flavor.subtype, flavor.flavor))
 
     def _attach(self, plugin: BasePlugin, relay: Relay) -> None:
         store = cast("BaseStore", self._store)

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from actium.errors import NotConfiguredError
+from actium.plugins.store_plugins import StorePlugins
 from actium.stores.base_store import BaseStore
-from actium.stores.urls import OpenStore, open_store
+from actium.stores.urls import open_store
 
 
 class CurrentRun(Protocol):
@@ -32,14 +33,8 @@ class ChildStore:
     both: a handler that does nothing else opens no store at all.
     """
 
-    def __init__(
-        self,
-        url: str | None,
-        current_run: Callable[[], CurrentRun | None],
-        find_plugin: Callable[[str], OpenStore | None],
-    ) -> None:
+    def __init__(self, url: str | None, current_run: Callable[[], CurrentRun | None]) -> None:
         self._url = url
-        self._find_plugin = find_plugin
         self._current_run = current_run
         self._lock = threading.Lock()
         self._opened: BaseStore | None = None
@@ -72,7 +67,7 @@ class ChildStore:
     def _store(self) -> BaseStore:
         with self._lock:
             if self._opened is None:
-                self._opened = open_store(self._reachable_url(), find_plugin=self._find_plugin)
+                self._opened = open_store(self._reachable_url(), open_other=StorePlugins().open)
             return self._opened
 
     def _reachable_url(self) -> str:

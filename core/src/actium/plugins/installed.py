@@ -6,6 +6,7 @@ A plugin that is broken is *quarantined*: using it tells what is wrong with whic
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +20,9 @@ logger = logging.getLogger("actium.plugins")
 
 ACTION = "action"
 HOOKS = "hooks"
-STORES = "stores"
 FLAVOR_GROUPS: Mapping[str, str] = {ACTION: "actium.action_flavors"}
 """The entry point group of each type of flavor."""
-OTHER_GROUPS: Mapping[str, str] = {HOOKS: "actium.hooks", "commands": "actium.commands", STORES: "actium.stores"}
+OTHER_GROUPS: Mapping[str, str] = {HOOKS: "actium.hooks", "commands": "actium.commands", "stores": "actium.stores"}
 
 Claims = dict[str, list[EntryPointRecord]]
 
@@ -201,6 +201,11 @@ class InstalledPlugins:
 
     def _is_blocked(self, record: EntryPointRecord) -> bool:
         return not self._blocked.isdisjoint((_normalised(record.name), _normalised(record.distribution)))
+
+
+def names_in(variable: str) -> tuple[str, ...]:
+    """The names in an environment variable, separated by commas."""
+    return tuple(name.strip() for name in os.environ.get(variable, "").split(",") if name.strip())
 
 
 def in_words(error: BaseException) -> str:

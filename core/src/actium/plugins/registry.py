@@ -22,7 +22,6 @@ from actium.plugins.installed import (
     FLAVOR_GROUPS,
     HOOKS,
     OTHER_GROUPS,
-    STORES,
     InstalledPlugins,
     PluginStatus,
     claimant,
@@ -251,21 +250,6 @@ class PluginFlavorRegistry:
             if self._hook_plugins is None:
                 self._hook_plugins = tuple(self._enabled_hook_plugin(enabled) for enabled in self._enabled)
             return self._hook_plugins
-
-    def store_plugin(self, scheme: str) -> Callable[[str], object] | None:
-        """What opens the stores of a URL scheme; None where nothing that is installed does.
-
-        Raises:
-            PluginError: It is broken or blocked, or two distributions claim the scheme.
-        """
-        record = self._installed.only_claim(STORES, scheme)
-        if record is None:
-            return None
-        plugin = self._installed.imported(STORES, record)
-        if not callable(plugin):
-            error = TypeError(f"{record.value} is {type(plugin).__name__}, which cannot be called with a URL")
-            raise self._installed.quarantine(STORES, record, str(error), error)
-        return plugin
 
     def observers(self) -> Observers:
         """What the enabled hook plugins are told by."""

@@ -1,49 +1,56 @@
-"""From a URL to an open store. Further kinds of store are plugins (entry point group ``actium.stores``)."""
+"""From a URL to an open store. SQLite's are opened here, others by whoever knows what is installed."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable
+import reprlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeAlias
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
-from actium.errors import ActiumError, InvalidInputError, PluginError
+from actium.errors import InvalidInputError, StoreError
 from actium.stores.base_store import BaseStore
 
+MASK = "***"
+
+OpenOther = Callable[[str, str], BaseStore]
+"""Opens a store by the scheme of its URL, in lower case, and the URL."""
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
+_OPTION = re.compile(r"([?&;][^=&;]*=)([^&;]*)")
+_MASKED_OPTION = rf"\1{MASK}"
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _SYNCHRONOUS = ("full", "normal")
 
-OpenStore: TypeAlias = Callable[[str], object]
-"""What a store plugin is: called with a URL, it gives an open `BaseStore`."""
 
-
-def open_store(url: str, *, find_plugin: Callable[[str], OpenStore | None] = lambda scheme: None) -> BaseStore:
+def open_store(url: str, *, open_other: OpenOther | None = None) -> BaseStore:
     """Open the store that a URL names.
 
     ``sqlite:///actium.db`` is a file beside the process, ``sqlite:////var/lib/actium.db`` one with an absolute path,
-    ``sqlite://`` a store in memory. ``?synchronous=normal`` gives up surviving power cuts for speed. As in every URL,
-    ``%20`` stands for a space, and ``#`` and ``?`` in a file's name are written ``%23`` and ``%3F``.
+    ``sqlite://`` a store in memory. ``?synchronous=normal`` gives up surviving power cuts for speed. The file's name
+    is percent-decoded, so that ``%3F`` is a question mark and ``%25`` a per cent sign; ``#`` and ``~`` are letters
+    like others.
 
     Args:
-        url: Which store.
-        find_plugin: Finds the store plugin of another scheme; `Actium` asks its registry, which knows those installed.
+        url: The URL. Its scheme may be written in capitals.
+        open_other: Opens what is not SQLite's, as `actium.plugins.store_plugins.StorePlugins` does for an application;
+            without it nothing else can be opened.
 
     Raises:
         InvalidInputError: The URL cannot be understood, or nothing installed knows its scheme.
-        PluginError: The plugin of its scheme is broken or blocked.
+        PluginError: The plugin that knows its scheme cannot be used.
         StoreError: The store cannot be opened.
     """
-    parts = _split(url)
-    if parts.scheme == "sqlite":
-        return _open_sqlite(url, parts)
-    plugin = find_plugin(parts.scheme)
-    if plugin is None:
-        raise InvalidInputError(
-            f"Nothing installed knows stores of the kind {parts.scheme!r}.",
-            hint="`actium plugin list` shows what is installed; sqlite is always there.",
-        )
-    return _open_plugin(plugin, url, parts.scheme)
+    _check_text(url)
+    match = _SCHEME.match(url)
+    if match is None:
+        raise InvalidInputError(f"{shown_url(url)!r} is no store URL.", hint="Write e.g. sqlite:///actium.db.")
+    scheme = match[1].lower()
+    if scheme == "sqlite":
+        return _open_sqlite(url, url[match.end() :])
+    if open_other is None:
+        raise unknown_kind(scheme)
+    return open_other(scheme, url)
 
 
 def sqlite_url(path: Path | None, synchronous: str) -> str:
@@ -51,79 +58,90 @@ def sqlite_url(path: Path | None, synchronous: str) -> str:
     if path is None:
         return "sqlite://"
     options = "" if synchronous.lower() == "full" else f"?synchronous={synchronous.lower()}"
-    return f"sqlite:///{quote(str(path.absolute()))}{options}"
+    return f"{_url_of(str(path.absolute()))}{options}"
 
 
-def without_password(url: str) -> str:
-    """A URL as it may be shown: what stands before the host, and after ``?`` or ``#``, may hold secrets."""
-    shown = re.sub(r"(?<=://)[^/?#]*@", "…@", url)
-    return re.sub(r"[?#].*", "?…", shown, flags=re.DOTALL)
+def shown_url(url: str) -> str:
+    """A URL without what may be secret: who connects, and the values of options. It is no URL any more then."""
+    match = _SCHEME.match(url)
+    scheme, rest = ("", url) if match is None else (match[0], url[match.end() :])
+    address, mark, options = rest.partition("?")
+    if "@" in address and not address.startswith("/"):
+        address = f"{MASK}@{address.rpartition('@')[2]}"
+    elif "@" in options:  # which may belong to a password with a question mark
+        return f"{scheme}{MASK}"
+    return f"{scheme}{_OPTION.sub(_MASKED_OPTION, address + mark + options)}"
 
 
-def _split(url: object) -> SplitResult:
-    if isinstance(url, os.PathLike):
-        raise InvalidInputError(f"{url!r} is a path, no store URL.", hint=f"Write 'sqlite:///{os.fspath(url)!s}'.")
-    if not isinstance(url, str) or "://" not in url:
-        shown = without_password(url) if isinstance(url, str) else url
-        raise InvalidInputError(f"{shown!r} is no store URL.", hint="Write e.g. sqlite:///actium.db.")
-    shown = without_password(url)
-    if not url.isprintable():
+def secrets_in(url: str) -> Iterator[str]:
+    """What may be secret in a URL, as it is written and as it is meant."""
+    match = _SCHEME.match(url)
+    rest = url if match is None else url[match.end() :]
+    user = rest.rpartition("@")[0]
+    for text in (user, *user.split(":", 1), *(value for _, value in _OPTION.findall(rest))):
+        yield from {text, unquote(text)}
+
+
+def unknown_kind(scheme: str, known: Iterable[str] = ()) -> InvalidInputError:
+    """The error that nobody opens URLs of a scheme."""
+    return InvalidInputError(
+        f"Nothing installed knows stores of the kind {scheme!r}.",
+        hint=f"Known are {', '.join(sorted({'sqlite', *known}))}; or install a plugin.",
+    )
+
+
+def _check_text(url: object) -> None:
+    if isinstance(url, Path):
         raise InvalidInputError(
-            f"The store URL {shown!r} has characters that cannot be printed.",
-            hint="Write them as %XX, if they are meant.",
+            f"A store URL is text, not the path {str(url)!r}.", hint=f"Write {_url_of(str(url))!r}."
         )
-    try:
-        return urlsplit(url)
-    except ValueError as error:
-        raise InvalidInputError(f"{shown!r} is no URL: {error}.", hint="Write e.g. sqlite:///actium.db.") from error
+    if not isinstance(url, str):
+        raise InvalidInputError(
+            f"A store URL is text, not {reprlib.repr(url)}.", hint="Write e.g. sqlite:///actium.db."
+        )
+    if _UNPRINTABLE.search(unquote(url, errors="surrogatepass")):
+        raise InvalidInputError(
+            f"The store URL {shown_url(url)!r} has control characters or unpaired surrogates.",
+            hint="Look where they come from, such as a line that was read with its end.",
+        )
 
 
-def _open_sqlite(url: str, parts: SplitResult) -> BaseStore:
+def _open_sqlite(url: str, rest: str) -> BaseStore:
     from actium.stores.sqlite.store import SQLiteStore
 
-    if parts.netloc:
+    location, _, query = rest.partition("?")
+    host, slash, path = location.partition("/")
+    if host:
+        meant = "actium.db" if "@" in rest else f"{host}{slash}{path}"  # it may hold a password
         raise InvalidInputError(
-            f"{without_password(url)!r} names a host; a file has none.",
-            hint="Write three slashes before a relative path, four before an absolute one: sqlite:///actium.db.",
+            f"{shown_url(url)!r} names a host; a file has none.", hint=f"Write three slashes: sqlite:///{meant}."
         )
-    if parts.fragment:
+    synchronous = _synchronous(url, query)
+    name = unquote(path)
+    if name.startswith("~"):
         raise InvalidInputError(
-            f"{url!r} has a '#', behind which nothing of a file's name would count.",
-            hint=f"Write it as %23: sqlite://{parts.path}%23{parts.fragment}.",
+            f"The file of {shown_url(url)!r} begins with ~, which nothing replaces by a home here.",
+            hint=f"Write the whole path, sqlite:////home/...; or {_url_of(f'./{name}')} for a file of this name.",
         )
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    file = None if name in {"", ":memory:"} else Path(name)
+    try:
+        return SQLiteStore(file, synchronous=synchronous.upper())
+    except OSError as error:
+        raise StoreError(
+            f"The store {name!r} cannot be reached: {error.strerror}.", hint="Check its folder, and who may read it."
+        ) from error
+
+
+def _synchronous(url: str, query: str) -> str:
+    options = dict(parse_qsl(query, keep_blank_values=True))
     synchronous = options.pop("synchronous", "full")
     if options or synchronous not in _SYNCHRONOUS:
         raise InvalidInputError(
-            f"{url!r} has an option that is not known.", hint="Known are synchronous=full and synchronous=normal."
+            f"{shown_url(url)!r} has an option that is not known.",
+            hint="Known are synchronous=full and synchronous=normal; a question mark in a file's name is %3F.",
         )
-    name = unquote(parts.path.removeprefix("/"))
-    if "\x00" in name:
-        raise InvalidInputError(f"{url!r} names a file with a NUL byte.", hint="No file can be called so.")
-    path = None if name in {"", ":memory:"} else Path(name)
-    return SQLiteStore(path, synchronous=synchronous.upper())
+    return synchronous
 
 
-def _open_plugin(plugin: OpenStore, url: str, scheme: str) -> BaseStore:
-    try:
-        store = plugin(url)
-    except ActiumError:
-        raise
-    except Exception as error:
-        # The cause is left out: drivers like to repeat the URL, with its password.
-        raise PluginError(
-            f"The store plugin {scheme!r} cannot open {without_password(url)!r}: {_told(error, url)}.",
-            hint="Check the URL; if it is right, install the plugin's distribution again.",
-        ) from None
-    if not isinstance(store, BaseStore):
-        raise PluginError(f"The store plugin {scheme!r} made {type(store).__name__}, which is no BaseStore.")
-    return store
-
-
-def _told(error: Exception, url: str) -> str:
-    """What an exception says, without the URL and its password."""
-    text = str(error).replace(url, without_password(url))
-    password = urlsplit(url).password
-    for secret in filter(None, (password, unquote(password or ""))):
-        text = text.replace(secret, "…")
-    return f"{type(error).__name__}: {text}"
+def _url_of(path: str) -> str:
+    return f"sqlite:///{quote(path, errors='backslashreplace')}"
