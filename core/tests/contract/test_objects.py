@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
 
-from actium import Actium, Event, ExecutionStatus
+from actium import Actium, Event, ExecutionStatus, hookimpl
 from actium.errors import (
     ActiumError,
     AlreadyExistsError,
@@ -18,10 +18,12 @@ from actium.errors import (
     InvalidInputError,
     InvalidQueryError,
     NotFoundError,
+    PluginError,
 )
 from actium.filters.dialects import parse_filters
 from actium.models import (
     ActionFilter,
+    ActionRequest,
     ActionResponse,
     ActionUpdate,
     EventFilter,
@@ -32,7 +34,7 @@ from actium.models import (
     TriggerFilter,
     TriggerRequest,
 )
-from actium.stores.records import AccountRecord
+from actium.stores.records import AccountRecord, ActionRecord
 
 CreateAction = Callable[..., ActionResponse]
 ARRIVED = [{"exact": {"type": "com.example.arrived"}}]
@@ -96,20 +98,60 @@ class TestActions:
         create("set", flavor="test.other", auth_window=9)
         assert app.actions.update("set", ActionUpdate(auth_window=None)).auth_window == effective
 
-    @pytest.mark.parametrize("point", ["process_request", "process_update"])
-    def test_a_flavor_cannot_change_what_never_changes(
-        self, app: Actium, vault: Any, create_vault: CreateAction, point: str
+    @pytest.mark.parametrize("field", ["flavor", "plugin_subtype", "project"])
+    @pytest.mark.parametrize("point", ["validate_request", "process_request"])
+    def test_a_flavor_cannot_create_what_was_not_asked_for(
+        self, app: Actium, vault: Any, create_vault: CreateAction, point: str, field: str
     ) -> None:
-        """Flavor, subtype and project stay what they are, whatever processing sets in the response."""
+        """A flavor that sets another flavor, subtype or project while it creates is refused, and nothing is left."""
+        vault.at[point] = lambda action, config: setattr(getattr(action, "body", action), field, "lab")
+        with pytest.raises(PluginError, match=f"test.vault .*{field}"):
+            create_vault()
+        assert app.actions.list().total == app.actions.list(ActionFilter(project="lab")).total == 0
 
-        def change(action: Any, *_: Any) -> None:
-            action.body.flavor, action.body.plugin_subtype, action.body.project = "echo", "other", "lab"
+    @pytest.mark.parametrize("field", ["flavor", "plugin_subtype", "project"])
+    def test_a_flavor_cannot_change_what_never_changes(
+        self, app: Actium, vault: Any, create_vault: CreateAction, field: str
+    ) -> None:
+        """Nor can it while it updates: the change is refused, and every field is as it was."""
+        before = app.store.get(ActionRecord, create_vault().id)
+        vault.at["process_update"] = lambda action, *_: setattr(action.body, field, "lab")
+        with pytest.raises(PluginError, match=f"test.vault .*{field}"):
+            app.actions.update("keep", ActionUpdate(description="new"))
+        after = app.store.get(ActionRecord, before.id)
+        assert replace(after, version=before.version, updated=before.updated) == before
 
-        vault.at[point] = change
-        create_vault()
-        updated = app.actions.update("keep", ActionUpdate(description="new"))
-        for action in (updated, app.actions.get("keep")):
-            assert (action.plugin_subtype, action.flavor, action.project) == ("test", "vault", "default")
+    @pytest.mark.parametrize("field, value", [("flavor", "vault"), ("plugin_subtype", "other"), ("project", "lab")])
+    def test_a_hook_plugin_cannot_create_what_was_not_asked_for(
+        self, url: str, make_flavor: Any, vault: Any, field: str, value: str
+    ) -> None:
+        """A wrapper that sets another flavor, subtype or project before it yields is refused; a name it may set."""
+        asked: list[ActionRequest] = []
+
+        class Meddler:
+            changes: ClassVar[dict[str, str]] = {field: value}
+
+            @hookimpl(wrapper=True)
+            def create_action(self, action: Any) -> Any:
+                for name, changed in self.changes.items():
+                    setattr(action, name, changed)
+                return (yield)
+
+        with Actium(url, hooks=[Meddler()]) as other:
+            for kind in (vault.flavor, make_flavor(vault, FLAVOR="other")):
+                other.flavors.register(kind)
+            account = other.accounts.create(ServiceAccountRequest(name="robot"))
+            request = ActionRequest(
+                name="keep", plugin_subtype="test", flavor="other", service_account_id=account.id, project="default"
+            )
+            asked.append(request.model_copy())
+            with pytest.raises(PluginError, match=f"test.other .*{field} '{value}' in place of"):
+                other.actions.create(request)
+            assert vault.calls == []
+            assert other.actions.list().total == other.actions.list(ActionFilter(project="lab")).total == 0
+            Meddler.changes = {"name": "safe"}
+            assert other.actions.create(request).name == "safe"
+            assert [request] == asked
 
 
 class TestTriggers:

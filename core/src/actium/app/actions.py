@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from actium.actions import lifecycle
+from actium.actions.undoing import through_hooks
 from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import FlavorNotFoundError, NotFoundError, PluginError
@@ -51,9 +52,10 @@ class Actions:
             NotFoundError, InactiveAccountError: There is no such service account, or it is switched off.
             Exception: Whatever the flavor or a hook plugin raises.
         """
-        if expect(request, ActionRequest).project is None:
-            request = request.model_copy(update={"project": self._project})
-        return self._relay(request.plugin_subtype, request.flavor).create_action(request)
+        project = self._project if expect(request, ActionRequest).project is None else request.project
+        request = request.model_copy(update={"project": project})
+        with through_hooks(request):
+            return self._relay(request.plugin_subtype, request.flavor).create_action(request)
 
     def get(self, reference: UUID | str, *, hydrate: bool = True) -> ActionResponse:
         """Read an action by id, name, or a unique beginning of either. Without hydration no plugin code runs.
@@ -90,9 +92,10 @@ class Actions:
             PluginError: Its flavor is missing, blocked or broken.
             Exception: Whatever the flavor or a hook plugin raises.
         """
-        expect(update, ActionUpdate)
+        update = expect(update, ActionUpdate).model_copy()
         action = self._record(reference)
-        return self._relay(action.plugin_subtype, action.flavor).update_action(action_response(action), update)
+        with through_hooks(update):
+            return self._relay(action.plugin_subtype, action.flavor).update_action(action_response(action), update)
 
     def delete(self, reference: UUID | str, *, force: bool = False, cascade: bool = False) -> None:
         """Delete an action.
@@ -188,8 +191,8 @@ class Actions:
         if problem is None:
             try:
                 return self._relay(action.plugin_subtype, action.flavor).get_action(response)
-            except Exception as error:
-                response.body.problem = f"{type(error).__name__}: {error}"
+            except (Exception, SystemExit) as error:
+                response.body.problem = lifecycle.problem_in_words(error)
         return response
 
     def _known_problem(self, action: ActionRecord) -> str | None:
