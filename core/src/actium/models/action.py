@@ -11,7 +11,7 @@ from pydantic import Field
 
 from actium.models.account import ServiceAccountResponse
 from actium.models.base import BaseRequest, BaseResponse, Name, ResponsePart, Text
-from actium.models.page import BaseFilter, Columns, Condition
+from actium.models.page import BaseFilter, Columns
 from actium.models.resource import ResourceReference
 from actium.models.run_policy import RunPolicy
 from actium.models.updates import BaseUpdate
@@ -280,7 +280,8 @@ class ActionFilter(BaseFilter):
         "flavor": str,
         "service_account_id": UUID,
         "enabled": bool,
-        "status": ActionStatus,
+        "status": str,
+        "labels": dict,
         "created": datetime,
         "updated": datetime,
     }
@@ -291,11 +292,7 @@ class ActionFilter(BaseFilter):
     flavor: str | list[str] | None = None
     service_account_id: UUID | str | list[UUID | str] | None = None
     enabled: bool | str | None = None
-    labels: dict[str, str] | None = None
+    labels: dict[str, str | list[str]] | str | list[str] | None = None
     status: ActionStatus | str | list[str] | None = None
     created: datetime | str | list[datetime | str] | None = None
     updated: datetime | str | list[datetime | str] | None = None
-
-    def conditions(self) -> tuple[Condition, ...]:
-        """See `BaseFilter.conditions`."""
-        return (*super().conditions(), *self.entries("labels", self.labels or {}))

@@ -219,7 +219,7 @@ class TriggerExecutionFilter(BaseFilter):
 
     COLUMNS: ClassVar[Columns] = {
         "id": UUID,
-        "status": ExecutionStatus,
+        "status": str,
         "action_id": UUID,
         "trigger_id": UUID,
         "event_id": UUID,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from actium.errors import InvalidQueryError
 from actium.models.page import Condition, LogicalOperator, Operator
 from actium.stores.base_store import MOST_FOUND, SHORTEST_ID_PREFIX, Query, RecordPage
 from actium.stores.records import Record, Reference
-from actium.stores.sqlite.tables import Table, name_column
+from actium.stores.sqlite.tables import Table, json_text, name_column
 
 _BEYOND = "\U0010ffff"
 """Sorts behind every character that a name may have; ends the range of texts with a common beginning."""
@@ -24,8 +23,8 @@ _COMPARISONS = {
     Operator.LT: "{column} < ?",
     Operator.LTE: "{column} <= ?",
     Operator.CONTAINS: "instr({column}, ?) > 0",
-    Operator.STARTSWITH: "substr({column}, 1, length(?1)) = ?1",
-    Operator.ENDSWITH: "substr({column}, -length(?1)) = ?1",
+    Operator.STARTSWITH: "substr({column}, 1, length(?)) = ?",
+    Operator.ENDSWITH: "substr({column}, -length(?)) = ?",
 }
 
 
@@ -87,22 +86,18 @@ def _where(table: Table[Any], query: Query) -> tuple[str, list[Any]]:
 
 
 def _condition(table: Table[Any], condition: Condition) -> tuple[str, list[Any]]:
-    column = _column(table, condition.column)
+    name = _column(table, condition.column)
+    column, named = name, list[Any]()
     if condition.key is not None:
-        sql, values = _comparison(f"(SELECT value FROM json_each({column}) WHERE key = ?)", condition, str)
-        return sql, [condition.key, *values]  # every comparison names what it compares first, and once
-    return _comparison(column, condition, lambda value: _bound(table, column, value))
-
-
-def _comparison(compared: str, condition: Condition, bound: Callable[[Any], Any]) -> tuple[str, list[Any]]:
-    if isinstance(condition.value, tuple):
-        return f"{compared} IN ({', '.join('?' * len(condition.value))})", [bound(value) for value in condition.value]
-    value = bound(condition.value)
-    if condition.operator in {Operator.STARTSWITH, Operator.ENDSWITH}:
-        if not value:
-            return f"{compared} IS NOT NULL", []
-        return _COMPARISONS[condition.operator].format(column=compared).replace("?1", "?"), [value, value]
-    return _COMPARISONS[condition.operator].format(column=compared), [value]
+        column, named = f"(SELECT value FROM json_each({name}) WHERE key = ?)", [condition.key]
+    if isinstance(condition.value, tuple):  # one JSON value, as SQLite takes only so many bound ones
+        values = [_bound(table, name, value) for value in condition.value]
+        return f"{column} IN (SELECT value FROM json_each(?))", [*named, json_text(values)]
+    value = _bound(table, name, condition.value)
+    if condition.operator in {Operator.STARTSWITH, Operator.ENDSWITH} and not value:
+        return f"{column} IS NOT NULL", named
+    comparison = _COMPARISONS[condition.operator]
+    return comparison.format(column=column), [*named, *[value] * comparison.count("?")]
 
 
 def _column(table: Table[Any], name: str) -> str:

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from actium.errors import InvalidInputError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.stores.records import (
@@ -41,8 +42,17 @@ class Kind:
 
 
 def time_text(value: datetime) -> str:
-    """A time as text of constant width, so that the order of texts is that of times."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds")
+    """A time as text of constant width, so that the order of texts is that of times.
+
+    Raises:
+        InvalidInputError: In UTC it is beyond the years that a time can have.
+    """
+    try:
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    except OverflowError as error:
+        raise InvalidInputError(
+            f"The time {value.isoformat()} is not within the years 1 to 9999 in UTC.", hint="Give it another zone."
+        ) from error
 
 
 def json_text(value: Any) -> str:
