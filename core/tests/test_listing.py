@@ -27,7 +27,7 @@ from actium.models import (
 )
 from actium.models.page import MAX_CONDITIONS, MAX_PAGE_SIZE, MAX_VALUES, Condition, Operator
 from actium.stores.base_store import Query
-from actium.stores.records import ActionRecord, EventRecord
+from actium.stores.records import ActionRecord, EventDraft, EventRecord
 
 CreateAction = Callable[..., ActionResponse]
 
