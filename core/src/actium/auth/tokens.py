@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -64,7 +65,7 @@ class Tokens:
             )
             return SecretStr(text)
 
-        return AuthContext(service_account=account_response(account), expires=expires, access_token=token)
+        return AuthContext(service_account=partial(account_response, account), expires=expires, access_token=token)
 
     def verify(self, token: str | SecretStr) -> VerifiedToken:
         """Say whose a token is.
