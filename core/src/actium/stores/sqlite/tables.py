@@ -41,6 +41,7 @@ class Kind:
     decode: Encode
 
 
+@lru_cache(maxsize=256)  # the rows of one transaction have most of their times in common
 def time_text(value: datetime) -> str:
     """A time as text of constant width, so that the order of texts is that of times.
 
@@ -77,7 +78,7 @@ def json_value(text: str) -> Any:
 
 
 ID = Kind(str, UUID)
-SHARED_ID = Kind(str, lru_cache(maxsize=4_096)(UUID))
+SHARED_ID = Kind(lru_cache(maxsize=4_096)(str), lru_cache(maxsize=4_096)(UUID))
 """An id that many rows have in common."""
 TIME = Kind(time_text, datetime.fromisoformat)
 JSON = Kind(json_text, json_value)
