@@ -75,16 +75,22 @@ def follow(
     seen = _Seen(display)
     until = None if timeout is None else time.monotonic() + timeout
     while True:
-        pause = LOOK_EVERY if until is None else max(0.0, min(LOOK_EVERY, until - time.monotonic()))
-        try:
-            execution = actium.executions.wait(execution_id, pause)
-        except ExecutionNotEndedError:
-            execution = actium.executions.get(execution_id)
-            if timeout is not None and pause < LOOK_EVERY and not execution.status.is_final:
-                raise _still_there(execution, timeout) from None
+        is_last_look = not goes_on()
+        execution = _after_a_moment(actium, execution_id, until)
         seen.show(execution)
-        if execution.status.is_final or not goes_on():
+        if execution.status.is_final or is_last_look:
             return execution
+        if timeout is not None and until is not None and time.monotonic() >= until:
+            raise _still_there(execution, timeout)
+
+
+def _after_a_moment(actium: Actium, execution_id: UUID, until: float | None) -> TriggerExecutionResponse:
+    """An execution as soon as it has ended, or as it is a moment later."""
+    moment = LOOK_EVERY if until is None else max(0.0, min(LOOK_EVERY, until - time.monotonic()))
+    try:
+        return actium.executions.wait(execution_id, moment)
+    except ExecutionNotEndedError:
+        return actium.executions.get(execution_id)
 
 
 class _Seen:
