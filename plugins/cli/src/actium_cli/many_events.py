@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from actium.errors import ActiumError, InvalidInputError
 from actium_cli.context import current_app, output
 from actium_cli.counts import counting
+from actium_cli.views import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,7 +37,8 @@ class Sums:
     executions: int = 0
 
     def __str__(self) -> str:
-        return f"{self.published:,} published, {self.duplicates:,} known already; {self.executions:,} executions"
+        executions = counted(self.executions, "execution")
+        return f"{counted(self.published, 'event')} published, {self.duplicates:,} known already, {executions}"
 
 
 def publish_lines(path: Path) -> None:
@@ -67,14 +69,16 @@ def publish_lines(path: Path) -> None:
 def _events(lines: Iterable[str], name: str) -> Iterator[Event]:
     from actium import Event
 
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            yield Event(**_fields(line))
-        except InvalidInputError as error:
-            error.add_note(f"This is in {name}, line {number:,}.")
-            raise
+    number = 0
+    try:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield Event(**_fields(line))
+    except InvalidInputError as error:
+        error.add_note(f"This is in {name}, line {number:,}.")
+        raise
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{name} is no text in UTF-8, after line {number:,}: {error}.") from error
 
 
 def _fields(line: str) -> dict[str, Any]:

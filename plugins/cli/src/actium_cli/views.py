@@ -174,6 +174,11 @@ def took(seconds: float | None) -> str | None:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
+def counted(count: int, word: str) -> str:
+    """A number of things, e.g. ``1 event`` or ``2,000 events``."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
 def duration(execution: TriggerExecutionResponse) -> float | None:
     """Seconds that an execution ran, or has been running; None where it has not begun, or waits to be tried again."""
     started, finished = execution.body.started, execution.body.finished

@@ -152,11 +152,12 @@ def _told(published: list[PublishedEvent], *, done: str = "Published event") -> 
     from rich.console import Group
     from rich.text import Text
 
+    from actium_cli import views
+
     lines: list[RenderableType] = []
     for event in published:
         said = "Known already: event" if event.duplicate else done
-        count = len(event.executions)
-        executions = {0: "no trigger matched", 1: "1 execution"}.get(count, f"{count:,} executions")
+        executions = views.counted(len(event.executions), "execution") if event.executions else "no trigger matched"
         lines.append(Text.assemble(f"{said} ", (str(event.id), "dim"), f"  {executions}"))
         lines += [Text.assemble("  execution ", (str(execution), "dim")) for execution in event.executions]
     return Group(*lines)

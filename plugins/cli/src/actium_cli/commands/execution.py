@@ -159,12 +159,14 @@ def retry_execution(
 
 
 def _retry_all(chosen: dict[str, Any], *, latest: bool, yes: bool) -> None:
+    from actium_cli.views import counted
+
     with current_app() as actium:
         names_status = chosen["status"] or any(text.startswith("status=") for text in chosen["where"] or ())
         asked = execution_filter(actium, **(chosen if names_status else {**chosen, "status": "failed"}))
         found = actium.executions.list(asked).total
         if found and not yes:
-            typer.confirm(f"Retry {_executions(found)}?", abort=True, err=True)
+            typer.confirm(f"Retry {counted(found, 'execution')}?", abort=True, err=True)
         retried = [execution.id for execution in (actium.executions.retry_all(asked, latest=latest) if found else ())]
     output({"found": found, "retried": retried}, lambda: _retried(found, len(retried)))
 
@@ -172,13 +174,11 @@ def _retry_all(chosen: dict[str, Any], *, latest: bool, yes: bool) -> None:
 def _retried(found: int, count: int) -> RenderableType:
     from rich.text import Text
 
+    from actium_cli.views import counted
+
     if not found:
         return Text("There is nothing to retry.", style="dim")
-    told = f"{_executions(count)} {'is' if count == 1 else 'are'} pending again."
+    told = f"{counted(count, 'execution')} {'is' if count == 1 else 'are'} pending again."
     if count < found:
         told += f" Of {found:,}, the others have succeeded, have not ended, or lost their action."
     return Text(told)
-
-
-def _executions(count: int) -> str:
-    return "1 execution" if count == 1 else f"{count:,} executions"

@@ -39,7 +39,7 @@ def prune(
 
     if not yes:
         kept = ", except those that failed," if keep_failed else ""
-        asked = f"Delete all executions{kept} that ended more than {_days(older_than)} ago, in every project?"
+        asked = f"Delete all executions{kept} that ended more than {_in_words(older_than)} ago, in every project?"
         typer.confirm(asked, abort=True, err=True)
     deleted: list[Pruned] = []
     with current_app() as actium, counting("Deleting …") as tell:
@@ -63,12 +63,19 @@ def _told(pruned: Pruned) -> RenderableType:
 
 
 def _numbers(pruned: Pruned) -> str:
+    from actium_cli.views import counted
+
     counts = ((pruned.executions, "execution"), (pruned.events, "event"), (pruned.tokens, "token"))
-    return ", ".join(f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counts)
+    return ", ".join(counted(count, word) for count, word in counts)
 
 
-def _days(age: timedelta) -> str:
-    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if age >= timedelta(seconds=length) and age % timedelta(seconds=length) == timedelta(0):
-            return f"{age // timedelta(seconds=length)} {unit}"
-    return f"{age.total_seconds():g} seconds"
+def _in_words(age: timedelta) -> str:
+    from actium_cli.views import counted
+
+    seconds = round(age.total_seconds())
+    unit, length = next(
+        (unit, length)
+        for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+        if seconds % length == 0
+    )
+    return counted(seconds // length, unit)
