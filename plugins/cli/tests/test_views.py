@@ -83,6 +83,20 @@ def test_ages_on_a_terminal(terminal: Terminal, age: timedelta, told: str) -> No
     assert views.ago(datetime.now(UTC) - age) == told
 
 
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [
+        (timedelta(seconds=-1), "now"),
+        (timedelta(seconds=30), "in 30 s"),
+        (timedelta(minutes=4, seconds=30), "in 5 min"),
+        (timedelta(hours=30), "in 2 d"),
+    ],
+)
+def test_moments_to_come_on_a_terminal(terminal: Terminal, wait: timedelta, told: str) -> None:
+    """A listing tells how far off something is, never less than that."""
+    assert views.ahead(datetime.now(UTC) + wait) == told
+
+
 def test_long_ago_is_a_date(terminal: Terminal) -> None:
     """After a month the date says more than the age."""
     assert views.ago(datetime(2020, 1, 31, 12, tzinfo=UTC)) == "2020-01-31"
@@ -92,6 +106,7 @@ def test_programs_get_whole_times_and_ids(pipe: io.StringIO) -> None:
     """Where no person reads, times are ISO 8601 in UTC and ids are whole."""
     moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
     assert views.ago(moment) == views.when(moment) == "2026-01-31T12:00:00Z"
+    assert views.ahead(datetime(2999, 1, 31, 12, tzinfo=UTC)) == "2999-01-31T12:00:00Z"
     assert str(views.short_id(ID)) == str(ID)
 
 

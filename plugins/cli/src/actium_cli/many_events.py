@@ -69,16 +69,17 @@ def publish_lines(path: Path) -> None:
 def _events(lines: Iterable[str], name: str) -> Iterator[Event]:
     from actium import Event
 
-    number = 0
     try:
         for number, line in enumerate(lines, start=1):
-            if line.strip():
+            if not line.strip():
+                continue
+            try:
                 yield Event(**_fields(line))
-    except InvalidInputError as error:
-        error.add_note(f"This is in {name}, line {number:,}.")
-        raise
+            except InvalidInputError as error:
+                error.add_note(f"This is in {name}, line {number:,}.")
+                raise
     except UnicodeDecodeError as error:
-        raise InvalidInputError(f"{name} is no text in UTF-8, after line {number:,}: {error}.") from error
+        raise InvalidInputError(f"{name} is no text in UTF-8: {error}.") from error
 
 
 def _fields(line: str) -> dict[str, Any]:
