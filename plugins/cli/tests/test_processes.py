@@ -249,6 +249,7 @@ class TestWatching:
         """Watching shows what a worker elsewhere does, step by step, and ends with it."""
         execution = gated("action", "run", "slow", "--no-wait", "--json").json["id"]
         watching = start("execution", "watch", execution)
+        _read_until(watching.stdout, f"Execution {execution} of 'slow' waits for a worker.")
         start("worker", "--concurrency", "2")
         _read_until(watching.stdout, f"slow {execution} running")
         gate.write_text("go")

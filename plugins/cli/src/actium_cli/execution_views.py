@@ -66,7 +66,7 @@ def execution_details(execution: TriggerExecutionResponse, *, is_held: bool = Fa
                 ("id", str(execution.id)),
                 ("status", views.state(execution.status.value)),
                 ("reason", execution.reason),
-                ("waits", _waits_for(execution, is_held=is_held)),
+                ("waits", waits_for(execution, is_held=is_held)),
                 ("trigger", trigger or by_hand),
                 ("event", None if execution.event is None else f"{execution.event.type} {execution.event.id}"),
                 ("created", views.when(body.created)),
@@ -90,7 +90,8 @@ def _next_attempt(execution: TriggerExecutionResponse) -> str | None:
     return views.ahead(execution.body.available)
 
 
-def _waits_for(execution: TriggerExecutionResponse, *, is_held: bool) -> str | None:
+def waits_for(execution: TriggerExecutionResponse, *, is_held: bool) -> str | None:
+    """What an execution waits for; None where it runs or has ended."""
     if execution.status.value == "running":
         return "for its handler to heed that it was cancelled" if execution.get_metadata().cancel_requested else None
     if execution.status.value != "pending":

@@ -11,7 +11,11 @@ from actium_cli.context import current_app, output
 from actium_cli.execution_filters import Action, Event, NewerThan, OlderThan, Status, Trigger, execution_filter
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from rich.console import RenderableType
+
+    from actium import Actium
 
 PANEL = "Run and watch"
 app = typer.Typer(help="Executions: what ran, runs and will run.", no_args_is_help=True)
@@ -61,12 +65,11 @@ def list_executions(
 @app.command("show")
 def show_execution(reference: Reference) -> None:
     """Show an execution: what it waits for, its attempts, its steps, its result or error, and what it was run by."""
-    from actium.stores.records import ExecutionRecord
     from actium_cli.execution_views import execution_details
 
     with current_app() as actium:
         execution = actium.executions.get(reference)
-        is_held = actium.store.get(ExecutionRecord, execution.id).held
+        is_held = _is_held(actium, execution.id)
     output(execution, lambda: execution_details(execution, is_held=is_held))
 
 
@@ -84,13 +87,16 @@ def watch_execution(
     """
     from actium.errors import ExecutionNotEndedError
     from actium_cli.errors import tell
-    from actium_cli.execution_views import execution_details
+    from actium_cli.execution_views import execution_details, waits_for
     from actium_cli.progress import execution_display, follow
 
     with current_app() as actium:
         try:
             with execution_display() as display:
-                execution = follow(actium, actium.executions.get(reference).id, display, timeout=timeout)
+                execution = actium.executions.get(reference)
+                if (told := waits_for(execution, is_held=_is_held(actium, execution.id))) is not None:
+                    display.say(f"Execution {execution.id} of {execution.name!r} waits {told}.")
+                execution = follow(actium, execution.id, display, timeout=timeout)
         except ExecutionNotEndedError as error:
             tell(error, debug=False)
             raise typer.Exit(NOT_ENDED) from error
@@ -156,6 +162,13 @@ def retry_execution(
     with current_app() as actium:
         execution = actium.executions.retry(reference, latest=latest)
     output(execution, lambda: told("Pending again:", "execution of", execution))
+
+
+def _is_held(actium: Actium, execution_id: UUID) -> bool:
+    """Whether an execution waits for its turn among its kind, which its response does not tell."""
+    from actium.stores.records import ExecutionRecord
+
+    return actium.store.get(ExecutionRecord, execution_id).held
 
 
 def _retry_all(chosen: dict[str, Any], *, latest: bool, yes: bool) -> None:
