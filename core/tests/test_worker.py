@@ -137,11 +137,14 @@ class TestRunning:
     ) -> None:
         """A worker that stops ends what runs, gives back the rest, and counts no attempt for that."""
         running: list[Worker] = []
+        given_back = threading.Event()
 
         def run(config: ActionConfig) -> None:
             running[0].stop()
-            while concurrency > 1 and not app.executions.list(TriggerExecutionFilter(status="pending")).total:
-                threading.Event().wait(0.001)  # until the worker has given back what no thread has begun with
+            while concurrency > 1 and not given_back.is_set():
+                given_back.wait(0.001)
+                if app.executions.list(TriggerExecutionFilter(status="pending")).total:
+                    given_back.set()  # what no thread had begun with
 
         action = create(flavor=flavor_of(app, "test.stopping", run))
         on_everything(app, action)
