@@ -430,7 +430,7 @@ class TestEventsAndExecutions:
         assert not finish(store, execution, outcome)
         claimed = claim(store)
         assert claimed is not None
-        assert not finish(store, replace(claimed, attempt=2), outcome)
+        assert not finish(store, claimed._replace(attempt=2), outcome)
         assert store.get(ExecutionRecord, execution.id) == claimed
         assert finish(store, claimed, outcome)
         finished = store.get(ExecutionRecord, execution.id)
@@ -447,7 +447,7 @@ class TestEventsAndExecutions:
             finished.finished,
         )
         assert not finish(store, claimed, outcome)
-        assert not finish(store, replace(claimed, id=uuid4()), outcome)
+        assert not finish(store, claimed._replace(id=uuid4()), outcome)
 
     def test_cancelling(self, store: BaseStore, action: ActionRecord) -> None:
         """A pending execution is cancelled at once, a running one is marked, an ended one refused."""

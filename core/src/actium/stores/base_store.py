@@ -297,10 +297,18 @@ class BaseStore(ABC):
     # Events and executions
 
     @abstractmethod
-    def record_events(self, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
+    def record_events(
+        self, drafts: Sequence[EventDraft], *, worker: str | None = None, limit: int = 0
+    ) -> tuple[RecordedEvent, ...]:
         """Store events and their executions, all together or none; each once for its (project, source, event_id).
 
         How the run policy of an action bears on an execution that is stored is told by `actium.stores.drafts`.
+
+        Args:
+            drafts: What to store.
+            worker: Who claims new executions in the same transaction, as `exchange` would, where nothing that was
+                stored before waits for a worker. A store may leave that to `exchange`.
+            limit: How many that worker takes at most.
 
         Returns:
             What became of each, in the order of the drafts.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from actium.models.action import ActionStatus
@@ -149,9 +149,8 @@ class TriggerChanges:
     removed: tuple[UUID, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRecord:
-    """An event.
+class EventRecord(NamedTuple):
+    """An event. Like executions it passes in great numbers: a tuple is made in a fraction of the time of a dataclass.
 
     Attributes:
         event_id: The CloudEvents ``id``, unique for its source and project.
@@ -211,15 +210,16 @@ class RecordedEvent:
         id: The stored event.
         execution_ids: Its executions, in the order of the drafts.
         duplicate: Whether the event was known already; nothing was written then.
+        claims: Those of its executions that the worker has that was named.
     """
 
     id: UUID
     execution_ids: tuple[UUID, ...]
     duplicate: bool
+    claims: tuple[Claim, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionRecord:
+class ExecutionRecord(NamedTuple):
     """One run of an action.
 
     Attributes:
@@ -338,7 +338,7 @@ class Claim:
     execution: ExecutionRecord
     event: EventRecord | None
     account: AccountRecord | None
-    obstacle: str | None
+    obstacle: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

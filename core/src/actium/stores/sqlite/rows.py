@@ -63,8 +63,7 @@ def insert_many(connection: sqlite3.Connection, table: Table[RowT], records: Seq
     begin = 0
     while begin < len(records):
         count = _largest_power(min(len(records) - begin, most, _MOST_ROWS))
-        values = [value for record in records[begin : begin + count] for value in table.written(record)]
-        connection.execute(table.insertion_of(count), values)
+        connection.execute(*table.insertion_of(records[begin : begin + count]))
         begin += count
 
 

@@ -36,7 +36,7 @@ from actium.stores.records import (
     TriggerRecord,
     WorkerRecord,
 )
-from actium.stores.sqlite import actions, executions, listing, retention, work
+from actium.stores.sqlite import actions, executions, listing, publication, retention, work
 from actium.stores.sqlite.database import BUSY_SECONDS, Database
 from actium.stores.sqlite.rows import insert, not_found, read_all, read_one, replace_row
 from actium.stores.sqlite.schema import prepare
@@ -242,17 +242,19 @@ class SQLiteStore(BaseStore):
         with self._database.reading() as connection:
             return executions.trigger_changes(connection, since)
 
-    def record_events(self, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
+    def record_events(
+        self, drafts: Sequence[EventDraft], *, worker: str | None = None, limit: int = 0
+    ) -> tuple[RecordedEvent, ...]:
         """See `BaseStore.record_events`."""
         with self._database.writing() as connection:
-            return executions.record_events(connection, drafts)
+            return publication.record_events(connection, drafts, worker=worker, limit=limit)
 
     def insert_execution(
         self, draft: ExecutionDraft, *, project: str, event: EventRecord | None, cause: UUID | None = None
     ) -> ExecutionRecord:
         """See `BaseStore.insert_execution`."""
         with self._database.writing() as connection:
-            return executions.insert_execution(connection, draft, project, event, cause)
+            return publication.insert_execution(connection, draft, project, event, cause)
 
     def executions_of_event(self, event_id: UUID) -> tuple[UUID, ...]:
         """See `BaseStore.executions_of_event`."""
