@@ -15,7 +15,7 @@ from actium.event_hub.matching import MatchIndex
 from actium.event_hub.offers import Offer
 from actium.event_hub.running import current_execution, running_attempt
 from actium.filters import EventView, parse_filters
-from actium.models.base import DEFAULT_PROJECT
+from actium.models.base import DEFAULT_PROJECT, assembled
 from actium.models.event import Event, PublishedEvent
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.ids import new_id
@@ -90,11 +90,10 @@ class EventHub(BaseEventHub):
         if any(len(one.execution_ids) > len(one.claims) for _, one in new):
             self._on_stored()
         observers = self._observers()
-        for event, one in new:
-            observers.event_published(event, one.execution_ids)
-        return tuple(
-            PublishedEvent(id=one.id, executions=one.execution_ids, duplicate=one.duplicate) for one in recorded
-        )
+        if observers.see_events:
+            for event, one in new:
+                observers.event_published(event, one.execution_ids)
+        return tuple([_published(one) for one in recorded])
 
     def replay_event(self, event_id: UUID) -> PublishedEvent:
         """See `BaseEventHub.replay_event`."""
@@ -102,7 +101,7 @@ class EventHub(BaseEventHub):
         (recorded,) = self._record([event_of(record)], [record], record.project, is_replay=True)
         if len(recorded.execution_ids) > len(recorded.claims):
             self._on_stored()
-        return PublishedEvent(id=recorded.id, executions=recorded.execution_ids)
+        return _published(recorded)
 
     def trigger_action(
         self, action_id: UUID, event: Event | None = None, project: str = DEFAULT_PROJECT
@@ -246,6 +245,11 @@ def _draft(trigger: TriggerRecord, problem: str | None) -> ExecutionDraft:
     return ExecutionDraft(id=new_id(), action_id=trigger.action_id, trigger_id=trigger.id, problem=told)
 
 
+def _published(recorded: RecordedEvent) -> PublishedEvent:
+    fields = {"id": recorded.id, "executions": recorded.execution_ids, "duplicate": recorded.duplicate}
+    return assembled(PublishedEvent, fields)
+
+
 def _caused(event: Event) -> Event:
     """The event with what has led to it, where an execution publishes it and it does not say so itself."""
     execution_id = current_execution.get()
@@ -258,8 +262,11 @@ def _caused(event: Event) -> Event:
 
 def _cause(event: Event) -> UUID | None:
     """The execution that an event names as its cause; None where it names none, or something else."""
+    cause = event.extensions().get("causationid")
+    if cause is None:
+        return None
     try:
-        return UUID(str(event.extensions().get("causationid")))
+        return UUID(str(cause))
     except ValueError:
         return None
 

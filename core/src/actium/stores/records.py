@@ -170,8 +170,7 @@ class EventRecord(NamedTuple):
     data: Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionDraft:
+class ExecutionDraft(NamedTuple):
     """An execution to store as ``pending``; the store pins the action's revision and service account.
 
     Attributes:
@@ -184,8 +183,7 @@ class ExecutionDraft:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventDraft:
+class EventDraft(NamedTuple):
     """An event to store, with what it matched.
 
     Attributes:
@@ -202,8 +200,7 @@ class EventDraft:
     is_replay: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedEvent:
+class RecordedEvent(NamedTuple):
     """What became of an event in the store.
 
     Attributes:
@@ -311,8 +308,7 @@ class Outcome:
     is_returned: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(NamedTuple):
     """The end of an attempt, as its worker tells the store.
 
     Attributes:
@@ -324,8 +320,7 @@ class Ending:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """An execution that a worker is to run, with what it needs for that, all of one moment.
 
     Attributes:

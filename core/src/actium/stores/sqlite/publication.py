@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID
@@ -56,7 +55,7 @@ def record_events(
         recorded.append(publication.add(draft))
     publication.insert()
     return tuple(
-        replace(one, execution_ids=executions_of(connection, one.id)) if one.duplicate else one for one in recorded
+        one._replace(execution_ids=executions_of(connection, one.id)) if one.duplicate else one for one in recorded
     )
 
 

@@ -13,6 +13,8 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from actium.errors import InvalidInputError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
@@ -66,6 +68,15 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 """Made once: ``json.dumps`` makes one for every call that differs from its defaults."""
 
 
+def plain_text(value: Any) -> str:
+    """As `json_text`, for what is known to be plain JSON, such as an event's data: in a third of the time."""
+    try:
+        text = to_json(value, inf_nan_mode="constants")
+    except PydanticSerializationError:  # unpaired surrogates, which only escapes can write
+        return json_text(value)
+    return json_text(value) if b"NaN" in text or b"Infinity" in text else text.decode()
+
+
 def _enum(kind: type[StrEnum]) -> Kind:
     members = {member.value: member for member in kind}
     return Kind(str, members.__getitem__)
@@ -83,7 +94,9 @@ SHARED_ID = Kind(lru_cache(maxsize=4_096)(str), lru_cache(maxsize=4_096)(UUID))
 """An id that many rows have in common."""
 TIME = Kind(time_text, datetime.fromisoformat)
 JSON = Kind(json_text, json_value)
+PLAIN_JSON = Kind(plain_text, json_value)
 TRUTH = Kind(int, bool)
+_NEVER_NULL = (JSON, PLAIN_JSON)
 PLAIN: Kind | None = None
 
 
@@ -114,7 +127,7 @@ class Table(Generic[RowT]):
         self._values = attrgetter(*columns)
         self._kinds = tuple(columns.values())
         kinds = list(enumerate(self._kinds))
-        self._encoders = [(index, kind.encode, kind is JSON) for index, kind in kinds if kind]
+        self._encoders = [(index, kind.encode, kind in _NEVER_NULL) for index, kind in kinds if kind]
         self._decoders = [(index, kind.decode) for index, kind in kinds if kind]
         self._is_tuple = issubclass(record, tuple)
         self._insertion_of = lru_cache(maxsize=_MOST_INSERTIONS)(self._made_insertion)
@@ -173,7 +186,7 @@ class Table(Generic[RowT]):
 def _written(column: Sequence[Any], kind: Kind | None) -> Sequence[Any]:
     if kind is None:
         return column
-    encode, is_json = kind.encode, kind is JSON
+    encode, is_json = kind.encode, kind in _NEVER_NULL
     return [encode(value) if value is not None or is_json else None for value in column]
 
 
@@ -258,8 +271,8 @@ EVENTS = Table(
         "subject": PLAIN,
         "time": TIME,
         "received": TIME,
-        "attributes": JSON,
-        "data": JSON,
+        "attributes": PLAIN_JSON,
+        "data": PLAIN_JSON,
     },
 )
 EXECUTIONS = Table(
