@@ -90,7 +90,7 @@ class Events:
             self._store,
             EventRecord,
             EventFilter() if asked is None else expect(asked, EventFilter),
-            lambda record: self._response(record, hydrate=hydrate),
+            lambda found: [self._response(record, hydrate=hydrate) for record in found],
             project=self._project,
         )
 

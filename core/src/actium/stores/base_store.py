@@ -112,6 +112,10 @@ class BaseStore(ABC):
         """
 
     @abstractmethod
+    def get_many(self, kind: type[Record], record_ids: Collection[UUID]) -> dict[UUID, Record]:
+        """Read records of one kind, all of one moment; those that are not there are left out."""
+
+    @abstractmethod
     def find(self, kind: type[Record], project: str, reference: str) -> tuple[Reference, ...]:
         """Find what a person means by an id, a name, or the beginning of either.
 
@@ -442,8 +446,8 @@ class BaseStore(ABC):
         """Replace what is known of an execution's steps; ignored once it has ended."""
 
     @abstractmethod
-    def attempts(self, execution_id: UUID) -> tuple[AttemptRecord, ...]:
-        """All attempts of an execution, first to last."""
+    def attempts(self, execution_ids: Collection[UUID]) -> dict[UUID, tuple[AttemptRecord, ...]]:
+        """All attempts of executions, first to last; those that never began are not in it."""
 
     # Tokens
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -129,17 +131,23 @@ def record_progress(connection: sqlite3.Connection, execution_id: UUID, progress
     )
 
 
-def attempts(connection: sqlite3.Connection, execution_id: UUID) -> tuple[AttemptRecord, ...]:
-    """See `BaseStore.attempts`."""
-    columns = "execution_id, number, worker, started, finished, status, reason, result, error"
-    rows = connection.execute(
-        f"SELECT {columns} FROM execution_attempts WHERE execution_id = :id UNION ALL "
-        "SELECT id, attempt, worker, began, finished, nullif(status, 'running'), reason, result, error "
-        "FROM executions WHERE id = :id AND attempt > 0 AND NOT EXISTS ("
-        "SELECT 1 FROM execution_attempts WHERE execution_id = :id AND number = attempt) ORDER BY number",
-        {"id": str(execution_id)},
-    )
-    return tuple(map(ATTEMPTS.read, rows.fetchall()))
+def attempts(connection: sqlite3.Connection, execution_ids: Collection[UUID]) -> dict[UUID, tuple[AttemptRecord, ...]]:
+    """See `BaseStore.attempts`; in one step, see `read_many`."""
+    (rows,) = connection.execute(
+        "WITH wanted AS MATERIALIZED (SELECT value AS id FROM json_each(?)) "
+        "SELECT json_group_array(json_array(execution_id, number, worker, started, finished, status, reason, result, "
+        "error)) FROM ("
+        "SELECT execution_id, number, worker, started, finished, status, reason, result, error "
+        "FROM wanted JOIN execution_attempts ON execution_id = wanted.id UNION ALL "
+        "SELECT executions.id, attempt, worker, began, finished, nullif(status, 'running'), reason, result, error "
+        "FROM wanted JOIN executions ON executions.id = wanted.id WHERE attempt > 0 AND NOT EXISTS ("
+        "SELECT 1 FROM execution_attempts WHERE execution_id = executions.id AND number = attempt))",
+        (json_text([str(one) for one in execution_ids]),),
+    ).fetchone()
+    found: dict[UUID, tuple[AttemptRecord, ...]] = {}
+    for attempt in sorted(map(ATTEMPTS.read, json.loads(rows)), key=attrgetter("number")):
+        found[attempt.execution_id] = (*found.get(attempt.execution_id, ()), attempt)
+    return found
 
 
 def target_of(action: ActionRecord) -> Target:

@@ -38,7 +38,7 @@ from actium.stores.records import (
 )
 from actium.stores.sqlite import actions, executions, listing, publication, retention, work
 from actium.stores.sqlite.database import BUSY_SECONDS, Database
-from actium.stores.sqlite.rows import insert, not_found, read_all, read_one, replace_row
+from actium.stores.sqlite.rows import insert, not_found, read_all, read_many, read_one, replace_row
 from actium.stores.sqlite.schema import prepare
 from actium.stores.sqlite.tables import (
     ACCOUNTS,
@@ -105,6 +105,13 @@ class SQLiteStore(BaseStore):
         """See `BaseStore.get`."""
         with self._database.reading() as connection:
             return read_one(connection, table_of(kind), record_id)
+
+    def get_many(self, kind: type[Record], record_ids: Collection[UUID]) -> dict[UUID, Record]:
+        """See `BaseStore.get_many`."""
+        if not record_ids:
+            return {}
+        with self._database.reading() as connection:
+            return {one.id: one for one in read_many(connection, table_of(kind), record_ids)}
 
     def find(self, kind: type[Record], project: str, reference: str) -> tuple[Reference, ...]:
         """See `BaseStore.find`."""
@@ -331,10 +338,12 @@ class SQLiteStore(BaseStore):
         with self._database.writing() as connection:
             executions.record_progress(connection, execution_id, progress)
 
-    def attempts(self, execution_id: UUID) -> tuple[AttemptRecord, ...]:
+    def attempts(self, execution_ids: Collection[UUID]) -> dict[UUID, tuple[AttemptRecord, ...]]:
         """See `BaseStore.attempts`."""
+        if not execution_ids:
+            return {}
         with self._database.reading() as connection:
-            return executions.attempts(connection, execution_id)
+            return executions.attempts(connection, execution_ids)
 
     def insert_token(self, token: TokenRecord) -> None:
         """See `BaseStore.insert_token`."""

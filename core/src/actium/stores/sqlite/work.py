@@ -31,7 +31,7 @@ from actium.stores.records import (
     WorkerRecord,
 )
 from actium.stores.sqlite import turns
-from actium.stores.sqlite.rows import read_all
+from actium.stores.sqlite.rows import read_all, read_many
 from actium.stores.sqlite.tables import (
     ACCOUNTS,
     ACTIONS,
@@ -44,8 +44,6 @@ from actium.stores.sqlite.tables import (
 )
 
 RowT = TypeVar("RowT", AccountRecord, ActionRecord, EventRecord)
-
-_MOST_IDS = 500
 
 
 def beat(connection: sqlite3.Connection, worker: str) -> None:
@@ -175,13 +173,7 @@ def _read_as_claimed(
 
 
 def _by_id(connection: sqlite3.Connection, table: Table[RowT], ids: Iterable[UUID | None]) -> dict[UUID, RowT]:
-    wanted = [str(one) for one in dict.fromkeys(ids) if one is not None]
-    found: dict[UUID, RowT] = {}
-    for begin in range(0, len(wanted), _MOST_IDS):
-        some = wanted[begin : begin + _MOST_IDS]
-        places = ", ".join("?" * len(some))
-        found.update((row.id, row) for row in read_all(connection, table, f"id IN ({places})", some))
-    return found
+    return {row.id: row for row in read_many(connection, table, {one for one in ids if one is not None})}
 
 
 def _obstacle(execution: ExecutionRecord, action: ActionRecord | None, now: datetime) -> str | None:
