@@ -151,7 +151,7 @@ class Worker:
 
         Args:
             grace: Seconds after which what still runs is asked to end and given back, for others to try again. A
-                handler that does not heed `cancel_requested` goes on unheard until its process ends.
+                handler that does not heed ``cancel_requested`` goes on unheard until its process ends.
         """
         self._stop_at = time.monotonic() + grace
         self.wake()

@@ -306,7 +306,7 @@ class BaseStore(ABC):
     ) -> tuple[RecordedEvent, ...]:
         """Store events and their executions, all together or none; each once for its (project, source, event_id).
 
-        How the run policy of an action bears on an execution that is stored is told by `actium.stores.drafts`.
+        How the run policy of an action bears on an execution that is stored is told by ``actium.stores.drafts``.
 
         Args:
             drafts: What to store.
