@@ -39,7 +39,7 @@ python_maximum_signature_line_length = 110
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-myst_fence_as_directive = ["mermaid"]  # so that code hosts, which know the fence, draw it too
+myst_fence_as_directive = ["mermaid"]  # code hosts draw this fence, too
 
 autodoc_default_options = {
     "members": True,
