@@ -60,35 +60,48 @@ def action_response(
     warnings: tuple[str, ...] = (),
 ) -> ActionResponse:
     """An action, without its resources. It shares nothing with the row, so that whoever gets it may change it."""
-    return ActionResponse(
-        id=action.id,
-        name=action.name,
-        body=ActionBody(
-            project=action.project,
-            plugin_subtype=action.plugin_subtype,
-            flavor=action.flavor,
-            enabled=action.enabled,
-            status=action.status,
-            version=action.version,
-            revision=action.revision,
-            service_account_id=action.service_account_id,
-            created=action.created,
-            updated=action.updated,
-            problem=problem,
-            warnings=warnings,
-        ),
-        metadata=ActionMetadata(
-            description=action.description,
-            configuration=deepcopy(action.configuration),
-            auth_window=action.auth_window,
-            labels=action.labels,
-            run_policy=RunPolicy.model_validate(action.run_policy),
-            distribution=action.distribution,
-            distribution_version=action.distribution_version,
-        )
-        if hydrate
-        else None,
+    body = {
+        "project": action.project,
+        "plugin_subtype": action.plugin_subtype,
+        "flavor": action.flavor,
+        "enabled": action.enabled,
+        "status": action.status,
+        "version": action.version,
+        "revision": action.revision,
+        "service_account_id": action.service_account_id,
+        "created": action.created,
+        "updated": action.updated,
+        "problem": problem,
+        "warnings": warnings,
+    }
+    return assembled(
+        ActionResponse,
+        {
+            "id": action.id,
+            "name": action.name,
+            "body": assembled(ActionBody, body),
+            "metadata": _action_metadata(action) if hydrate else None,
+            "resources": None,
+        },
     )
+
+
+def _action_metadata(action: ActionRecord) -> ActionMetadata:
+    return assembled(
+        ActionMetadata,
+        {
+            "description": action.description,
+            "configuration": deepcopy(action.configuration),
+            "auth_window": action.auth_window,
+            "labels": dict(action.labels),
+            "run_policy": RunPolicy.model_validate(action.run_policy) if action.run_policy else _DEFAULT_POLICY,
+            "distribution": action.distribution,
+            "distribution_version": action.distribution_version,
+        },
+    )
+
+
+_DEFAULT_POLICY = RunPolicy()  # frozen, so that all may have the same
 
 
 def action_resources(account: AccountRecord, references: Sequence[Reference]) -> ActionResources:
@@ -106,21 +119,24 @@ def trigger_response(
     trigger: TriggerRecord, *, hydrate: bool = True, action: ActionRecord | None = None
 ) -> TriggerResponse:
     """A trigger; with its action as resource where that is given."""
-    return TriggerResponse(
-        id=trigger.id,
-        name=trigger.name,
-        body=TriggerBody(
-            project=trigger.project,
-            action_id=trigger.action_id,
-            is_active=trigger.is_active,
-            version=trigger.version,
-            created=trigger.created,
-            updated=trigger.updated,
-        ),
-        metadata=TriggerMetadata(description=trigger.description, filters=trigger.filters, match_all=trigger.match_all)
-        if hydrate
-        else None,
-        resources=None if action is None else TriggerResources(action=action_response(action, hydrate=False)),
+    body = {
+        "project": trigger.project,
+        "action_id": trigger.action_id,
+        "is_active": trigger.is_active,
+        "version": trigger.version,
+        "created": trigger.created,
+        "updated": trigger.updated,
+    }
+    metadata = {"description": trigger.description, "filters": trigger.filters, "match_all": trigger.match_all}
+    return assembled(
+        TriggerResponse,
+        {
+            "id": trigger.id,
+            "name": trigger.name,
+            "body": assembled(TriggerBody, body),
+            "metadata": assembled(TriggerMetadata, metadata) if hydrate else None,
+            "resources": None if action is None else TriggerResources(action=action_response(action, hydrate=False)),
+        },
     )
 
 
@@ -211,16 +227,17 @@ def _execution_metadata(
 
 
 def _attempt(attempt: AttemptRecord) -> Attempt:
-    return Attempt(
-        number=attempt.number,
-        worker=attempt.worker,
-        started=attempt.started,
-        finished=attempt.finished,
-        status=attempt.status,
-        reason=attempt.reason,
-        result=attempt.result,
-        error=_error(attempt.error),
-    )
+    fields = {
+        "number": attempt.number,
+        "worker": attempt.worker,
+        "started": attempt.started,
+        "finished": attempt.finished,
+        "status": attempt.status,
+        "reason": attempt.reason,
+        "result": attempt.result,
+        "error": _error(attempt.error),
+    }
+    return assembled(Attempt, fields)
 
 
 def _error(error: dict[str, Any] | None) -> ExecutionError | None:
