@@ -31,7 +31,7 @@ PYTHONS = [
     for classifier in project(CORE)["classifiers"]
     if classifier.startswith("Programming Language :: Python :: 3.")
 ]
-TESTING = ["coverage[toml]>=7.10", "filelock", "hypothesis", "pytest>=8", "pytest-cov", "pytest-xdist"]
+TESTING = ["coverage[toml]>=7.10", "filelock", "hypothesis", "pytest>=8", "pytest-xdist"]
 SCIENCE = ["dask", "distributed", "scikit-learn", "pandas"]
 # Older releases of importlib_metadata let one broken distribution hide another; discovery does not.
 NOT_LOWEST = "not what_is_found_is_what_importlib_metadata_finds"
@@ -74,7 +74,8 @@ def run_tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     session.run("coverage", "erase")
-    session.run("pytest", "-n", "auto", "--cov", "--cov-report=", "core/tests")
+    session.run("coverage", "run", "-m", "pytest", "-n", "auto", "core/tests")  # its workers are measured as children
+    session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
     session.run("pytest", "-n", "auto", "plugins", "examples", "tests")
 
