@@ -343,7 +343,7 @@ class Worker:
             self._note_seconds(time.monotonic() - started)
 
     def _room(self) -> int:
-        return 0 if self._stop_at is not None or self._here else self._space()
+        return 0 if self._stop_at is not None or self._here else max(0, self._space() - self._offered)
 
     def _space(self) -> int:
         ahead = min(MOST_CLAIMED, max(1, int(_CLAIM_FOR / max(self._mean_seconds, 1e-6))) * self._concurrency)
