@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor
 from actium.errors import ExecutionCancelled, InvalidInputError, PermanentError, Retry
 from actium.event_hub.worker import Worker
+from actium.isolation import UnstorableResultError
 from actium.models import ActionResponse, ActionUpdate, Backoff, Concurrency, RunPolicy, TriggerExecutionFilter
 
 CreateAction = Callable[..., ActionResponse]
@@ -168,6 +169,7 @@ class TestAttempts:
             (ValueError("wrong"), ["ConnectionError"], 1),
             (Retry("again"), ["ConnectionError"], 2),
             (SystemExit(3), None, 1),
+            (UnstorableResultError("10 MB"), None, 1),
         ],
     )
     def test_depend_on_the_error(

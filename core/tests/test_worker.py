@@ -225,9 +225,19 @@ class TestChains:
 
         on_everything(app, create(flavor=flavor_of(app, "test.echoing", run)))
         app.events.publish(arrived())
-        assert app.worker().run_until_idle() == 9
+        assert app.worker().run_until_idle() == 8
         (skipped,) = app.executions.list(TriggerExecutionFilter(status="skipped")).items
         assert "the 9th in a chain of executions" in str(skipped.reason)
+
+    def test_a_coroutine_that_triggers_itself_ends(self, app: Actium, create: CreateAction) -> None:
+        """Events that a handler publishes as a coroutine belong to the chain, whichever thread stores them."""
+
+        async def run(config: ActionConfig) -> None:
+            await app.events.apublish(arrived())
+
+        on_everything(app, create(flavor=flavor_of(app, "test.echoing", run)))
+        app.events.publish(arrived())
+        assert app.worker().run_until_idle() == 8
 
     def test_events_name_what_led_to_them(self, app: Actium, create: CreateAction) -> None:
         """What an execution publishes is caused by it, and correlated with what began the chain; async ones as well."""

@@ -52,12 +52,12 @@ class Events:
         published: list[PublishedEvent] = []
         remaining = iter(events)
         while some := tuple(itertools.islice(remaining, PUBLISHED_TOGETHER)):
-            published += self._hub.publish_events(some, project or self._project)
+            published += self._hub.publish_events([expect(event, Event) for event in some], project or self._project)
         return tuple(published)
 
     async def apublish(self, event: Event, *, project: str | None = None) -> PublishedEvent:
         """As `publish`, for coroutines; those that wait at one time are stored in one transaction."""
-        return await self._publisher.publish(event, project or self._project)
+        return await self._publisher.publish(expect(event, Event), project or self._project)
 
     def replay(self, reference: UUID | str) -> PublishedEvent:
         """Match a stored event with the triggers of now, and run what it matches, whatever it has led to before.

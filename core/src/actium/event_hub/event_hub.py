@@ -13,7 +13,7 @@ from actium.errors import VersionConflictError
 from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
 from actium.event_hub.matching import MatchIndex
 from actium.event_hub.offers import Offer
-from actium.event_hub.running import current_execution, running_attempt
+from actium.event_hub.running import caused, current_execution
 from actium.filters import EventView, parse_filters
 from actium.models.base import DEFAULT_PROJECT, assembled
 from actium.models.event import Event, PublishedEvent
@@ -83,10 +83,10 @@ class EventHub(BaseEventHub):
 
     def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> tuple[PublishedEvent, ...]:
         """See `BaseEventHub.publish_events`."""
-        caused = [_caused(event) for event in events]
-        records = [event_record(event, project) for event in caused]
-        recorded = self._record(caused, records, project)
-        new = [(event, one) for event, one in zip(caused, recorded, strict=True) if not one.duplicate]
+        events = [caused(event) for event in events]
+        records = [event_record(event, project) for event in events]
+        recorded = self._record(events, records, project)
+        new = [(event, one) for event, one in zip(events, recorded, strict=True) if not one.duplicate]
         if any(len(one.execution_ids) > len(one.claims) for _, one in new):
             self._on_stored()
         observers = self._observers()
@@ -107,7 +107,7 @@ class EventHub(BaseEventHub):
         self, action_id: UUID, event: Event | None = None, project: str = DEFAULT_PROJECT
     ) -> TriggerExecutionResponse:
         """See `BaseEventHub.trigger_action`."""
-        record = None if event is None else event_record(_caused(event), project)
+        record = None if event is None else event_record(caused(event), project)
         execution = self._store.insert_execution(
             ExecutionDraft(id=new_id(), action_id=action_id),
             project=project,
@@ -248,16 +248,6 @@ def _draft(trigger: TriggerRecord, problem: str | None) -> ExecutionDraft:
 def _published(recorded: RecordedEvent) -> PublishedEvent:
     fields = {"id": recorded.id, "executions": recorded.execution_ids, "duplicate": recorded.duplicate}
     return assembled(PublishedEvent, fields)
-
-
-def _caused(event: Event) -> Event:
-    """The event with what has led to it, where an execution publishes it and it does not say so itself."""
-    execution_id = current_execution.get()
-    if execution_id is None or "causationid" in event.extensions():
-        return event
-    attempt = running_attempt(execution_id)
-    correlation = None if attempt is None else attempt.correlation
-    return event.caused_by(str(execution_id), correlation or str(execution_id))
 
 
 def _cause(event: Event) -> UUID | None:

@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from actium.auth.secret_references import masked
 from actium.errors import ExecutionCancelled, PermanentError, Retry
+from actium.isolation.errors import UnstorableResultError
 from actium.isolation.transported_errors import child_traceback
 from actium.models.execution import ExecutionStatus
 from actium.models.run_policy import MAX_SECONDS, RunPolicy
@@ -24,6 +25,7 @@ MAX_RESULT_BYTES = 1_048_576
 
 _MAX_ERROR_CHARACTERS = 65_536
 _NOTHING = Outcome(status=ExecutionStatus.SUCCEEDED)
+_FINAL = (PermanentError, UnstorableResultError)
 _NOT_KNOWN = "what the attempt did so far is not known"
 
 
@@ -74,7 +76,7 @@ def of_error(
             "traceback": _shortened(_storable(child_traceback(error) or "".join(traceback.format_exception(error)))),
         },
     )
-    if isinstance(error, PermanentError) or not (isinstance(error, Retry) or policy.retries(error)):
+    if isinstance(error, _FINAL) or not (isinstance(error, Retry) or policy.retries(error)):
         return outcome
     if execution.attempt >= execution.allowance:
         if execution.allowance == 1 and not isinstance(error, Retry):

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 
 from actium.event_hub.base_event_hub import BaseEventHub
+from actium.event_hub.running import caused
 from actium.models.event import Event, PublishedEvent
 
 MOST_TOGETHER = 256
@@ -32,7 +33,8 @@ class Publisher:
     async def publish(self, event: Event, project: str) -> PublishedEvent:
         """Publish an event; see `BaseEventHub.publish_event`."""
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(event, project, loop, loop.create_future())
+        # The thread that stores it does not know which execution this coroutine belongs to.
+        waiting = _Waiting(caused(event), project, loop, loop.create_future())
         with self._lock:
             self._waiting.append(waiting)
             begins = not self._is_storing

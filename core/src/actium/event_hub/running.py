@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from actium.models.event import Event
+
 
 @dataclass(slots=True)
 class RunningAttempt:
@@ -49,3 +51,13 @@ def forget_running(attempt: RunningAttempt) -> None:
     """Let an attempt not be found any more; one that has taken its place stays."""
     if _attempts.get(attempt.execution_id) is attempt:
         del _attempts[attempt.execution_id]
+
+
+def caused(event: Event) -> Event:
+    """The event with what has led to it, where an execution publishes it and it does not say so itself."""
+    execution_id = current_execution.get()
+    if execution_id is None or "causationid" in event.extensions():
+        return event
+    attempt = running_attempt(execution_id)
+    correlation = None if attempt is None else attempt.correlation
+    return event.caused_by(str(execution_id), correlation or str(execution_id))

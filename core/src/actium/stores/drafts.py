@@ -85,7 +85,7 @@ class Drafting:
     def _pending(self, draft: ExecutionDraft, target: Target, depth: int, worker: str | None) -> ExecutionRecord:
         policy, now = target.policy, self.now
         slots = policy.concurrency.slots
-        is_too_deep = depth > MAX_DEPTH
+        is_too_deep = depth >= MAX_DEPTH
         begins = worker is not None and slots is None and not is_too_deep
         return ExecutionRecord(
             id=draft.id,
@@ -127,7 +127,7 @@ def _status(*, is_too_deep: bool, begins: bool) -> ExecutionStatus:
 
 def _too_deep(depth: int) -> str:
     return (
-        f"it is the {depth}th in a chain of executions that lead to one another, and {MAX_DEPTH} are allowed: "
+        f"it is the {depth + 1}th in a chain of executions that lead to one another, and {MAX_DEPTH} are allowed: "
         "an action publishes what it is triggered by"
     )
 
