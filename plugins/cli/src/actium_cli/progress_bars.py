@@ -74,7 +74,7 @@ class ProgressBars:
             self._add(execution.id, _short(execution.name))
         else:
             self._without[execution.id] = _short(execution.name)
-            self._bars.others = len(self._without)
+            self._count_the_others()
 
     def progressed(self, execution: TriggerExecutionResponse) -> None:
         """See `Display`."""
@@ -105,7 +105,12 @@ class ProgressBars:
             if self._without:
                 longest = next(iter(self._without))
                 self._add(longest, self._without.pop(longest))
-        self._bars.others = len(self._without)
+        self._count_the_others()
+
+    def _count_the_others(self) -> None:
+        if self._bars.others != len(self._without):
+            self._bars.others = len(self._without)
+            self._bars.refresh()
 
     def _add(self, execution_id: UUID, name: str) -> None:
         self._tasks[execution_id] = self._bars.add_task(name, total=None, done="", step="")

@@ -162,7 +162,7 @@ def list_stored(store: BaseStore, kind: type[BodyT], asked: ResourceFilter) -> P
         InvalidQueryError: There is no such page.
     """
     of_kind = asked.model_copy(update={"type": str(_TYPES[kind][0])})
-    return list_page(store, ResourceRecord, of_kind, lambda record: _stored(kind, record))
+    return list_page(store, ResourceRecord, of_kind, lambda found: [_stored(kind, record) for record in found])
 
 
 def as_data(stored: Stored[Any]) -> dict[str, Any]:
