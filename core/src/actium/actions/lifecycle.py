@@ -233,6 +233,7 @@ def absorbed(
             auth_window=metadata.auth_window,
             enabled=response.enabled,
             run_policy=metadata.run_policy,
+            trace=metadata.trace,
         )
     except InvalidInputError as error:
         told = "; ".join(map(str, error.problems))
@@ -288,6 +289,7 @@ def _new_record(handler: BaseActionHandler, request: ActionRequest, config: Acti
         labels=request.labels,
         enabled=request.enabled,
         run_policy=_written(request.run_policy),
+        trace=request.trace,
         status=ActionStatus.READY,
         version=1,
         revision=0,

@@ -31,6 +31,7 @@ from actium.plugins.base_plugin_flavor import BasePlugin
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.plugins.relay import Relay
 from actium.stores.urls import open_store
+from actium.tracing.switch import TraceSwitch, application_tracing
 
 DEFAULT_STORE = "sqlite:///actium.db"
 
@@ -63,6 +64,7 @@ class Actium:
         hooks: Sequence[object] = (),
         block: Sequence[str] = (),
         strict_plugins: bool | None = None,
+        trace: TraceSwitch = None,
     ) -> None:
         """Open a store.
 
@@ -73,12 +75,21 @@ class Actium:
             block: Plugins or distributions not to use, by name; ``ACTIUM_BLOCK`` adds to them.
             strict_plugins: Whether a broken plugin keeps the application from opening; None heeds
                 ``ACTIUM_STRICT_PLUGINS=1``.
+            trace: Where the traces of everything that is called here go, beside what actions ask to be kept: True for
+                standard error, the name of a file (``.json`` for Perfetto, ``.jsonl`` for a line a span, otherwise
+                trees), or what is called with each `Trace`. A text may also filter, e.g.
+                ``trace.jsonl,hook=run_action,plugin=audit,flavor=notify.*``. None heeds ``ACTIUM_TRACE``, False does
+                not.
 
         Raises:
+            InvalidInputError: It cannot be understood what to trace.
             StoreError: The store cannot be opened.
             PluginError: An enabled hook plugin, or with ``strict_plugins`` any plugin, is broken.
         """
-        self.registry = PluginFlavorRegistry.from_environment(hooks=hooks, blocked=block, attach=self._attach)
+        self._tracing = application_tracing(trace)
+        self.registry = PluginFlavorRegistry.from_environment(
+            hooks=hooks, blocked=block, attach=self._attach, tracing=self._tracing
+        )
         self.registry.hook_plugins()
         if _is_strict() if strict_plugins is None else strict_plugins:
             self._refuse_broken_plugins()
@@ -97,7 +108,12 @@ class Actium:
         self._leases = Leases(self.store, on_takeover=self._wake_workers)
         self._isolated_runs = IsolatedRuns(self.store, hooks=hooks, blocked=block)
         self._runner = ExecutionRunner(
-            self.store, self.hub, self.auth, observers=self.registry.observers, coroutines=self._coroutines
+            self.store,
+            self.hub,
+            self.auth,
+            observers=self.registry.observers,
+            coroutines=self._coroutines,
+            tracing=self._tracing,
         )
         self.accounts = Accounts(self.store, project)
         self.actions = Actions(self.store, self.registry, self.hub, project)
@@ -143,6 +159,7 @@ class Actium:
         Closing twice is harmless.
         """
         with ExitStack() as closing:
+            closing.callback(self._tracing.close)
             closing.callback(self.store.close)
             closing.callback(self._leases.close)
             closing.callback(self._coroutines.close)

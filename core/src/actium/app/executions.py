@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from actium.app.execution_traces import execution_trace
 from actium.app.lookup import find_id, list_page
 from actium.errors import ConflictError, ExecutionFailedError, ExecutionNotEndedError, NotFoundError
 from actium.event_hub.endings import Endings
@@ -23,6 +24,7 @@ from actium.models.page import MAX_PAGE_SIZE, Page
 from actium.stores.base_store import BaseStore
 from actium.stores.records import ActionRecord, EventRecord, ExecutionRecord, Record, TriggerRecord
 from actium.stores.responses import action_response, execution_response, trigger_response
+from actium.tracing.spans import Trace
 
 LOOK_INTERVAL = 0.25
 """Seconds between looks at an execution that is waited for: another process may be what ends it."""
@@ -66,6 +68,16 @@ class Executions:
             lambda execution: self._response(execution, hydrate=hydrate),
             project=self._project,
         )
+
+    def trace(self, reference: UUID | str) -> Trace:
+        """How an execution went: its event, its trigger, itself, its attempts, and what every plugin did in those.
+
+        Of attempts is known what their action's ``trace`` asked to be kept: by default of those that failed.
+
+        Raises:
+            NotFoundError, AmbiguousReferenceError: None, or several fit.
+        """
+        return execution_trace(self._store, self._store.get(ExecutionRecord, self._id(reference)))
 
     def cancel(self, reference: UUID | str) -> TriggerExecutionResponse:
         """Cancel an execution: a pending one at once; a running one when its handler heeds the request.

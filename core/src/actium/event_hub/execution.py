@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -25,15 +26,19 @@ from actium.auth.secret_references import noting_secrets
 from actium.auth.tokens import Tokens
 from actium.errors import ExecutionCancelled, ExecutionTimeoutError, NotFoundError, StoreError
 from actium.event_hub import outcomes
+from actium.event_hub.attempt_traces import AttemptTrace
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
 from actium.event_hub.running import RunningAttempt, current_execution, forget_running, note_running
 from actium.models.execution import ExecutionStatus, TriggerExecutionResponse
 from actium.models.run_policy import RunPolicy
+from actium.models.tracing import TraceMode
 from actium.plugins.relay import Observers
 from actium.stores.base_store import BaseStore
 from actium.stores.records import Claim, Ending, EventRecord, ExecutionRecord, Outcome
 from actium.stores.responses import execution_response
+from actium.tracing.application import NOT_TRACED, ApplicationTracing
+from actium.tracing.recorder import current as current_span
 
 logger = logging.getLogger("actium.executions")
 
@@ -59,6 +64,7 @@ class Work(NamedTuple):
     configuration: str
     auth_window: int
     policy: RunPolicy
+    trace: TraceMode
 
 
 class ExecutionRunner:
@@ -72,6 +78,7 @@ class ExecutionRunner:
         *,
         observers: Callable[[], Observers],
         coroutines: SharedLoop,
+        tracing: ApplicationTracing = NOT_TRACED,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -82,6 +89,7 @@ class ExecutionRunner:
         self.now = now
         self.draw = draw
         self._observers = observers
+        self._tracing = tracing
         self.work = lru_cache(maxsize=_REVISIONS_KEPT)(self._work)
         """What a revision of an action says; it never changes, so it is read once."""
 
@@ -93,7 +101,16 @@ class ExecutionRunner:
             configuration=json.dumps(fields["configuration"]),
             auth_window=fields["auth_window"],
             policy=RunPolicy.model_validate(fields.get("run_policy", {})),
+            trace=TraceMode(fields.get("trace", TraceMode.ON_FAILURE)),
         )
+
+    def trace(self, claim: Claim, attempt: RunningAttempt) -> AttemptTrace:
+        """Begin to record an attempt, if that is wanted."""
+        mode, flavor = TraceMode.ON_FAILURE, ""
+        with suppress(NotFoundError, StoreError):  # it will be told as the failure of the attempt
+            work = self.work(claim.execution.action_id, claim.execution.action_revision)
+            mode, flavor = work.trace, f"{work.plugin_subtype}.{work.flavor}"
+        return AttemptTrace(claim, attempt, mode=mode, flavor=flavor, tracing=self._tracing)
 
     def tell_begun(self, running: TriggerExecutionResponse) -> None:
         """Tell the observers that an attempt has begun."""
@@ -155,6 +172,7 @@ class Run:
             correlation=None if claim.event is None else claim.event.attributes.get("correlationid"),
         )
         self._policy = RunPolicy()
+        self._trace: AttemptTrace | None = None
 
     @property
     def needs_watching(self) -> bool:
@@ -199,11 +217,12 @@ class Run:
         """
         execution = self.claim.execution
         note_running(self._attempt)
-        token = current_execution.set(execution.id)
+        if self.claim.obstacle is not None:
+            self._end(Outcome(status=ExecutionStatus.SKIPPED, reason=self.claim.obstacle))
+            return
+        self._trace = self._runner.trace(self.claim, self._attempt)
+        token, span = current_execution.set(execution.id), current_span.set(self._trace.root)
         try:
-            if self.claim.obstacle is not None:
-                self._end(Outcome(status=ExecutionStatus.SKIPPED, reason=self.claim.obstacle))
-                return
             result = self._called(execution)
             if inspect.isawaitable(result):
                 self._cancel = self._runner.coroutines.start(result, on_result=self._returned, on_error=self._raised)
@@ -217,6 +236,7 @@ class Run:
             self._end(outcomes.of_interruption(error))
             raise
         finally:
+            current_span.reset(span)
             current_execution.reset(token)
 
     def ask_to_end(self, why: Why) -> None:
@@ -284,4 +304,5 @@ class Run:
         if outcome.status is ExecutionStatus.FAILED:
             execution = self.claim.execution
             logger.warning("Execution %s of %r failed: %s", execution.id, execution.action_name, outcome.reason)
-        self._deliver(Ending(claimed=self.claim.execution, outcome=outcome))
+        trace = None if self._trace is None else self._trace.end(outcome)
+        self._deliver(Ending(claimed=self.claim.execution, outcome=outcome, trace=trace))

@@ -30,6 +30,7 @@ from actium.plugins.installed import (
     origin_of,
 )
 from actium.plugins.origin import Origin
+from actium.tracing.application import NOT_TRACED, ApplicationTracing
 
 if TYPE_CHECKING:
     from actium.models import ActionFlavorResponse, Page
@@ -63,6 +64,7 @@ class PluginFlavorRegistry:
         blocked: Sequence[str] = (),
         path: Sequence[str] | None = None,
         attach: Callable[[BasePlugin, Relay], None] | None = None,
+        tracing: ApplicationTracing = NOT_TRACED,
     ) -> None:
         """Make a registry; nothing is looked for before it is needed.
 
@@ -72,10 +74,12 @@ class PluginFlavorRegistry:
             path: Where to look for distributions; None for ``sys.path``.
             attach: Called with each new working object and its relay before it is used. When it raises, the object
                 is closed and the exception goes on.
+            tracing: What the application has traced.
         """
         self._enabled = tuple(hooks)
         self._installed = InstalledPlugins(path=path, blocked=blocked)
         self._attach = attach
+        self._tracing = tracing
         self._lock = threading.RLock()
         self._classes: dict[FlavorKey, type[BasePluginFlavor]] = {}
         self._made_in_code: set[FlavorKey] = set()
@@ -91,12 +95,14 @@ class PluginFlavorRegistry:
         hooks: Sequence[object] = (),
         blocked: Sequence[str] = (),
         attach: Callable[[BasePlugin, Relay], None] | None = None,
+        tracing: ApplicationTracing = NOT_TRACED,
     ) -> PluginFlavorRegistry:
         """Make a registry that also heeds ``ACTIUM_HOOKS`` and ``ACTIUM_BLOCK``, names separated by commas."""
         return cls(
             hooks=(*hooks, *(name for name in _names_in("ACTIUM_HOOKS") if name not in hooks)),
             blocked=(*blocked, *_names_in("ACTIUM_BLOCK")),
             attach=attach,
+            tracing=tracing,
         )
 
     # What there is
@@ -347,7 +353,7 @@ class PluginFlavorRegistry:
             plugin = flavor.PLUGIN_CLASS()
             with _closed_on_failure(plugin, origin):
                 check_plugin(plugin, flavor)
-                relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
+                relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins, self._tracing)
         except (Exception, SystemExit) as error:
             problem = f"{where(flavor.PLUGIN_CLASS)} cannot be made: {in_words(error)}"
             if claims:

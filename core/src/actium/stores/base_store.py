@@ -36,6 +36,7 @@ from actium.stores.records import (
     RevisionRecord,
     StoreProblem,
     TokenRecord,
+    TraceRecord,
     TriggerChanges,
     TriggerRecord,
     WorkerRecord,
@@ -436,6 +437,10 @@ class BaseStore(ABC):
     @abstractmethod
     def attempts(self, execution_id: UUID) -> tuple[AttemptRecord, ...]:
         """All attempts of an execution, first to last."""
+
+    @abstractmethod
+    def traces(self, execution_id: UUID) -> tuple[TraceRecord, ...]:
+        """What was kept of how an execution's attempts went, first to last; not every attempt has a trace."""
 
     # Tokens
 

@@ -80,6 +80,7 @@ def action_response(
             auth_window=action.auth_window,
             labels=action.labels,
             run_policy=RunPolicy.model_validate(action.run_policy),
+            trace=action.trace,
             distribution=action.distribution,
             distribution_version=action.distribution_version,
         )

@@ -42,11 +42,16 @@ def dropped(recording: Recording) -> None:
 
 def written(trace: Trace) -> str:
     """A trace as it is stored and sent."""
-    return json.dumps(trace_json(trace), separators=(",", ":"), ensure_ascii=False)
+    return _encoded(trace).decode()
 
 
 def _size(trace: Trace) -> int:
-    return len(written(trace).encode("utf-8", "backslashreplace"))
+    return len(_encoded(trace))
+
+
+def _encoded(trace: Trace) -> bytes:
+    text = json.dumps(trace_json(trace), separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace")  # JSON writes unpaired surrogates in the same way
 
 
 def _cut(trace: Trace) -> Trace:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
+from actium.models.tracing import TraceMode
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
@@ -141,6 +142,7 @@ ACTIONS = Table(
         "labels": JSON,
         "enabled": TRUTH,
         "run_policy": JSON,
+        "trace": _enum(TraceMode),
         "status": _enum(ActionStatus),
         "version": PLAIN,
         "revision": PLAIN,

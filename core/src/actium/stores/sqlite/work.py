@@ -29,7 +29,7 @@ from actium.stores.records import (
     Outcome,
     WorkerRecord,
 )
-from actium.stores.sqlite import turns
+from actium.stores.sqlite import traces, turns
 from actium.stores.sqlite.rows import read_all
 from actium.stores.sqlite.tables import (
     ACCOUNTS,
@@ -89,6 +89,7 @@ def exchange(
         raise _lost(worker)
     now = datetime.now(UTC)
     accepted = tuple(_end(connection, ending.claimed, ending.outcome, now) for ending in endings)
+    traces.keep(connection, [one for one, is_there in zip(endings, accepted, strict=True) if is_there])
     claims = _claim(connection, worker, limit, execution_id, now) if limit else ()
     return Exchange(accepted=accepted, claims=claims, next_due=None if len(claims) else next_due(connection))
 
