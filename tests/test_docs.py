@@ -170,16 +170,23 @@ def test_limits_are_those_of_the_code() -> None:
     from actium.actions.stored_form import MAX_CONFIGURATION_BYTES, MAX_CONFIGURATION_DEPTH
     from actium.auth.context import DEFAULT_AUTH_WINDOW
     from actium.filters.dialects import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT
-    from actium.models.event import MAX_EVENT_BYTES
+    from actium.models import page
+    from actium.models.event import MAX_EVENT_BYTES, MAX_EXTENSION_NUMBER
     from actium.models.page import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
     limits = dict(table("reference/settings.md", "Limits"))
     assert limits["an action's configuration, as JSON"] == (
         f"{MAX_CONFIGURATION_BYTES:,} bytes, {MAX_CONFIGURATION_DEPTH} levels deep"
     )
-    assert limits["an event's data, as JSON"] == f"{MAX_EVENT_BYTES:,} bytes"
+    assert limits["an event's data, as JSON in UTF-8"] == f"{MAX_EVENT_BYTES:,} bytes"
+    assert limits["a whole number as an event's extension attribute"] == (
+        f"-{MAX_EXTENSION_NUMBER + 1:,} to {MAX_EXTENSION_NUMBER:,}; others as text"
+    )
     assert f" {DEFAULT_AUTH_WINDOW} where neither" in limits["an auth window"]
     assert limits["items on a page of a listing"] == f"{MAX_PAGE_SIZE:,}; {DEFAULT_PAGE_SIZE} unless asked otherwise"
+    assert limits["conditions of a listing's filter; values to be one of, in all of them"] == (
+        f"{page.MAX_CONDITIONS}; {page.MAX_VALUES:,}"
+    )
     assert limits["a trigger's filters"] == (
         f"{MAX_DEPTH} levels deep, {MAX_CONDITIONS} conditions, {MAX_TEXT:,} characters a text"
     )

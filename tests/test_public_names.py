@@ -28,6 +28,7 @@ def test_the_names_of_actium() -> None:
         "TriggerExecutionResponse",
         "action_flavor",
         "hookimpl",
+        "trace",
     ]
 
 
@@ -62,6 +63,7 @@ def test_the_names_of_models() -> None:
         "ServiceAccountResponse",
         "ServiceAccountUpdate",
         "StepProgress",
+        "TraceMode",
         "TriggerExecutionFilter",
         "TriggerExecutionResponse",
         "TriggerFilter",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from actium import Actium, Event, action_flavor
 from actium.models import ActionRequest, ServiceAccountRequest, TriggerRequest
+from actium.stores.records import WorkerRecord
 
 
 class Steps:
@@ -88,10 +90,13 @@ def test_it_does_not_grow_with_what_waits(tmp_path: Path, steps: Steps) -> None:
         for _ in range(5):
             publish()
         store, worker = app.store, "test:1:1"
-        before = steps.of(publish), steps.of(lambda: store.claim_execution(worker))
+        store.register_worker(
+            WorkerRecord(name=worker, host="h", process=1, lease=30, beat=0, started=datetime.now(UTC))
+        )
+        before = steps.of(publish), steps.of(lambda: store.exchange(worker, limit=1))
         for _ in range(500):
             publish()
-        after = steps.of(publish), steps.of(lambda: store.claim_execution(worker))
+        after = steps.of(publish), steps.of(lambda: store.exchange(worker, limit=1))
         assert after[0] <= before[0] * 1.1
         assert after[1] <= before[1] * 1.1
 

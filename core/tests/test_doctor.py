@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -19,6 +18,7 @@ from pydantic import Field, field_validator
 from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, ExecutionStatus
 from actium.app.doctor import Finding
 from actium.errors import NotFoundError
+from actium.event_hub.leases import this_host
 from actium.models import (
     ActionRequest,
     ActionResponse,
@@ -27,7 +27,7 @@ from actium.models import (
     ServiceAccountRequest,
     ServiceAccountResponse,
 )
-from actium.stores.records import ActionRecord, Outcome
+from actium.stores.records import ActionRecord, WorkerRecord
 
 CreateAction = Callable[..., ActionResponse]
 AT_ONCE = timedelta(0)
@@ -256,60 +256,35 @@ DYING = textwrap.dedent(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="looks for processes")
-def test_an_execution_whose_worker_died_is_ended(url: str, app: Actium, create: CreateAction) -> None:
-    """A worker that dies leaves its execution running; the doctor tells, and mending records it as failed."""
+def test_executions_whose_worker_died_are_tried_again(url: str, app: Actium, create: CreateAction) -> None:
+    """A worker that dies leaves its execution running; the doctor tells, and mending has it tried again."""
     create()
     execution = app.actions.run("greet")
     assert subprocess.run([sys.executable, "-c", DYING, url], check=False).returncode == 9
     assert app.executions.get(execution.id).status is ExecutionStatus.RUNNING
     (finding,) = app.doctor.examine()
-    assert (str(execution.id) in finding.what, "is gone" in finding.problem) == (True, True)
+    assert not finding.mended
+    assert "has ended without a word; 1 execution(s) of 'greet' still say that it runs them" in finding.problem
     assert app.doctor.examine(mend=True)[0].mended
-    ended = app.executions.get(execution.id)
-    assert (ended.status, "is gone" in str(ended.reason)) == (ExecutionStatus.FAILED, True)
+    given_back = app.executions.get(execution.id)
+    assert given_back.status is ExecutionStatus.PENDING
+    assert "has ended without a word" in str(given_back.attempts[0].reason)
     assert app.doctor.examine() == ()
+    app.worker().run_until_idle()
+    assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED
 
 
-@pytest.mark.skipif(os.name != "posix", reason="looks for processes")
-def test_an_execution_that_ends_meanwhile_does_not_end_the_examination(
-    app: Actium, url: str, create: CreateAction, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What someone else mends at the same moment is told, and the examination goes on behind it."""
+def test_living_and_foreign_workers_are_left_alone(app: Actium, create: CreateAction) -> None:
+    """Nothing is said of a worker that lives, nor of one on another machine; one that is not known is gone."""
     create()
-    for _ in range(2):
+    for name, host in (("here", this_host()), ("elsewhere", "another machine")):
         app.actions.run("greet")
-        app.store.claim_execution(f"{socket.gethostname()}:{process_that_ended()}:1")
-    real = app.store.attempts
-
-    def another_doctor(execution_id: Any) -> Any:
-        found = real(execution_id)
-        monkeypatch.setattr(app.store, "attempts", real)
-        with Actium(url) as other:
-            outcome = Outcome(status=ExecutionStatus.FAILED, reason="mended by another doctor")
-            other.store.finish_execution(execution_id, attempt=1, outcome=outcome)
-        return found
-
-    monkeypatch.setattr(app.store, "attempts", another_doctor)
-    findings = app.doctor.examine(mend=True)
-    assert [finding.mended for finding in findings] == [False, True]
-    assert "mending failed" in findings[0].problem
-    assert {item.status for item in app.executions.list().items} == {ExecutionStatus.FAILED}
-
-
-def process_that_ended() -> int:
-    """The id of a process that is gone."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-def test_executions_of_living_and_foreign_workers_are_left_alone(app: Actium, create: CreateAction) -> None:
-    """Nothing is said of a worker that lives, nor of one on another machine."""
-    create()
-    for worker in (f"{socket.gethostname()}:{os.getpid()}:1", "elsewhere:1:1", "odd"):
-        app.actions.run("greet")
-        assert app.store.claim_execution(worker) is not None
+        app.store.register_worker(
+            WorkerRecord(name=name, host=host, process=os.getpid(), lease=30, beat=0, started=datetime.now(UTC))
+        )
+        assert app.store.exchange(name, limit=1).claims
     assert app.doctor.examine(mend=True) == ()
+    assert {item.status for item in app.executions.list().items} == {ExecutionStatus.RUNNING}
 
 
 def test_broken_plugins_are_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:

@@ -613,21 +613,18 @@ class TestCancelling:
         self, app: Actium, account: ServiceAccountResponse, caplog: pytest.LogCaptureFixture
     ) -> None:
         """When the execution was ended meanwhile, the worker's outcome is dropped with a warning."""
-        from actium.stores.records import Outcome
 
-        def run(config: ActionConfig, trigger_execution: Any) -> str:
-            app.store.finish_execution(
-                trigger_execution.id,
-                attempt=1,
-                outcome=Outcome(status=ExecutionStatus.FAILED, reason="declared dead"),
-            )
+        def run(config: ActionConfig) -> str:
+            (worker,) = app.store.workers()
+            app.store.remove_worker(worker.name, reason="declared dead")
             return "late"
 
         make(app, account, flavor_of(app, "test.late", run))
-        app.actions.run("made")
-        app.worker().run_until_idle()
-        assert only(app).reason == "declared dead"
-        assert "came too late" in caplog.text
+        execution = app.actions.run("made")
+        app.worker().run_one(execution.id)
+        first, *_ = app.executions.get(execution.id).attempts
+        assert str(first.reason).startswith("declared dead")
+        assert first.result is None
 
 
 class TestProgress:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -18,10 +19,12 @@ import actium
 import actium.models
 from actium import Event, PluginType, ResourceType
 from actium.errors import FieldProblem, HydrationError, InvalidInputError, InvalidQueryError
+from actium.filters import parse_filters
 from actium.models import ActionFilter, ActionRequest, ActionResponse, TriggerExecutionFilter, TriggerUpdate
 from actium.models.action import ActionBody, ActionStatus
 from actium.models.base import dotted
-from actium.models.page import MAX_PAGE_SIZE, Condition, Operator
+from actium.models.event import MAX_EVENT_BYTES
+from actium.models.page import MAX_CONDITIONS, MAX_PAGE_SIZE, MAX_VALUES, Condition, Operator
 
 names = st.text(st.characters(codec="utf-8", categories=("L", "N", "P")), min_size=1, max_size=255)
 
@@ -221,6 +224,58 @@ class TestFilters:
             asked.conditions()
             asked.order()
 
+    @pytest.mark.parametrize(
+        "given_status", ["redy", "oneof:ready,redy", "notequals:Ready", ["ready", "redy"], "gt:redy"]
+    )
+    def test_a_status_that_does_not_exist_is_refused(self, given_status: Any) -> None:
+        """A misspelled status would fit nothing, so it is told with the nearest one; beginnings are free."""
+        with pytest.raises(InvalidQueryError, match="column 'status'.*Did you mean 'ready'"):
+            ActionFilter(status=given_status).conditions()
+        with pytest.raises(InvalidQueryError, match="one of pending, running, succeeded"):
+            TriggerExecutionFilter(status="xyz").conditions()
+        for fine in ("ready", ActionStatus.READY, "oneof:ready,creating", "startswith:re", ["ready"]):
+            assert ActionFilter(status=fine).conditions()
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"name": ["a"] * (MAX_VALUES + 1)},
+            {"name": f"oneof:{','.join('a' * (MAX_VALUES + 1))}"},
+            {"name": ["startswith:a"] * (MAX_CONDITIONS + 1)},
+            {"name": ["a"] * MAX_VALUES, "flavor": ["a"]},
+        ],
+    )
+    def test_too_many_conditions_and_values_are_refused(self, fields: dict[str, Any]) -> None:
+        """A filter that a store could not answer is refused with what it has and what it may have."""
+        with pytest.raises(InvalidQueryError, match="This filter has .* more than "):
+            ActionFilter(**fields).conditions()
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"name": "\ud800"},
+            {"name": "startswith:\ud800"},
+            {"name": ["a", "\ud800"]},
+            {"name": 'oneof:["\\ud800"]'},
+            {"name": f"oneof:{'[' * 100_000}"},
+            {"sort_by": "\ud800"},
+            {"project": "\ud800"},
+            {"project": "x" * 256},
+            {"status": "\ud800"},
+            {"id": "startswith:\ud800"},
+            {"index": 10**30},
+            {"created": f"gt:{10**30}"},
+            {"created": "gt:0001-01-01T00:00:00+14:00"},
+            {"created": datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-14)))},
+        ],
+    )
+    def test_what_no_store_can_compare_is_refused(self, fields: dict[str, Any]) -> None:
+        """Surrogates, numbers without end, and times that no calendar has are refused before a store sees them."""
+        with pytest.raises(InvalidInputError):
+            asked = ActionFilter(**fields)
+            asked.conditions()
+            asked.order()
+
     def test_orders(self) -> None:
         """A column sorts upwards, ``desc:`` before it downwards."""
         assert ActionFilter(sort_by="name").order() == ("name", False)
@@ -242,7 +297,7 @@ class TestEvents:
     def test_defaults_follow_the_specification(self) -> None:
         """Id, time and specversion are made up where they are not given."""
         event = Event(type="t", source="/s")
-        assert (event.specversion, event.data, UUID(event.id).version) == ("1.0", None, 4)
+        assert (event.specversion, event.data, UUID(event.id).version) == ("1.0", None, 8)
         assert event.time.tzinfo is UTC
 
     def test_attributes_are_in_canonical_form(self) -> None:
@@ -298,6 +353,37 @@ class TestEvents:
         """What CloudEvents does not allow is refused with the field."""
         with pytest.raises(InvalidInputError, match=message):
             Event(**{"type": "t", "source": "/s", **fields})
+
+    @pytest.mark.parametrize("name", ["sourc", "tpye", "sujbect", "times", "dataschem"])
+    def test_a_misspelled_attribute_is_refused_as_in_filters(self, name: str) -> None:
+        """What a filter refuses as a slip of the pen, no event has: both name the attribute that is meant."""
+        with pytest.raises(InvalidInputError) as of_event:
+            Event(**{"type": "t", "source": "/s", name: "x"})
+        with pytest.raises(InvalidInputError) as of_filter:
+            parse_filters([{"exact": {name: "x"}}])
+        (told,) = re.findall("mean '(.*)'", str(of_filter.value))
+        assert f"{name!r} is an unknown attribute; did you mean {told!r}?" in str(of_event.value)
+
+    @pytest.mark.parametrize("letter, size", [("x", 1), ("\u00e9", 2), ("\u20ac", 3), ("\U0001f427", 4), ("\ud800", 3)])
+    def test_data_is_measured_in_utf_8(self, letter: str, size: int) -> None:
+        """Data may have as many bytes as a UTF-8 file of its JSON, however a store writes it."""
+        fits = letter * ((MAX_EVENT_BYTES - 2) // size)
+        assert Event(type="t", source="/s", data=fits).data == fits
+        with pytest.raises(InvalidInputError, match="at most 1,048,576 bytes of JSON"):
+            Event(type="t", source="/s", data=fits + letter * 2)
+
+    @pytest.mark.parametrize(
+        "time",
+        [
+            "0001-01-01T00:00:00+14:00",
+            "9999-12-31T23:59:59-00:01",
+            datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+        ],
+    )
+    def test_a_time_beyond_the_calendar_is_refused(self, time: Any) -> None:
+        """A time that has no date in UTC is refused with the field."""
+        with pytest.raises(InvalidInputError, match="time: must be within the years 1 to 9999"):
+            Event(type="t", source="/s", time=time)
 
     def test_a_loop_in_the_data_is_refused(self) -> None:
         """Data that contains itself is refused, not followed for ever."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -424,6 +425,26 @@ class TestInstalledHooks:
             Actium(url, hooks=["empty"])
 
 
+class TestQuarantine:
+    def test_an_error_does_not_grow_with_every_use(self, site: Path, url: str) -> None:
+        """Each use of a broken plugin is told by an error of its own, as short as the one before."""
+        install(site, "actium-broken", "1.0", "[actium.action_flavors]\nbroken.one = installed_nowhere:one\n")
+        with Actium(url) as app:
+            told = []
+            for _ in range(5):
+                with pytest.raises(PluginQuarantinedError) as caught:
+                    app.registry.get_flavor_class("action", "broken", "one")
+                told.append(caught.value)
+            (status,) = (status for status in app.registry.check() if status.name == "broken.one")
+        assert len({id(error) for error in told}) == 5
+        assert len({str(error) for error in told}) == 1
+        written = {"".join(traceback.format_exception(error)) for error in told[1:]}
+        assert len(written) == 1
+        assert "ModuleNotFoundError" in written.pop()
+        assert isinstance(status.error, PluginQuarantinedError)
+        assert isinstance(status.error.__cause__, ModuleNotFoundError)
+
+
 class TestBlocking:
     @pytest.mark.parametrize("name", ["blocking.one", "actium-blocking", "Actium_Blocking"])
     def test_by_name_of_plugin_or_distribution(
@@ -474,31 +495,6 @@ class TestBlocking:
             with pytest.raises(FlavorNotFoundError, match="actium-leaving 2.0 provided it. Run `pip install"):
                 app.actions.create(request("second", account.id))
             assert "actium-leaving 2.0" in str(app.actions.get("first").problem)
-
-
-class TestStorePlugins:
-    def test_open_urls_of_their_scheme(self, site: Path) -> None:
-        """A store plugin opens the URLs of its scheme; one that is broken, or makes no store, is told."""
-        code = """
-from actium.stores import open_store
-
-def memory(url):
-    return open_store("sqlite://")
-
-def nothing(url):
-    return None
-"""
-        group = "[actium.stores]\nmemory = installed_store:memory\nodd = installed_store:nothing\nno = installed_no:x\n"
-        install(site, "actium-store", "1.0", group, installed_store=code)
-        store = open_store("memory://here")
-        assert store.url == "sqlite://"
-        store.close()
-        with pytest.raises(PluginError, match="which is no BaseStore"):
-            open_store("odd://here")
-        with pytest.raises(PluginError, match="cannot open this URL: ModuleNotFoundError"):
-            open_store("no://here")
-        with pytest.raises(InvalidInputError, match="Known are memory, no, odd, sqlite"):
-            open_store("other://here")
 
 
 class TestAccounts:

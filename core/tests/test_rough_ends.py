@@ -9,19 +9,19 @@ import os
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
 
 from actium import ActionConfig, Actium, Event, ExecutionStatus, action_flavor, hookimpl
-from actium.auth.secret_references import MASK, masked, noting_secrets
+from actium.auth.secret_references import MASK, masked
 from actium.errors import ConflictError, InvalidInputError, StoreBusyError, StoreError
+from actium.event_hub.running import RunningAttempt, running_attempt
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, StepProgress, TriggerRequest
-from actium.stores.records import ExecutionRecord, Outcome
+from actium.stores.records import Ending, Exchange
 from actium.stores.sqlite.store import SQLiteStore
 
 CreateAction = Callable[..., ActionResponse]
@@ -52,11 +52,7 @@ class TestTheSharedLoop:
         action = create(flavor=flavor_of(app, "test.fatal", run))
         first = app.actions.run(action.id, event=Event(type="x", source="/y", data="fatal"))
         worker = app.worker()
-        if fatal is KeyboardInterrupt:
-            with pytest.raises(KeyboardInterrupt):
-                worker.run_until_idle()
-        else:
-            worker.run_until_idle()
+        worker.run_until_idle()
         assert app.executions.get(first.id).status is ExecutionStatus.FAILED
         second = app.actions.run(action.id, event=Event(type="x", source="/y", data="well"))
         worker.run_until_idle()
@@ -149,17 +145,20 @@ class TestSecrets:
         for text in masked(written, [secret]):
             assert text.strip("'\"") == MASK
 
-    def test_are_forgotten_when_the_run_ends(self) -> None:
-        """Secrets are kept no longer than their execution runs."""
-        from uuid import uuid4
+    def test_are_forgotten_when_the_run_ends(self, app: Actium, create: CreateAction) -> None:
+        """What is known of a running attempt is known in any thread, and no longer than it runs."""
+        seen: list[object] = []
 
-        from actium.auth.secret_references import secrets_of
+        def run(config: ActionConfig, trigger_execution: Any) -> None:
+            thread = threading.Thread(target=lambda: seen.append(running_attempt(trigger_execution.id)))
+            thread.start()
+            thread.join()
 
-        execution = uuid4()
-        with noting_secrets(execution) as secrets:
-            secrets.append("s3cr3t")
-            assert secrets_of(execution) == ("s3cr3t",)
-        assert secrets_of(execution) == ()
+        execution = app.actions.run(create(flavor=flavor_of(app, "test.looking", run)).id)
+        app.worker().run_until_idle()
+        (attempt,) = seen
+        assert isinstance(attempt, RunningAttempt)
+        assert running_attempt(execution.id) is None
 
     def test_of_an_interrupted_run_are_not_kept(
         self, app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
@@ -204,22 +203,20 @@ class TestRecording:
         self, app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A store that is busy when a run ends is asked again: the outcome is all that is left of the run."""
-        real, calls = SQLiteStore.finish_execution, []
+        real, refused = SQLiteStore.exchange, []
 
-        def busy_twice(
-            self: SQLiteStore, execution_id: UUID, *, attempt: int, outcome: Outcome, **named: Any
-        ) -> ExecutionRecord:
-            calls.append(execution_id)
-            if len(calls) < 3:
+        def busy_twice(self: SQLiteStore, worker: str, endings: Sequence[Ending] = (), **named: Any) -> Exchange:
+            if endings and len(refused) < 2:
+                refused.append(endings)
                 raise StoreBusyError("Another process wrote for long.")
-            return real(self, execution_id, attempt=attempt, outcome=outcome, **named)
+            return real(self, worker, endings, **named)
 
-        monkeypatch.setattr(SQLiteStore, "finish_execution", busy_twice)
+        monkeypatch.setattr(SQLiteStore, "exchange", busy_twice)
         execution = app.actions.run(create().id)
-        app.worker().run_until_idle()
-        assert len(calls) == 3
+        app.worker(poll_interval=0.01).run_until_idle()
+        assert len(refused) == 2
         assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED
-        assert "waits for the store" in caplog.text
+        assert "tries again" in caplog.text
 
     def test_closing_waits_for_what_runs(self, url: str, app: Actium, create: CreateAction) -> None:
         """Closing an application stops its workers, and lets what they run end and be recorded."""

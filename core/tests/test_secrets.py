@@ -97,6 +97,32 @@ def test_a_reference_that_leads_nowhere_is_told_with_its_field(reference: str) -
     assert caught.value.__notes__ == ["in the field logins[0].password"]
 
 
+@pytest.mark.parametrize(
+    "reference, told",
+    [
+        ("file:/tmp/a\x00b", "null"),
+        ("file:~nosuchuser/secret", "home directory"),
+        ("file:/\ud800", "surrogates"),
+        ("file:/", "directory"),
+        ("env:\ud800", "is not set"),
+        ("env:A\x00B", "is not set"),
+        ("env:A=B", "is not set"),
+    ],
+)
+def test_a_reference_that_no_system_can_follow_leads_nowhere_too(reference: str, told: str) -> None:
+    """A name that no variable, file or user can have is told like one that is not there."""
+    with pytest.raises(SecretResolutionError, match=told):
+        resolve_references(Everywhere(token=SecretStr(reference)))
+
+
+def test_a_file_that_is_no_text_is_no_secret(tmp_path: Path) -> None:
+    """A secret file is UTF-8, and what it holds instead is not told."""
+    (tmp_path / "secret").write_bytes(b"hunter2\xff")
+    with pytest.raises(SecretResolutionError, match="cannot be read") as caught:
+        resolve_references(Everywhere(token=SecretStr(f"file:{tmp_path / 'secret'}")))
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("literal", ["hunter2", "env:", "vault:x", "", ":x"])
 def test_literals_are_refused_without_being_told(literal: str) -> None:
     """A literal secret is refused with its path and what to write; its value is not repeated."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -85,10 +86,31 @@ class TestUrls:
             ("oracle://host/db", "stores of the kind 'oracle'. Known are sqlite"),
         ],
     )
-    def test_wrong_ones_are_refused(self, url: str, message: str) -> None:
+    def test_wrong_ones_are_refused(self, url: Any, message: str) -> None:
         """A URL that cannot be meant is refused with what to write."""
         with pytest.raises(InvalidInputError, match=message):
             open_store(url)
+
+    @pytest.mark.parametrize("name", ["a b.db", "a#b.db", "a?b.db", "100%.db", "größe.db"])
+    def test_lead_back_to_where_they_came_from(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A store's URL opens the same file from any folder with the same options, whatever it is called."""
+        monkeypatch.chdir(tmp_path)
+        store = SQLiteStore(Path(name), synchronous="NORMAL")
+        store.put_setting("here", name)
+        store.close()
+        monkeypatch.chdir("/")
+        again = open_store(store.url)
+        assert (again.get_setting("here"), again.url) == (name, store.url)
+        assert again.url.endswith("?synchronous=normal")
+        again.close()
+
+    def test_schemes_are_written_in_any_case(self) -> None:
+        """As in every URL, the case of the scheme does not matter."""
+        store = open_store("SQLITE://")
+        assert store.url == "sqlite://"
+        store.close()
 
     def test_durability_is_full_unless_told(self, tmp_path: Path) -> None:
         """Commits survive a power cut by default; ``synchronous=normal`` gives that up."""
@@ -128,7 +150,8 @@ class TestFilesThatAreNotOurs:
         connection = sqlite3.connect(file)
         connection.execute("PRAGMA user_version = 99")
         connection.close()
-        with pytest.raises(StoreVersionError, match=r"version 99; this Actium knows up to 1\. Upgrade"):
+        told = rf"version 99; this Actium knows up to {len(MIGRATIONS)}\. Upgrade"
+        with pytest.raises(StoreVersionError, match=told):
             SQLiteStore(file)
 
     def test_no_folder(self, tmp_path: Path) -> None:
@@ -146,7 +169,8 @@ class TestFilesThatAreNotOurs:
         store = SQLiteStore(tmp_path / "actium.db")
         store.close()
         connection = sqlite3.connect(tmp_path / "actium.db")
-        connection.execute("INSERT INTO execution_attempts VALUES ('x', 1, 'w', 't', NULL, NULL, 'null')")
+        row = "(execution_id, number, worker, started) VALUES ('x', 1, 'w', 't')"
+        connection.execute(f"INSERT INTO execution_attempts {row}")
         connection.commit()
         connection.close()
         store = SQLiteStore(tmp_path / "actium.db")
@@ -166,9 +190,73 @@ class TestMigrations:
         database = Database(tmp_path / "actium.db")
         prepare(database, [*MIGRATIONS, ["ALTER TABLE service_accounts ADD COLUMN colour TEXT"]])
         with database.reading() as connection:
-            assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+            assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
             assert connection.execute("SELECT name, colour FROM service_accounts").fetchall() == [("robot", None)]
         database.close()
+
+    def test_a_file_of_the_first_version_keeps_its_executions(self, tmp_path: Path) -> None:
+        """What the first version stored goes on: pending ones run, lost ones are tried again, attempts are kept."""
+        database = Database(tmp_path / "actium.db")
+        prepare(database, MIGRATIONS[:1])
+        account, action = str(uuid4()), str(uuid4())
+        ids = {status: str(uuid4()) for status in ("pending", "running", "failed")}
+        fields = json.dumps(
+            {
+                "plugin_subtype": "test",
+                "flavor": "note",
+                "configuration": {},
+                "auth_window": 60,
+                "service_account_id": account,
+            }
+        )
+        now = "2026-01-31T12:00:00.000000+00:00"
+        with database.writing() as connection:
+            connection.execute(
+                "INSERT INTO service_accounts VALUES (?, 'default', 'robot', '', 1, 1, ?, ?)", (account, now, now)
+            )
+            connection.execute(
+                "INSERT INTO actions VALUES (?, 'default', 'note', '', 'test', 'note', '{}', ?, 60, '{}', 1, 'ready', "
+                "1, 1, NULL, NULL, ?, ?)",
+                (action, account, now, now),
+            )
+            connection.execute(
+                "INSERT INTO action_revisions VALUES (?, 1, 'created', ?, 'ada', ?, NULL)", (action, now, fields)
+            )
+            for status, execution in ids.items():
+                began, ended = status != "pending", status == "failed"
+                connection.execute(
+                    "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, attempt, "
+                    "created, started, finished) VALUES (?, 'default', ?, 'note', 1, ?, ?, ?, ?, ?)",
+                    (
+                        execution,
+                        action,
+                        status,
+                        int(began),
+                        now,
+                        now if began else None,
+                        now if status == "failed" else None,
+                    ),
+                )
+                if began:
+                    connection.execute(
+                        "INSERT INTO execution_attempts (execution_id, number, worker, started, status) "
+                        "VALUES (?, 1, 'elsewhere:1:1', ?, ?)",
+                        (execution, now, None if status == "running" else status),
+                    )
+        database.close()
+        with Actium(f"sqlite:///{tmp_path / 'actium.db'}") as app:
+            app.flavors.register(note)
+            assert app.worker().run_until_idle() == 2
+            ended = {status: app.executions.get(execution) for status, execution in ids.items()}
+            assert {status: one.status.value for status, one in ended.items()} == {
+                "pending": "succeeded",
+                "running": "succeeded",
+                "failed": "failed",
+            }
+            assert [attempt.worker for attempt in ended["failed"].attempts] == ["elsewhere:1:1"]
+            lost, made = ended["running"].attempts
+            assert (lost.worker, lost.number, made.number) == ("elsewhere:1:1", 1, 2)
+            assert app.store.check() == ()
 
     def test_a_failing_migration_changes_nothing(self, tmp_path: Path) -> None:
         """A migration that fails in the middle leaves the file as it was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,14 +32,18 @@ from actium.stores.base_store import Query, StaleTriggersError
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
+    Ending,
+    EventDraft,
     EventRecord,
     ExecutionDraft,
     ExecutionRecord,
     Outcome,
+    RecordedEvent,
     Reference,
     ResourceRecord,
     TokenRecord,
     TriggerRecord,
+    WorkerRecord,
     action_of,
 )
 
@@ -86,6 +90,7 @@ def action_record(account: AccountRecord, name: str = "greet", **fields: Any) ->
         "auth_window": 60,
         "labels": {},
         "enabled": True,
+        "run_policy": {},
         "status": ActionStatus.READY,
         "version": 1,
         "revision": 0,
@@ -348,14 +353,40 @@ class TestTriggers:
             store.insert_trigger(trigger_record(replace(action, id=uuid4()), "other"))
 
 
+def record(
+    store: BaseStore, event: EventRecord, drafts: Sequence[ExecutionDraft] = (), generation: int = 0
+) -> RecordedEvent:
+    """Record one event."""
+    return store.record_events([EventDraft(event=event, executions=drafts, generation=generation)])[0]
+
+
+def work_as(store: BaseStore, name: str = "w", **fields: Any) -> str:
+    """Register a worker."""
+    given_fields = {"name": name, "host": "h", "process": 1, "lease": 30.0, "beat": 0, "started": NOW}
+    store.register_worker(WorkerRecord(**{**given_fields, **fields}))
+    return name
+
+
+def claim(store: BaseStore, worker: str = "w", execution_id: UUID | None = None) -> ExecutionRecord | None:
+    """Claim one execution."""
+    claims = store.exchange(worker, limit=1, execution_id=execution_id).claims
+    return claims[0].execution if claims else None
+
+
+def finish(store: BaseStore, claimed: ExecutionRecord, outcome: Outcome) -> bool:
+    """Tell how an attempt ended; whether it was accepted."""
+    (is_accepted,) = store.exchange(claimed.worker or "w", [Ending(claimed=claimed, outcome=outcome)], limit=0).accepted
+    return is_accepted
+
+
 class TestEventsAndExecutions:
     def test_are_stored_together_once(self, store: BaseStore, action: ActionRecord) -> None:
         """An event and its executions are stored once; again gives the first ids."""
         drafts = [ExecutionDraft(id=uuid4(), action_id=action.id) for _ in range(2)]
         event = event_record()
-        recorded = store.record_event(event, drafts, generation=0)
+        recorded = record(store, event, drafts)
         assert (recorded.id, recorded.execution_ids) == (event.id, tuple(draft.id for draft in drafts))
-        again = store.record_event(event_record(), drafts, generation=99)
+        again = record(store, event_record(), drafts, generation=99)
         assert (again.id, again.execution_ids, again.duplicate) == (event.id, recorded.execution_ids, True)
         assert store.executions_of_event(event.id) == recorded.execution_ids
 
@@ -363,30 +394,31 @@ class TestEventsAndExecutions:
         """An event that was matched with outdated triggers is refused, and nothing of it is there."""
         store.insert_trigger(trigger_record(action))
         with pytest.raises(StaleTriggersError):
-            store.record_event(event_record(), [ExecutionDraft(id=uuid4(), action_id=action.id)], generation=0)
+            record(store, event_record(), [ExecutionDraft(id=uuid4(), action_id=action.id)])
         assert store.page(EventRecord, Query(sort_by="received")).total == 0
         assert store.page(ExecutionRecord, Query()).total == 0
 
     def test_a_problem_is_a_failed_execution(self, store: BaseStore, action: ActionRecord) -> None:
         """A draft with a problem is failed from the start, with that reason."""
         draft = ExecutionDraft(id=uuid4(), action_id=action.id, problem="its filter raised")
-        store.record_event(event_record(), [draft], generation=0)
+        record(store, event_record(), [draft])
         stored = store.get(ExecutionRecord, draft.id)
         assert (stored.status, stored.reason, stored.finished is not None) == (
             ExecutionStatus.FAILED,
             "its filter raised",
             True,
         )
-        assert store.claim_execution("w") is None
+        assert claim(store, work_as(store)) is None
 
     def test_are_claimed_oldest_first(self, store: BaseStore, action: ActionRecord) -> None:
         """Claiming takes the oldest pending execution, or the named one, and begins its attempt."""
         first, second, third = (pending(store, action) for _ in range(3))
-        named = store.claim_execution("w", execution_id=third.id)
+        work_as(store)
+        named = claim(store, execution_id=third.id)
         assert named is not None
         assert (named.id, named.status, named.attempt) == (third.id, ExecutionStatus.RUNNING, 1)
-        assert store.claim_execution("w", execution_id=third.id) is None
-        claimed = [store.claim_execution("w") for _ in range(3)]
+        assert claim(store, execution_id=third.id) is None
+        claimed = [claim(store) for _ in range(3)]
         assert [item and item.id for item in claimed] == [first.id, second.id, None]
         assert [(item.number, item.worker, item.status) for item in store.attempts(first.id)] == [(1, "w", None)]
 
@@ -394,12 +426,14 @@ class TestEventsAndExecutions:
         """An outcome is recorded for the running attempt only; any other is refused and changes nothing."""
         execution = pending(store, action)
         outcome = Outcome(status=ExecutionStatus.FAILED, reason="why", result=[1], error={"type": "E", "message": "m"})
-        with pytest.raises(ConflictError, match="pending"):
-            store.finish_execution(execution.id, attempt=1, outcome=outcome)
-        store.claim_execution("w")
-        with pytest.raises(ConflictError, match="attempt 1, not running attempt 2"):
-            store.finish_execution(execution.id, attempt=2, outcome=outcome)
-        finished = store.finish_execution(execution.id, attempt=1, outcome=outcome)
+        work_as(store)
+        assert not finish(store, execution, outcome)
+        claimed = claim(store)
+        assert claimed is not None
+        assert not finish(store, replace(claimed, attempt=2), outcome)
+        assert store.get(ExecutionRecord, execution.id) == claimed
+        assert finish(store, claimed, outcome)
+        finished = store.get(ExecutionRecord, execution.id)
         assert (finished.status, finished.reason, finished.result, finished.error) == (
             outcome.status,
             "why",
@@ -412,16 +446,14 @@ class TestEventsAndExecutions:
             outcome.error,
             finished.finished,
         )
-        with pytest.raises(ConflictError, match="failed"):
-            store.finish_execution(execution.id, attempt=1, outcome=outcome)
-        with pytest.raises(NotFoundError):
-            store.finish_execution(uuid4(), attempt=1, outcome=outcome)
+        assert not finish(store, claimed, outcome)
+        assert not finish(store, replace(claimed, id=uuid4()), outcome)
 
     def test_cancelling(self, store: BaseStore, action: ActionRecord) -> None:
         """A pending execution is cancelled at once, a running one is marked, an ended one refused."""
         waiting, running = pending(store, action), pending(store, action)
         assert store.request_cancel(waiting.id).status is ExecutionStatus.CANCELLED
-        store.claim_execution("w")
+        claim(store, work_as(store))
         assert not store.cancel_requested(running.id)
         assert store.request_cancel(running.id).status is ExecutionStatus.RUNNING
         assert store.cancel_requested(running.id)
@@ -433,10 +465,11 @@ class TestEventsAndExecutions:
         """Progress replaces what was known, and is ignored once the execution has ended."""
         execution = pending(store, action)
         store.record_progress(execution.id, [{"name": "early"}])
-        store.claim_execution("w")
+        claimed = claim(store, work_as(store))
+        assert claimed is not None
         store.record_progress(execution.id, [{"name": "a"}])
         store.record_progress(execution.id, [{"name": "b"}])
-        store.finish_execution(execution.id, attempt=1, outcome=Outcome(status=ExecutionStatus.SUCCEEDED))
+        assert finish(store, claimed, Outcome(status=ExecutionStatus.SUCCEEDED))
         store.record_progress(execution.id, [{"name": "late"}])
         assert store.get(ExecutionRecord, execution.id).progress == [{"name": "b"}]
 
@@ -450,7 +483,7 @@ class TestEventsAndExecutions:
         with pytest.raises(NotFoundError):
             store.insert_execution(ExecutionDraft(id=uuid4(), action_id=action.id), project="other", event=None)
         event = event_record()
-        store.record_event(event, [], generation=0)
+        record(store, event)
         execution = store.insert_execution(
             ExecutionDraft(id=uuid4(), action_id=action.id), project="default", event=event_record()
         )
@@ -465,10 +498,11 @@ class TestEventsAndExecutions:
         action = store.insert_action(action_record(account, str(uuid4())), (), changed_by="ada")
         event = event_record(str(uuid4()), data=data, subject=subject, attributes={"data": data})
         draft = ExecutionDraft(id=uuid4(), action_id=action.id)
-        store.record_event(event, [draft], generation=store.trigger_generation())
-        store.claim_execution("w", execution_id=draft.id)
-        outcome = Outcome(status=ExecutionStatus.SUCCEEDED, result=result)
-        assert store.finish_execution(draft.id, attempt=1, outcome=outcome).result == result
+        record(store, event, [draft], store.trigger_generation())
+        claimed = claim(store, work_as(store, str(uuid4())), execution_id=draft.id)
+        assert claimed is not None
+        assert finish(store, claimed, Outcome(status=ExecutionStatus.SUCCEEDED, result=result))
+        assert store.get(ExecutionRecord, draft.id).result == result
         assert store.get(EventRecord, event.id) == event
 
 
@@ -667,7 +701,7 @@ def test_a_closed_store_says_so(store: BaseStore) -> None:
         lambda: store.get(AccountRecord, uuid4()),
         lambda: store.page(AccountRecord, Query()),
         lambda: store.insert_account(account_record()),
-        lambda: store.claim_execution("w"),
+        lambda: store.exchange("w", limit=1),
         store.check,
     ]
     for use in uses:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,7 +17,7 @@ from pydantic import SecretStr
 from actium import Actium
 from actium.auth import Tokens, acting_as
 from actium.auth.actor import current_actor
-from actium.errors import InactiveAccountError, InvalidTokenError
+from actium.errors import InactiveAccountError, InvalidInputError, InvalidTokenError
 from actium.models import ServiceAccountResponse, ServiceAccountUpdate
 from actium.stores.records import AccountRecord
 
@@ -81,6 +86,7 @@ def test_revoking_by_execution(tokens: Tokens, record: AccountRecord) -> None:
     execution_id = uuid4()
     gone = tokens.issue(record, execution_id=execution_id, window=1)
     stays = tokens.issue(record, execution_id=uuid4(), window=1)
+    assert gone.access_token != stays.access_token
     assert tokens.revoke(execution_id=execution_id) == 1
     assert tokens.revoke(execution_id=execution_id) == 0
     with pytest.raises(InvalidTokenError, match="revoked at"):
@@ -93,6 +99,23 @@ def test_unknown_ones_are_refused(tokens: Tokens) -> None:
     for token in ("made up", SecretStr("")):
         with pytest.raises(InvalidTokenError, match="not known"):
             tokens.verify(token)
+
+
+@pytest.mark.parametrize("token", ["\ud800", SecretStr("a\udc80")])
+def test_any_text_is_a_token_that_is_not_known(tokens: Tokens, token: str | SecretStr) -> None:
+    """Text that UTF-8 cannot write is as unknown as any other, and there is nothing of it to revoke."""
+    with pytest.raises(InvalidTokenError, match="not known"):
+        tokens.verify(token)
+    assert tokens.revoke(token) == 0
+
+
+@pytest.mark.parametrize("token", [None, 7, b"bytes", ["list"]])
+def test_what_is_no_text_is_no_token(tokens: Tokens, token: Any) -> None:
+    """Verifying what is no text, such as a header that is missing, is refused as any wrong token, by its type."""
+    with pytest.raises(InvalidTokenError, match=f"not {type(token).__name__}"):
+        tokens.verify(token)
+    with pytest.raises(InvalidInputError):
+        tokens.revoke(token)
 
 
 def test_an_inactive_account_has_none(
@@ -109,10 +132,20 @@ def test_an_inactive_account_has_none(
 
 def test_deleting_an_account_deletes_its_tokens(app: Actium, tokens: Tokens, record: AccountRecord) -> None:
     """The tokens of a deleted account are not known any more."""
-    context = tokens.issue(record, execution_id=None, window=1)
+    token = tokens.issue(record, execution_id=None, window=1).access_token
     app.accounts.delete(record.id)
     with pytest.raises(InvalidTokenError, match="not known"):
-        tokens.verify(context.access_token)
+        tokens.verify(token)
+
+
+def test_is_stored_when_it_is_asked_for(app: Actium, tokens: Tokens, record: AccountRecord, tmp_path: Path) -> None:
+    """A context makes its token once, when someone wants it; those that nobody wants are not stored."""
+    context = tokens.issue(record, execution_id=None, window=1)
+    tokens.issue(record, execution_id=None, window=1)
+    assert context.access_token is context.access_token
+    store = sqlite3.connect(tmp_path / "actium.db")
+    assert store.execute("SELECT count(*) FROM tokens").fetchone() == (1,)
+    store.close()
 
 
 def test_who_makes_changes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,3 +157,19 @@ def test_who_makes_changes(monkeypatch: pytest.MonkeyPatch) -> None:
             assert current_actor() == "bob"
         assert current_actor() == "ada"
     assert current_actor() == outside
+
+
+@pytest.mark.parametrize("name", [None, 7, "\ud800", b"ada"])
+def test_nobody_acts_as_what_cannot_be_recorded(name: Any) -> None:
+    """Who makes changes is text that a store can keep, or is refused before anything is changed."""
+    with pytest.raises(InvalidInputError, match="Nobody can be recorded as"), acting_as(name):
+        pytest.fail("it was let in")
+
+
+def test_a_user_of_any_bytes_may_make_changes() -> None:
+    """A login name that is no UTF-8 is known with what cannot be written escaped."""
+    code = "from actium.auth.actor import current_actor; print(current_actor())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environb, b"LOGNAME": b"ad\xff"}, capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == r"ad\udcff"

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
 
-from actium import Actium, Event, ExecutionStatus
+from actium import Actium, Event, ExecutionStatus, hookimpl
 from actium.errors import (
+    ActiumError,
     AlreadyExistsError,
     AmbiguousReferenceError,
     HydrationError,
     InvalidInputError,
     InvalidQueryError,
     NotFoundError,
+    PluginError,
 )
+from actium.filters.dialects import parse_filters
 from actium.models import (
     ActionFilter,
+    ActionRequest,
     ActionResponse,
     ActionUpdate,
     EventFilter,
@@ -30,7 +34,7 @@ from actium.models import (
     TriggerFilter,
     TriggerRequest,
 )
-from actium.stores.records import AccountRecord
+from actium.stores.records import AccountRecord, ActionRecord
 
 CreateAction = Callable[..., ActionResponse]
 ARRIVED = [{"exact": {"type": "com.example.arrived"}}]
@@ -94,20 +98,60 @@ class TestActions:
         create("set", flavor="test.other", auth_window=9)
         assert app.actions.update("set", ActionUpdate(auth_window=None)).auth_window == effective
 
-    @pytest.mark.parametrize("point", ["process_request", "process_update"])
-    def test_a_flavor_cannot_change_what_never_changes(
-        self, app: Actium, vault: Any, create_vault: CreateAction, point: str
+    @pytest.mark.parametrize("field", ["flavor", "plugin_subtype", "project"])
+    @pytest.mark.parametrize("point", ["validate_request", "process_request"])
+    def test_a_flavor_cannot_create_what_was_not_asked_for(
+        self, app: Actium, vault: Any, create_vault: CreateAction, point: str, field: str
     ) -> None:
-        """Flavor, subtype and project stay what they are, whatever processing sets in the response."""
+        """A flavor that sets another flavor, subtype or project while it creates is refused, and nothing is left."""
+        vault.at[point] = lambda action, config: setattr(getattr(action, "body", action), field, "lab")
+        with pytest.raises(PluginError, match=f"test.vault .*{field}"):
+            create_vault()
+        assert app.actions.list().total == app.actions.list(ActionFilter(project="lab")).total == 0
 
-        def change(action: Any, *_: Any) -> None:
-            action.body.flavor, action.body.plugin_subtype, action.body.project = "echo", "other", "lab"
+    @pytest.mark.parametrize("field", ["flavor", "plugin_subtype", "project"])
+    def test_a_flavor_cannot_change_what_never_changes(
+        self, app: Actium, vault: Any, create_vault: CreateAction, field: str
+    ) -> None:
+        """Nor can it while it updates: the change is refused, and every field is as it was."""
+        before = app.store.get(ActionRecord, create_vault().id)
+        vault.at["process_update"] = lambda action, *_: setattr(action.body, field, "lab")
+        with pytest.raises(PluginError, match=f"test.vault .*{field}"):
+            app.actions.update("keep", ActionUpdate(description="new"))
+        after = app.store.get(ActionRecord, before.id)
+        assert replace(after, version=before.version, updated=before.updated) == before
 
-        vault.at[point] = change
-        create_vault()
-        updated = app.actions.update("keep", ActionUpdate(description="new"))
-        for action in (updated, app.actions.get("keep")):
-            assert (action.plugin_subtype, action.flavor, action.project) == ("test", "vault", "default")
+    @pytest.mark.parametrize("field, value", [("flavor", "vault"), ("plugin_subtype", "other"), ("project", "lab")])
+    def test_a_hook_plugin_cannot_create_what_was_not_asked_for(
+        self, url: str, make_flavor: Any, vault: Any, field: str, value: str
+    ) -> None:
+        """A wrapper that sets another flavor, subtype or project before it yields is refused; a name it may set."""
+        asked: list[ActionRequest] = []
+
+        class Meddler:
+            changes: ClassVar[dict[str, str]] = {field: value}
+
+            @hookimpl(wrapper=True)
+            def create_action(self, action: Any) -> Any:
+                for name, changed in self.changes.items():
+                    setattr(action, name, changed)
+                return (yield)
+
+        with Actium(url, hooks=[Meddler()]) as other:
+            for kind in (vault.flavor, make_flavor(vault, FLAVOR="other")):
+                other.flavors.register(kind)
+            account = other.accounts.create(ServiceAccountRequest(name="robot"))
+            request = ActionRequest(
+                name="keep", plugin_subtype="test", flavor="other", service_account_id=account.id, project="default"
+            )
+            asked.append(request.model_copy())
+            with pytest.raises(PluginError, match=f"test.other .*{field} '{value}' in place of"):
+                other.actions.create(request)
+            assert vault.calls == []
+            assert other.actions.list().total == other.actions.list(ActionFilter(project="lab")).total == 0
+            Meddler.changes = {"name": "safe"}
+            assert other.actions.create(request).name == "safe"
+            assert [request] == asked
 
 
 class TestTriggers:
@@ -305,3 +349,65 @@ class TestLookUp:
         create("train")
         with Actium(url, project="lab") as lab, pytest.raises(NotFoundError, match="in the project 'lab'"):
             lab.actions.get("train")
+
+
+class Mute:
+    """A value that cannot be written."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("not for your eyes")
+
+
+class TestWrongValuesThatCannotBeShown:
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda app: Event(type="a.b", source="/x", data=10**5000),
+            lambda app: Event(type="a.b", source="/x", partitionkey=10**5000),
+            lambda app: Event(type=Mute(), source="/x"),
+            lambda app: ActionUpdate(auth_window=10**5000),
+            lambda app: ActionUpdate(name=Mute()),
+            lambda app: ActionUpdate(version=10**5000),
+            lambda app: ActionFilter(name=10**5000),
+            lambda app: ActionFilter(created=Mute()),
+            lambda app: ActionFilter(index=10**5000),
+            lambda app: app.actions.list(ActionFilter(index=10**12)),
+            lambda app: app.actions.update("greet", ActionUpdate(configuration={"times": Mute()})),
+            lambda app: app.actions.update("greet", ActionUpdate(configuration={"times": 10**5000})),
+            lambda app: app.actions.update("greet", ActionUpdate(configuration={"text": 10**5000})),
+            lambda app: app.triggers.create(TriggerRequest(name="t", action_id=uuid4(), filters=10**5000)),
+            lambda app: app.triggers.create(
+                TriggerRequest(name="t", action_id=app.actions.get("greet").id, filters=[{"exact": {"type": 10**5000}}])
+            ),
+            lambda app: parse_filters([{"exact": {"type": 10**5000}}]),
+            lambda app: parse_filters([{"prefix": {10**5000: "x"}}]),
+            lambda app: parse_filters([{10**5000: {}}]),
+        ],
+    )
+    def test_are_refused_like_any_other(
+        self, app: Actium, create: CreateAction, ask: Callable[[Actium], object]
+    ) -> None:
+        """A number too long to be written, or an object that cannot be, is told as wrong input, never by its error."""
+        create()
+        with pytest.raises(ActiumError) as caught:
+            ask(app)
+        assert "not for your eyes" not in caught.value.message
+
+    def test_are_told_by_their_type_and_why(self) -> None:
+        """In place of the value stands its type, with the reason why it is not there."""
+        with pytest.raises(InvalidInputError) as caught:
+            ActionUpdate(name=Mute(), auth_window=10**5000)
+        told = {problem.path: problem.value for problem in caught.value.problems}
+        assert told["name"] == "Mute that cannot be shown (RuntimeError: not for your eyes)"
+        assert str(told["auth_window"]).startswith("int that cannot be shown (ValueError: Exceeds the limit")
+
+    @pytest.mark.parametrize(
+        "number, is_taken", [(2**31 - 1, True), (-(2**31), True), (2**31, False), (-(2**31) - 1, False)]
+    )
+    def test_whole_numbers_of_extension_attributes_have_32_bits(self, number: int, is_taken: bool) -> None:
+        """CloudEvents knows no others, and those that it knows are compared in their text form."""
+        if is_taken:
+            assert arrived(priority=number).attributes()["priority"] == str(number)
+        else:
+            with pytest.raises(InvalidInputError, match="32 bits of CloudEvents"):
+                arrived(priority=number)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import Field
 
-from actium import ActionConfig, Actium, action_flavor, hookimpl
+from actium import ActionConfig, Actium, BaseActionFlavor, action_flavor, hookimpl
 from actium.errors import DuplicateFlavorError
 from actium.models import (
     ActionRequest,
@@ -21,6 +24,41 @@ from actium.models import (
 from actium.stores.records import ResourceRecord
 
 CreateAction = Callable[..., ActionResponse]
+
+
+LAMP = """
+from actium import ActionConfig, BaseActionFlavor, BaseActionHandler
+
+class LampHandler(BaseActionHandler):
+    @property
+    def config_class(self):
+        return ActionConfig
+
+    @property
+    def flavor_class(self):
+        return Lamp
+
+    def run(self, config, trigger_execution, auth_context):
+        return "light"
+
+class Lamp(BaseActionFlavor):
+    SUBTYPE, FLAVOR = "test", "lamp"
+    PLUGIN_CLASS, ACTION_CONFIG_CLASS = LampHandler, ActionConfig
+"""
+
+
+@pytest.fixture
+def installed_lamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[BaseActionFlavor]]:
+    """The flavor ``test.lamp`` of an installed distribution"""
+    site = tmp_path / "site"
+    metadata = site / "actium_lamp-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: actium-lamp\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[actium.action_flavors]\ntest.lamp = lamp:Lamp\n")
+    (site / "lamp.py").write_text(LAMP)
+    monkeypatch.syspath_prepend(site)
+    yield importlib.import_module("lamp").Lamp
+    del sys.modules["lamp"]
 
 
 class TestKeys:
@@ -43,6 +81,40 @@ class TestKeys:
         app.worker().run_until_idle()
         assert len(vault.made) == 1
         assert [item.key for item in app.flavors.list(subtype="test").items].count("test.vault") == 1
+
+    @pytest.mark.parametrize("is_used_before", [False, True])
+    def test_an_installed_class_may_be_registered_too(
+        self, installed_lamp: type[BaseActionFlavor], url: str, is_used_before: bool
+    ) -> None:
+        """Registering the very class that is installed is harmless, whether its flavor was used before or not."""
+        with Actium(url) as app:
+            for _ in range(2):
+                if is_used_before:
+                    assert app.flavors.get("test.lamp").key == "test.lamp"
+                app.flavors.register(installed_lamp)
+            (status,) = [status for status in app.registry.statuses("action") if status.name == "test.lamp"]
+            assert (status.state, status.origin.distribution) == ("loaded", "actium-lamp")
+
+    def test_another_class_with_an_installed_key_is_another_claim(
+        self, installed_lamp: type[BaseActionFlavor], url: str, make_flavor: Any, vault: Any
+    ) -> None:
+        """A class made in code cannot take the key of an installed one; both are named, and the installed one stays."""
+        with Actium(url) as app:
+            with pytest.raises(
+                DuplicateFlavorError,
+                match=r"'test\.lamp' is claimed by actium-lamp 1\.0 \(lamp:Lamp\) and by .*VaultFlavor",
+            ):
+                app.flavors.register(make_flavor(vault, FLAVOR="lamp"))
+            assert app.registry.get_flavor_class("action", "test", "lamp") is installed_lamp
+
+    def test_a_blocked_claim_does_not_keep_its_key(
+        self, installed_lamp: type[BaseActionFlavor], url: str, make_flavor: Any, vault: Any
+    ) -> None:
+        """Where the installed flavor is blocked, one made in code takes its key."""
+        other = make_flavor(vault, FLAVOR="lamp")
+        with Actium(url, block=["actium-lamp"]) as app:
+            app.flavors.register(other)
+            assert app.registry.get_flavor_class("action", "test", "lamp") is other
 
     def test_another_class_of_the_same_name_is_another_claim(
         self, app: Actium, vault: Any, make_flavor: Any, create_vault: CreateAction

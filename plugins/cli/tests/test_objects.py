@@ -163,7 +163,7 @@ class TestEventsAndExecutions:
             "--subject", "file", "--attribute", "partitionkey=k", "--time", "2026-01-31T10:00:00Z", "--json",
         ).json  # fmt: skip
         worked = trainer("worker", "--until-idle", "--json")
-        assert worked.json == {"ran": 1, "by_status": {"succeeded": 1}}
+        assert worked.json == {"ran": 1, "by_status": {"succeeded": 1}, "waiting": 0}
         (listed,) = trainer(
             "execution", "list", "--action", "retrain", "--trigger", "t", "--event", "7", "--json"
         ).json["items"]

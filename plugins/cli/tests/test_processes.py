@@ -191,9 +191,9 @@ class TestSignals:
         assert worker.returncode == 0
 
     def test_a_second_signal_ends_at_once(self, gated: Call, start: Call) -> None:
-        """A second signal ends the process as that signal would; the doctor records what became of the execution."""
+        """A second signal ends the process as that signal would; the doctor has its execution tried again."""
         execution = gated("action", "run", "slow", "--no-wait", "--json").json["id"]
-        worker = start("worker")
+        worker = start("worker", "--concurrency", "2")
         _read_until(worker.stdout, f"{execution} running")
         worker.send_signal(signal.SIGTERM)
         _read_until(worker.stderr, "once more ends at once")
@@ -202,9 +202,30 @@ class TestSignals:
         assert worker.returncode == -signal.SIGTERM
         found = gated("doctor")
         assert found.exit_code == 1
-        assert execution in found.stdout
+        assert "1 execution(s) of 'slow' still say that it runs them" in found.stdout
+        assert "will have them tried again" in found.stdout
         assert gated("doctor", "--mend").exit_code == 0
-        assert gated("execution", "show", execution, "--json").json["body"]["status"] == "failed"
+        shown = gated("execution", "show", execution, "--json").json
+        assert shown["body"]["status"] == "pending"
+        assert [(attempt["status"], "ended without a word" in attempt["reason"]) for attempt in _attempts(shown)] == [
+            ("failed", True)
+        ]
+
+    @pytest.mark.parametrize("concurrency", ["1", "2"])
+    def test_what_does_not_end_within_the_grace_time_is_given_back(
+        self, gated: Call, start: Call, concurrency: str
+    ) -> None:
+        """A handler that heeds nothing does not keep a worker from ending; its execution is pending again."""
+        execution = gated("action", "run", "slow", "--no-wait", "--json").json["id"]
+        worker = start("worker", "--concurrency", concurrency, "--grace", "0.1", "--json")
+        _read_until(worker.stderr, f"{execution} running")
+        worker.send_signal(signal.SIGTERM)
+        stdout, stderr = worker.communicate(timeout=30)
+        assert worker.returncode == 0, stderr
+        assert json.loads(stdout)["by_status"] == {}
+        shown = gated("execution", "show", execution, "--json").json
+        assert shown["body"]["status"] == "pending"
+        assert "its worker was stopped" in _attempts(shown)[0]["reason"]
 
     def test_an_interrupted_run_is_cancelled(self, gated: Call, start: Call) -> None:
         """Ctrl-C asks the handler of a run by hand to end; the run is cancelled, and the exit code is 1."""
@@ -281,6 +302,11 @@ class TestStartUp:
             capture_output=True, text=True, cwd=work, env=environment, check=True,
         )  # fmt: skip
         assert set(json.loads(done.stderr)).isdisjoint(not_imported)
+
+
+def _attempts(execution: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = execution["metadata"]["attempts"]
+    return found
 
 
 def _read_until(stream: Any, text: str) -> None:

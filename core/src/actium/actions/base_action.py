@@ -99,6 +99,8 @@ class BaseActionHandler(BasePlugin):
     def validate_action_request(self, action: ActionRequest, config: Any) -> None:
         """Check what the model alone cannot, before the action is stored. May change both; has no side effects.
 
+        Flavor, subtype and project never change: where this changes one of them, the action is refused.
+
         Raises:
             InvalidConfigurationError: The configuration cannot work.
         """
@@ -106,7 +108,10 @@ class BaseActionHandler(BasePlugin):
     def process_action_request(self, action: ActionResponse, config: Any) -> None:
         """Provision what the action needs, after it was stored. May change both; that is stored too.
 
-        When this raises, the action is removed again and the caller gets the exception.
+        When this raises, the action is removed again and the caller gets the exception. When something after it fails,
+        `process_action_delete` is called before that.
+
+        What an `ActionUpdate` can change may be changed in the action; anything else is refused.
         """
 
     def validate_action_update(
@@ -129,7 +134,8 @@ class BaseActionHandler(BasePlugin):
     ) -> None:
         """Adapt what was provisioned, after a change was stored. May change the first two; that is stored too.
 
-        When this raises, every field goes back to what it was and the caller gets the exception.
+        When this raises, every field goes back to what it was and the caller gets the exception. When something after
+        it fails, this is called again, to adapt to what was before.
 
         Args:
             action: The action as it is now.
@@ -139,7 +145,7 @@ class BaseActionHandler(BasePlugin):
         """
 
     def process_action_delete(self, action: ActionResponse, config: Any, force: bool) -> None:
-        """Give back what was provisioned, before the action is removed. May be called again after a crash.
+        """Give back what was provisioned, before the action is removed. May be called again after a failure or a crash.
 
         When this raises, the action stays, unless ``force``: then the failure is logged and recorded.
         """

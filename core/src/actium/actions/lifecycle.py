@@ -7,6 +7,9 @@
     delete   mark (deleting; refused while triggers use it or it is in change) -> process_action_delete -> remove
              processing failed: the row is as it was, the exception goes on; with force the row goes all the same
 
+A failure after the processing, such as a name that is taken, or a hook plugin's refusal of the whole, is undone with
+the flavor's help: ``process_action_delete`` gives back what was provisioned, ``process_action_update`` adapts it back.
+
 A flavor that does not override a ``process_...`` point has nothing that could be left half-done: its actions are
 stored ``ready`` at once, in one transaction. Each step is made for the version that the one before it left, so that of
 two who change an action at once one goes on and the other is told. A crash in the middle leaves the status that names
@@ -16,28 +19,30 @@ the step; `actium.actions.recovery` finishes or undoes it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID
 
+from actium.actions.action_rows import absorbed, check_fixed, new_record, with_changes
 from actium.actions.ignored_keys import ignored_key_warnings
-from actium.actions.stored_form import stored_form
+from actium.actions.undoing import as_asked, noting_failure, undone_by, undone_if_hooks_fail
 from actium.auth.actor import current_actor
-from actium.auth.context import DEFAULT_AUTH_WINDOW
-from actium.errors import InvalidInputError, NotReadyError, PluginError, VersionConflictError
-from actium.models.action import ActionRequest, ActionResponse, ActionStatus, ActionUpdate
-from actium.models.base import DEFAULT_PROJECT, BaseResponse
-from actium.models.run_policy import RunPolicy
+from actium.errors import (
+    ActiumError,
+    NotFoundError,
+    NotReadyError,
+    PluginError,
+    VersionConflictError,
+)
+from actium.models.action import ActionRequest, ActionResources, ActionResponse, ActionStatus, ActionUpdate
+from actium.models.base import BaseResponse
+from actium.plugins.installed import in_words
 from actium.stores.base_store import BaseStore
 from actium.stores.records import AccountRecord, ActionRecord, Reference
 from actium.stores.responses import action_resources, action_response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from actium.actions.base_action import ActionConfig, BaseActionHandler
 
 logger = logging.getLogger("actium.actions")
@@ -58,32 +63,44 @@ def create(handler: BaseActionHandler, request: ActionRequest) -> ActionResponse
         AlreadyExistsError, NotFoundError, InactiveAccountError: See `BaseStore.insert_action`.
         Exception: Whatever the flavor raises; nothing is left behind then.
     """
+    given, asked = request, as_asked(request)
+    check_fixed(handler, asked, request, f"What reached {handler.origin} through the hooks")
     config = handler.validate_action_configuration(request.configuration)
     warnings = ignored_key_warnings(handler.config_class, request.configuration)
     if overrides(handler, "validate_action_request"):
-        given, request = request.configuration, request.model_copy(deep=True)
+        request = request.model_copy(deep=True)
         handler.validate_action_request(request, config)
-        config = _reread(handler, given, request.configuration, config)
+        check_fixed(handler, asked, request, f"What validate_action_request of {handler.origin} left")
+        config = _reread(handler, given.configuration, request.configuration, config)
         request = ActionRequest(**{**dict(request), "configuration": {}})
-    action = _new_record(handler, request, config)
-    if not overrides(handler, "process_action_request"):
+    action = new_record(handler, request, config)
+    if overrides(handler, "process_action_request"):
+        ready = _provisioned(handler, action, config, warnings)
+    else:
         references = extract_references(handler, config)
+        resources = _resources(handler, action, references)
         stored = handler.store.insert_action(action, references, changed_by=current_actor())
-        return respond(handler, stored, references, warnings)
-    creating = replace(action, status=ActionStatus.CREATING)
-    stored = handler.store.insert_action(creating, (), changed_by=current_actor())
-    with undone_by(lambda: _remove(handler.store, stored), "remove the action"):
-        response = action_response(stored, warnings=warnings)
+        ready = _respond(stored, resources, warnings)
+    undone_if_hooks_fail(given, lambda: _undo_creation(handler, action.id), "undo the creation")
+    return ready
+
+
+def _provisioned(
+    handler: BaseActionHandler, action: ActionRecord, config: ActionConfig, warnings: tuple[str, ...]
+) -> ActionResponse:
+    """Store a new action, let its flavor provision what it needs, and store what that changed."""
+    store = handler.store
+    creating = store.insert_action(replace(action, status=ActionStatus.CREATING), (), changed_by=current_actor())
+    with undone_by(lambda: _remove(store, creating), "remove the action"):
+        response = action_response(creating, warnings=warnings)
         handler.process_action_request(response, config)
-        config = _reread(handler, stored.configuration, response.configuration, config)
-        references = extract_references(handler, config)
-        ready = handler.store.update_action(
-            absorbed(handler, stored, response, config),
-            references,
-            expected_version=stored.version,
-            changed_by=current_actor(),
-        )
-    return respond(handler, ready, references, warnings)
+        with undone_by(lambda: _give_back(handler, response, config), "give back what was provisioned"):
+            config = _reread(handler, creating.configuration, response.configuration, config)
+            references = extract_references(handler, config)
+            changed, warnings = absorbed(handler, creating, response, config)
+            resources = _resources(handler, changed, references)
+            ready = _stored_update(handler, creating, changed, references)
+    return _respond(ready, resources, warnings)
 
 
 def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpdate) -> ActionResponse:
@@ -104,37 +121,56 @@ def update(handler: BaseActionHandler, action: ActionResponse, change: ActionUpd
         AlreadyExistsError, NotFoundError, InactiveAccountError: See `BaseStore.update_action`.
         Exception: Whatever the flavor raises; every field is then as it was.
     """
-    current = handler.store.get(ActionRecord, action.id)
+    given, current = change, handler.store.get(ActionRecord, action.id)
     _check_updatable(current, change)
+    previous_references = handler.store.action_resources(current.id)
     previous_config, warnings = parsed(handler, current)
     if "configuration" in change.model_fields_set:
-        given = change.configuration or {}
-        config: ActionConfig | None = handler.validate_action_configuration(given)
-        warnings += ignored_key_warnings(handler.config_class, given)
+        asked = change.configuration or {}
+        config: ActionConfig | None = handler.validate_action_configuration(asked)
+        warnings += ignored_key_warnings(handler.config_class, asked)
     else:
         config = None if previous_config is None else previous_config.model_copy(deep=True)
-    if config is None:  # nothing that the flavor could check or adapt; renaming and disabling must go on working
-        stored = _stored_update(handler, current, _changed(handler, current, change, None), None)
-        return respond(handler, stored, handler.store.action_resources(current.id), warnings)
-    if overrides(handler, "validate_action_update"):
-        asked, change = change.configuration, change.model_copy(deep=True)
+    if config is not None and overrides(handler, "validate_action_update"):
+        change = change.model_copy(deep=True)
         handler.validate_action_update(action_response(current), previous_config, change, config)
-        config = _reread(handler, asked, change.configuration, config)
+        config = _reread(handler, given.configuration, change.configuration, config)
         change = ActionUpdate(**{name: getattr(change, name) for name in change.model_fields_set})
-    changed = _changed(handler, current, change, config)
-    if not overrides(handler, "process_action_update"):
-        references = extract_references(handler, config)
-        return respond(handler, _stored_update(handler, current, changed, references), references, warnings)
-    stored = _stored_update(handler, current, replace(changed, status=ActionStatus.UPDATING), None)
-    with undone_by(
-        lambda: handler.store.restore_action(current, expected_version=stored.version), "put the action back"
-    ):
-        response = action_response(stored, warnings=warnings)
+    changed = with_changes(handler, current, change, config)
+    if config is not None and overrides(handler, "process_action_update"):
+        ready, response = _adapted(handler, current, changed, config, previous_config, warnings)
+    else:  # without a configuration there is nothing to adapt; renaming and disabling must go on working
+        references = previous_references if config is None else extract_references(handler, config)
+        resources = _resources(handler, changed, references)
+        ready = _stored_update(handler, current, changed, references)
+        response = _respond(ready, resources, warnings)
+    undone_if_hooks_fail(
+        given, lambda: _undo_update(handler, current, previous_references, ready), "put the action back"
+    )
+    return response
+
+
+def _adapted(
+    handler: BaseActionHandler,
+    current: ActionRecord,
+    changed: ActionRecord,
+    config: ActionConfig,
+    previous_config: ActionConfig | None,
+    warnings: tuple[str, ...],
+) -> tuple[ActionRecord, ActionResponse]:
+    """Store a change, let the flavor adapt what it provisioned, and store what that changed."""
+    store = handler.store
+    updating = _stored_update(handler, current, replace(changed, status=ActionStatus.UPDATING), None)
+    with undone_by(lambda: store.restore_action(current, expected_version=updating.version), "put the action back"):
+        response = action_response(updating, warnings=warnings)
         handler.process_action_update(response, config, action_response(current), previous_config)
-        config = _reread(handler, stored.configuration, response.configuration, config)
+    with undone_by(lambda: _put_back(handler, current, updating, response, config), "put the action back"):
+        config = _reread(handler, updating.configuration, response.configuration, config)
         references = extract_references(handler, config)
-        ready = _stored_update(handler, stored, absorbed(handler, stored, response, config), references)
-    return respond(handler, ready, references, warnings)
+        changed, warnings = absorbed(handler, updating, response, config)
+        resources = _resources(handler, changed, references)
+        ready = _stored_update(handler, updating, changed, references)
+    return ready, _respond(ready, resources, warnings)
 
 
 def delete(handler: BaseActionHandler, action: ActionResponse, *, force: bool, cascade: bool) -> None:
@@ -154,20 +190,26 @@ def delete(handler: BaseActionHandler, action: ActionResponse, *, force: bool, c
         VersionConflictError: Someone else took it over while the flavor gave back what it provisioned.
         Exception: Whatever the flavor raises, unless ``force``; the action is then as it was.
     """
-    before, marked = handler.store.begin_delete(action.id, cascade=cascade, take_over=force)
+    _delete(handler, action.id, force=force, cascade=cascade)
+
+
+def _delete(handler: BaseActionHandler, action_id: UUID, *, force: bool, cascade: bool) -> str | None:
+    """Delete an action; says what was overruled by force."""
+    before, marked = handler.store.begin_delete(action_id, cascade=cascade, take_over=force)
     problem: str | None = None
     if overrides(handler, "process_action_delete"):
         try:
             config = handler.validate_action_configuration(marked.configuration)
             handler.process_action_delete(action_response(marked), config, force)
         except BaseException as error:
-            if not (force and isinstance(error, Exception)):
-                with _noting_failure(error, "take the mark of deletion away"):
+            if not (force and isinstance(error, Exception | SystemExit)):
+                with noting_failure(error, "take the mark of deletion away"):
                     handler.store.restore_action(before, expected_version=marked.version)
                 raise
             logger.exception("Action %r (%s) is deleted by force although its flavor failed.", marked.name, marked.id)
-            problem = f"deleted by force although {type(error).__name__}: {error}"
+            problem = f"deleted by force although {in_words(error)}"
     _remove(handler.store, marked, problem)
+    return problem
 
 
 def remove_without_flavor(store: BaseStore, action: ActionRecord, *, cascade: bool, problem: str) -> None:
@@ -193,10 +235,15 @@ def complete(handler: BaseActionHandler, action: ActionResponse) -> ActionRespon
     try:
         config = handler.validate_action_configuration(action.configuration)
         handler.process_action_response(action, config)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         logger.warning("Action %r (%s) has a problem.", action.name, action.id, exc_info=error)
-        action.body.problem = str(error)
+        action.body.problem = problem_in_words(error)
     return action
+
+
+def problem_in_words(error: BaseException) -> str:
+    """What an action shows as its problem."""
+    return str(error) if isinstance(error, ActiumError) else in_words(error)
 
 
 def overrides(handler: BaseActionHandler, point: str) -> bool:
@@ -217,42 +264,81 @@ def _reread(
     return config if now is None or now == given else handler.validate_action_configuration(now)
 
 
-def absorbed(
-    handler: BaseActionHandler, stored: ActionRecord, response: ActionResponse, config: ActionConfig
-) -> ActionRecord:
-    """The row with what processing changed in the response or the configuration, ready for use.
+def _resources(handler: BaseActionHandler, action: ActionRecord, references: Sequence[Reference]) -> ActionResources:
+    """What an action refers to. It is read before the action is stored: a failure afterwards would have to undo it."""
+    return action_resources(handler.store.get(AccountRecord, action.service_account_id), references)
+
+
+def _respond(action: ActionRecord, resources: ActionResources, warnings: tuple[str, ...]) -> ActionResponse:
+    response = action_response(action, warnings=warnings)
+    response.resources = resources
+    return response
+
+
+def _give_back(handler: BaseActionHandler, action: ActionResponse, config: ActionConfig) -> None:
+    if overrides(handler, "process_action_delete"):
+        handler.process_action_delete(action, config, True)
+
+
+def _undo_creation(handler: BaseActionHandler, action_id: UUID) -> None:
+    """Take an action back that was complete: what its flavor provisioned is given back, and the row removed."""
+    try:
+        problem = _delete(handler, action_id, force=True, cascade=True)
+    except NotFoundError:
+        logger.debug("The action %s is gone already.", action_id)
+        return
+    if problem is not None:
+        raise PluginError(f"The action {action_id} was {problem}.")
+
+
+def _put_back(
+    handler: BaseActionHandler,
+    previous: ActionRecord,
+    updating: ActionRecord,
+    present: ActionResponse,
+    present_config: ActionConfig,
+) -> None:
+    """Put a change back that the flavor has adapted to already."""
+    going_back = handler.store.restore_action(
+        replace(previous, status=ActionStatus.UPDATING), expected_version=updating.version
+    )
+    try:
+        adapt(handler, previous, present, present_config)
+    finally:
+        handler.store.restore_action(previous, expected_version=going_back.version)
+
+
+def _undo_update(
+    handler: BaseActionHandler, previous: ActionRecord, references: Sequence[Reference], ready: ActionRecord
+) -> None:
+    """Put a change back that was complete. Its revision stays, and the old fields become the one after it.
 
     Raises:
-        PluginError: Processing left something that an action cannot have.
+        VersionConflictError: Someone else changed the action meanwhile; it stays as it is then.
     """
-    metadata = response.get_metadata()
+    going_back = handler.store.restore_action(
+        replace(previous, status=ActionStatus.UPDATING, revision=ready.revision), expected_version=ready.version
+    )
     try:
-        kept = ActionUpdate(
-            description=metadata.description,
-            labels=metadata.labels,
-            auth_window=metadata.auth_window,
-            enabled=response.enabled,
-            run_policy=metadata.run_policy,
-            trace=metadata.trace,
-        )
-    except InvalidInputError as error:
-        told = "; ".join(map(str, error.problems))
-        raise PluginError(
-            f"{handler.origin} made of the action {stored.name!r} what cannot be stored: {told}."
-        ) from error
-    return replace(_changed(handler, stored, kept, config), status=ActionStatus.READY)
+        adapt(handler, previous, action_response(ready), parsed(handler, ready)[0])
+    finally:
+        _stored_update(handler, going_back, previous, references)
 
 
-def respond(
-    handler: BaseActionHandler,
-    action: ActionRecord,
-    references: Sequence[Reference],
-    warnings: tuple[str, ...] = (),
-) -> ActionResponse:
-    """The hydrated response of a stored action."""
-    response = action_response(action, warnings=warnings)
-    response.resources = action_resources(handler.store.get(AccountRecord, action.service_account_id), references)
-    return response
+def adapt(
+    handler: BaseActionHandler, wanted: ActionRecord, present: ActionResponse, present_config: ActionConfig | None
+) -> tuple[str, ...]:
+    """Let a flavor adapt what it provisioned to an earlier state of an action, where that can still be read.
+
+    Returns:
+        Why it cannot be read.
+    """
+    if not overrides(handler, "process_action_update"):
+        return ()
+    config, warnings = parsed(handler, wanted)
+    if config is not None:  # otherwise there is nothing to adapt to, until an update mends it
+        handler.process_action_update(action_response(wanted), config, present, present_config)
+    return warnings
 
 
 def extract_references(handler: BaseActionHandler, config: ActionConfig) -> tuple[Reference, ...]:
@@ -272,44 +358,6 @@ def extract_references(handler: BaseActionHandler, config: ActionConfig) -> tupl
 
 def _are_resources(given: object) -> bool:
     return isinstance(given, Mapping) and all(isinstance(item, BaseResponse) for item in given.values())
-
-
-def _new_record(handler: BaseActionHandler, request: ActionRequest, config: ActionConfig) -> ActionRecord:
-    now = datetime.now(UTC)
-    return ActionRecord(
-        id=uuid4(),
-        project=request.project or DEFAULT_PROJECT,
-        name=request.name,
-        description=request.description,
-        plugin_subtype=request.plugin_subtype,
-        flavor=request.flavor,
-        configuration=stored_form(handler, config),
-        service_account_id=request.service_account_id,
-        auth_window=_auth_window(handler, request.auth_window),
-        labels=request.labels,
-        enabled=request.enabled,
-        run_policy=_written(request.run_policy),
-        trace=request.trace,
-        status=ActionStatus.READY,
-        version=1,
-        revision=0,
-        distribution=handler.origin.distribution,
-        distribution_version=handler.origin.version,
-        created=now,
-        updated=now,
-    )
-
-
-def _written(policy: RunPolicy) -> dict[str, Any]:
-    """A run policy as it is stored; what is as by default is left out, as it is with almost all."""
-    return policy.model_dump(mode="json", exclude_defaults=True)
-
-
-def _auth_window(handler: BaseActionHandler, asked: int | None) -> int:
-    if asked is not None:
-        return asked
-    default = handler.flavor_class.AUTH_WINDOW
-    return DEFAULT_AUTH_WINDOW if default is None else default
 
 
 def _check_updatable(current: ActionRecord, change: ActionUpdate) -> None:
@@ -332,27 +380,9 @@ def parsed(handler: BaseActionHandler, action: ActionRecord) -> tuple[ActionConf
     """
     try:
         return handler.validate_action_configuration(action.configuration), ()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         logger.warning("The stored configuration of action %r cannot be read.", action.name, exc_info=error)
-        return None, (f"The configuration that was stored before cannot be read: {type(error).__name__}: {error}",)
-
-
-def _changed(
-    handler: BaseActionHandler, current: ActionRecord, change: ActionUpdate, config: ActionConfig | None
-) -> ActionRecord:
-    fields = change.changes()
-    if "auth_window" in fields:
-        fields["auth_window"] = _auth_window(handler, fields["auth_window"])
-    if "run_policy" in fields:
-        fields["run_policy"] = _written(fields["run_policy"])
-    if config is not None:
-        fields["configuration"] = stored_form(handler, config)
-    return replace(
-        current,
-        **fields,
-        distribution=handler.origin.distribution,
-        distribution_version=handler.origin.version,
-    )
+        return None, (f"The configuration that was stored before cannot be read: {in_words(error)}",)
 
 
 def _stored_update(
@@ -361,24 +391,3 @@ def _stored_update(
     return handler.store.update_action(
         changed, references, expected_version=current.version, changed_by=current_actor()
     )
-
-
-@contextmanager
-def undone_by(undo: Callable[[], object], doing: str) -> Iterator[None]:
-    """Undo a step when what follows it fails."""
-    try:
-        yield
-    except BaseException as error:
-        with _noting_failure(error, doing):
-            undo()
-        raise
-
-
-@contextmanager
-def _noting_failure(original: BaseException, doing: str) -> Iterator[None]:
-    """Add the failure of a clean-up to the exception that made it necessary, never in its place."""
-    try:
-        yield
-    except Exception as error:
-        logger.exception("After a failure, Actium could not %s.", doing)
-        original.add_note(f"After this, Actium could not {doing} either: {type(error).__name__}: {error}")

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from actium.actions.lifecycle import overrides, parsed, undone_by
+from actium.actions.lifecycle import adapt, overrides, parsed
+from actium.actions.undoing import undone_by
 from actium.auth.actor import current_actor
 from actium.models.action import ActionStatus
 from actium.stores.records import ActionRecord, action_of
@@ -54,11 +55,6 @@ def _give_back(handler: BaseActionHandler, action: ActionRecord) -> None:
 
 def _go_back(handler: BaseActionHandler, action: ActionRecord) -> tuple[str, ...]:
     last = action_of(handler.store.revision(action.id, action.revision).fields)
-    warnings: tuple[str, ...] = ()
-    if overrides(handler, "process_action_update"):
-        config, warnings = parsed(handler, last)
-        half_made, _ = parsed(handler, action)
-        if config is not None:  # otherwise there is nothing to adapt to, until an update mends it
-            handler.process_action_update(action_response(last), config, action_response(action), half_made)
+    warnings = adapt(handler, last, action_response(action), parsed(handler, action)[0])
     handler.store.restore_action(replace(last, status=ActionStatus.READY), expected_version=action.version)
     return warnings

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from actium.app.lookup import find_id, list_page
+from actium.app.doors import expect
+from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import VersionConflictError
 from actium.models.account import (
     ServiceAccountFilter,
@@ -33,6 +34,7 @@ class Accounts:
         Raises:
             AlreadyExistsError: The name is taken in its project.
         """
+        expect(request, ServiceAccountRequest)
         now = datetime.now(UTC)
         account = AccountRecord(
             id=uuid4(),
@@ -53,7 +55,7 @@ class Accounts:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
         """
-        return account_response(self._store.get(AccountRecord, self._id(reference)), hydrate=hydrate)
+        return account_response(find_record(self._store, AccountRecord, self._project, reference), hydrate=hydrate)
 
     def list(self, asked: ServiceAccountFilter | None = None, *, hydrate: bool = False) -> Page[ServiceAccountResponse]:
         """List service accounts.
@@ -64,7 +66,7 @@ class Accounts:
         return list_page(
             self._store,
             AccountRecord,
-            asked or ServiceAccountFilter(),
+            ServiceAccountFilter() if asked is None else expect(asked, ServiceAccountFilter),
             lambda account: account_response(account, hydrate=hydrate),
             project=self._project,
         )
@@ -77,7 +79,8 @@ class Accounts:
             AlreadyExistsError: The new name is taken.
             VersionConflictError: Someone else changed it meanwhile.
         """
-        account = self._store.get(AccountRecord, self._id(reference))
+        expect(update, ServiceAccountUpdate)
+        account = find_record(self._store, AccountRecord, self._project, reference)
         if update.version not in {None, account.version}:
             raise VersionConflictError(
                 f"The service account {account.name!r} is at version {account.version}, not {update.version}.",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from actium.actions import lifecycle
-from actium.app.lookup import find_id, list_page
+from actium.actions.undoing import through_hooks
+from actium.app.doors import expect
+from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import FlavorNotFoundError, NotFoundError, PluginError
 from actium.event_hub.event_hub import EventHub
 from actium.models.action import (
@@ -50,9 +52,10 @@ class Actions:
             NotFoundError, InactiveAccountError: There is no such service account, or it is switched off.
             Exception: Whatever the flavor or a hook plugin raises.
         """
-        if request.project is None:
-            request = request.model_copy(update={"project": self._project})
-        return self._relay(request.plugin_subtype, request.flavor).create_action(request)
+        project = self._project if expect(request, ActionRequest).project is None else request.project
+        request = request.model_copy(update={"project": project})
+        with through_hooks(request):
+            return self._relay(request.plugin_subtype, request.flavor).create_action(request)
 
     def get(self, reference: UUID | str, *, hydrate: bool = True) -> ActionResponse:
         """Read an action by id, name, or a unique beginning of either. Without hydration no plugin code runs.
@@ -73,7 +76,7 @@ class Actions:
         return list_page(
             self._store,
             ActionRecord,
-            asked or ActionFilter(),
+            ActionFilter() if asked is None else expect(asked, ActionFilter),
             lambda action: self._response(action, hydrate=hydrate),
             project=self._project,
         )
@@ -89,8 +92,10 @@ class Actions:
             PluginError: Its flavor is missing, blocked or broken.
             Exception: Whatever the flavor or a hook plugin raises.
         """
+        update = expect(update, ActionUpdate).model_copy()
         action = self._record(reference)
-        return self._relay(action.plugin_subtype, action.flavor).update_action(action_response(action), update)
+        with through_hooks(update):
+            return self._relay(action.plugin_subtype, action.flavor).update_action(action_response(action), update)
 
     def delete(self, reference: UUID | str, *, force: bool = False, cascade: bool = False) -> None:
         """Delete an action.
@@ -130,6 +135,8 @@ class Actions:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
             NotReadyError: It is being created or deleted.
         """
+        if event is not None:
+            expect(event, Event)
         action = self._record(reference)
         return self._hub.trigger_action(action.id, event, action.project)
 
@@ -184,8 +191,8 @@ class Actions:
         if problem is None:
             try:
                 return self._relay(action.plugin_subtype, action.flavor).get_action(response)
-            except Exception as error:
-                response.body.problem = f"{type(error).__name__}: {error}"
+            except (Exception, SystemExit) as error:
+                response.body.problem = lifecycle.problem_in_words(error)
         return response
 
     def _known_problem(self, action: ActionRecord) -> str | None:
@@ -214,13 +221,15 @@ class Actions:
         )
 
     def _record(self, reference: UUID | str) -> ActionRecord:
-        return self._store.get(ActionRecord, find_id(self._store, ActionRecord, self._project, reference))
+        return find_record(self._store, ActionRecord, self._project, reference)
 
     def _id_even_if_deleted(self, reference: UUID | str) -> UUID:
         try:
             return find_id(self._store, ActionRecord, self._project, reference)
         except NotFoundError:
-            if (action_id := _as_uuid(str(reference))) is None or not self._store.revisions(action_id):
+            action_id = _as_uuid(str(reference))
+            revisions = () if action_id is None else self._store.revisions(action_id)
+            if action_id is None or not revisions or revisions[-1].fields["project"] != self._project:
                 raise
             return action_id
 

@@ -30,6 +30,7 @@ from actium.models.base import DEFAULT_PROJECT
 from actium.plugins.base_plugin_flavor import BasePlugin
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.plugins.relay import Relay
+from actium.plugins.store_plugins import StorePlugins
 from actium.stores.urls import open_store
 from actium.tracing.switch import TraceSwitch, application_tracing
 
@@ -82,9 +83,10 @@ class Actium:
                 not.
 
         Raises:
-            InvalidInputError: It cannot be understood what to trace.
+            InvalidInputError: The URL, or what to trace, cannot be understood, or nothing installed knows its scheme.
             StoreError: The store cannot be opened.
-            PluginError: An enabled hook plugin, or with ``strict_plugins`` any plugin, is broken.
+            PluginError: An enabled hook plugin, the plugin that knows the URL's scheme, or with ``strict_plugins`` any
+                plugin, is broken.
         """
         self._tracing = application_tracing(trace)
         self.registry = PluginFlavorRegistry.from_environment(
@@ -94,7 +96,7 @@ class Actium:
         if _is_strict() if strict_plugins is None else strict_plugins:
             self._refuse_broken_plugins()
         self.project = project
-        self.store = open_store(url)
+        self.store = open_store(url, open_other=StorePlugins(blocked=block).open)
         self._coroutines = SharedLoop()
         self._workers: WeakSet[Worker] = WeakSet()
         self.auth = Tokens(self.store)

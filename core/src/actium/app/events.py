@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterable
 from uuid import UUID
 
-from actium.app.lookup import find_id, list_page
+from actium.app.doors import expect
+from actium.app.lookup import find_id, find_record, list_page
 from actium.event_hub.event_hub import EventHub
 from actium.event_hub.publisher import Publisher
 from actium.models.event import Event, EventFilter, EventResponse, PublishedEvent
@@ -37,7 +38,7 @@ class Events:
         Returns:
             The ids; the first publication's where the event was known already.
         """
-        return self._hub.publish_event(event, project or self._project)
+        return self._hub.publish_event(expect(event, Event), project or self._project)
 
     def publish_many(self, events: Iterable[Event], *, project: str | None = None) -> tuple[PublishedEvent, ...]:
         """Store many events, in transactions of up to `PUBLISHED_TOGETHER`, each all or nothing.
@@ -76,7 +77,7 @@ class Events:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
         """
-        record = self._store.get(EventRecord, find_id(self._store, EventRecord, self._project, reference))
+        record = find_record(self._store, EventRecord, self._project, reference)
         return self._response(record, hydrate=hydrate)
 
     def list(self, asked: EventFilter | None = None, *, hydrate: bool = False) -> Page[EventResponse]:
@@ -88,7 +89,7 @@ class Events:
         return list_page(
             self._store,
             EventRecord,
-            asked or EventFilter(),
+            EventFilter() if asked is None else expect(asked, EventFilter),
             lambda record: self._response(record, hydrate=hydrate),
             project=self._project,
         )

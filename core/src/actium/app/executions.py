@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from actium.app.doors import expect
 from actium.app.execution_traces import execution_trace
-from actium.app.lookup import find_id, list_page
+from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import ConflictError, ExecutionFailedError, ExecutionNotEndedError, NotFoundError
 from actium.event_hub.endings import Endings
 from actium.models.execution import (
@@ -51,7 +52,7 @@ class Executions:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
         """
-        return self._response(self._store.get(ExecutionRecord, self._id(reference)), hydrate=hydrate)
+        return self._response(find_record(self._store, ExecutionRecord, self._project, reference), hydrate=hydrate)
 
     def list(
         self, asked: TriggerExecutionFilter | None = None, *, hydrate: bool = False
@@ -64,7 +65,7 @@ class Executions:
         return list_page(
             self._store,
             ExecutionRecord,
-            asked or TriggerExecutionFilter(),
+            TriggerExecutionFilter() if asked is None else expect(asked, TriggerExecutionFilter),
             lambda execution: self._response(execution, hydrate=hydrate),
             project=self._project,
         )
@@ -77,7 +78,7 @@ class Executions:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
         """
-        return execution_trace(self._store, self._store.get(ExecutionRecord, self._id(reference)))
+        return execution_trace(self._store, find_record(self._store, ExecutionRecord, self._project, reference))
 
     def cancel(self, reference: UUID | str) -> TriggerExecutionResponse:
         """Cancel an execution: a pending one at once; a running one when its handler heeds the request.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
 
+from actium.app.doors import reference_text
 from actium.errors import AmbiguousReferenceError, InvalidQueryError, NotFoundError
 from actium.models.base import DEFAULT_PROJECT
 from actium.models.page import BaseFilter, Page
@@ -35,21 +36,21 @@ _WORDS: dict[type, tuple[str, str]] = {
 def find_id(store: BaseStore, kind: type[Record], project: str, reference: UUID | str) -> UUID:
     """The id of what a person means by an id, a name, or a unique beginning of either (of an id, four characters).
 
+    What belongs to another project is not found, whichever way it is asked for.
+
     Raises:
+        InvalidInputError: The reference is neither an id nor text.
         NotFoundError: Nothing fits.
         AmbiguousReferenceError: Several fit; they are named.
     """
-    if isinstance(reference, UUID):
-        return reference
-    word, command = _WORDS[kind]
-    found = store.find(kind, project, reference)
+    word, _ = _WORDS[kind]
+    found = store.find(kind, project, reference_text(reference, word))
+    if isinstance(reference, UUID):  # a name may look like an id, but this is none
+        found = tuple(candidate for candidate in found if candidate.id == reference)
     if len(found) == 1:
         return found[0].id
     if not found:
-        raise NotFoundError(
-            f"There is no {word} {reference!r} in the project {project!r}.",
-            hint=f"`actium {command} list` shows what there is.",
-        )
+        raise _none_fits(kind, project, reference)
     candidates = [f"{candidate.name} ({candidate.id})" for candidate in found]
     many = f"{MOST_FOUND} or more" if len(candidates) == MOST_FOUND else f"{len(candidates)}"
     raise AmbiguousReferenceError(
@@ -57,6 +58,20 @@ def find_id(store: BaseStore, kind: type[Record], project: str, reference: UUID 
         candidates=candidates,
         hint="Give more of the name or the id.",
     )
+
+
+def find_record(store: BaseStore, kind: type[Record], project: str, reference: UUID | str) -> Record:
+    """What a person means, as `find_id` finds it.
+
+    Raises:
+        NotFoundError, AmbiguousReferenceError, InvalidInputError: As `find_id`.
+    """
+    if not isinstance(reference, UUID):
+        return store.get(kind, find_id(store, kind, project, reference))
+    record = store.get(kind, reference)
+    if record.project != project:
+        raise _none_fits(kind, project, reference)
+    return record
 
 
 def list_page(
@@ -97,4 +112,12 @@ def list_page(
         total=found.total,
         total_pages=total_pages,
         items=[respond(record) for record in found.records],
+    )
+
+
+def _none_fits(kind: type, project: str, reference: UUID | str) -> NotFoundError:
+    word, command = _WORDS[kind]
+    return NotFoundError(
+        f"There is no {word} {str(reference)!r} in the project {project!r}.",
+        hint=f"`actium {command} list` shows what there is.",
     )

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from actium.app.lookup import find_id, list_page
+from actium.app.doors import expect
+from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import InvalidFilterError, VersionConflictError
 from actium.event_hub.event_hub import EventHub
 from actium.filters import EventView, ExplainedNode, explain, parse_filters
@@ -34,6 +35,7 @@ class Triggers:
             NotFoundError: There is no such action in the project.
             NotReadyError: The action is being created or deleted.
         """
+        expect(request, TriggerRequest)
         _check_filters(request.filters, match_all=request.match_all)
         now = datetime.now(UTC)
         trigger = TriggerRecord(
@@ -58,7 +60,7 @@ class Triggers:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
         """
-        return self._response(self._store.get(TriggerRecord, self._id(reference)), hydrate=hydrate)
+        return self._response(find_record(self._store, TriggerRecord, self._project, reference), hydrate=hydrate)
 
     def list(self, asked: TriggerFilter | None = None, *, hydrate: bool = False) -> Page[TriggerResponse]:
         """List triggers.
@@ -69,7 +71,7 @@ class Triggers:
         return list_page(
             self._store,
             TriggerRecord,
-            asked or TriggerFilter(),
+            TriggerFilter() if asked is None else expect(asked, TriggerFilter),
             lambda trigger: self._response(trigger, hydrate=hydrate),
             project=self._project,
         )
@@ -83,7 +85,8 @@ class Triggers:
             AlreadyExistsError: The new name is taken.
             VersionConflictError: Someone else changed it meanwhile.
         """
-        trigger = self._store.get(TriggerRecord, self._id(reference))
+        expect(update, TriggerUpdate)
+        trigger = find_record(self._store, TriggerRecord, self._project, reference)
         if update.version not in {None, trigger.version}:
             raise VersionConflictError(
                 f"The trigger {trigger.name!r} is at version {trigger.version}, not {update.version}.",
@@ -128,8 +131,8 @@ class Triggers:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit, of either.
         """
-        trigger = self._store.get(TriggerRecord, self._id(reference))
-        record = self._store.get(EventRecord, find_id(self._store, EventRecord, self._project, event))
+        trigger = find_record(self._store, TriggerRecord, self._project, reference)
+        record = find_record(self._store, EventRecord, self._project, event)
         if trigger.match_all:
             return None
         view = EventView(attributes=event_of(record).attributes(), data=record.data)

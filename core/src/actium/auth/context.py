@@ -22,30 +22,36 @@ class AuthContext:
     The token is made when it is first asked for, as most executions never ask.
 
     Attributes:
-        service_account: On whose behalf it acts.
         expires: When the token stops being valid; None for never.
     """
 
-    __slots__ = ("_lock", "_token", "expires", "service_account")
+    __slots__ = ("_lock", "_service_account", "_token", "expires")
 
     def __init__(
         self,
         *,
-        service_account: ServiceAccountResponse,
+        service_account: ServiceAccountResponse | Callable[[], ServiceAccountResponse],
         expires: datetime | None,
         access_token: SecretStr | Callable[[], SecretStr],
     ) -> None:
         """Make a context; `actium.auth.tokens.Tokens.issue` does.
 
         Args:
-            service_account: On whose behalf.
+            service_account: On whose behalf, or what makes it when someone wants to know.
             expires: When the token stops being valid; None for never.
             access_token: The token, or what makes it and stores its hash; that is called at most once.
         """
-        self.service_account = service_account
+        self._service_account = service_account
         self.expires = expires
         self._token = access_token
         self._lock = threading.Lock()
+
+    @property
+    def service_account(self) -> ServiceAccountResponse:
+        """On whose behalf it acts."""
+        if not isinstance(self._service_account, ServiceAccountResponse):
+            self._service_account = self._service_account()
+        return self._service_account
 
     @property
     def access_token(self) -> SecretStr:

@@ -12,9 +12,12 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 from urllib.parse import quote, quote_plus
+from uuid import UUID
 
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 
@@ -47,7 +50,7 @@ def noting_secrets() -> Iterator[list[str]]:
 def _from_environment(name: str) -> str:
     try:
         return os.environ[name]
-    except KeyError as error:
+    except (KeyError, UnicodeEncodeError) as error:
         raise SecretResolutionError(
             f"The environment variable {name!r} is not set.", hint="Set it where the worker runs."
         ) from error
@@ -56,9 +59,10 @@ def _from_environment(name: str) -> str:
 def _from_file(path: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8").removesuffix("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # a file's, its name's or its content's, and a home's
         raise SecretResolutionError(
-            f"The secret file {path!r} cannot be read: {error}.", hint="Check the path where the worker runs."
+            f"The secret file {path!r} cannot be read: {str(error).removesuffix('.')}.",
+            hint="Check the path where the worker runs.",
         ) from error
 
 
@@ -72,6 +76,8 @@ def check_references(config: BaseModel) -> None:
     Raises:
         InvalidConfigurationError: With the path of each; the values are not told.
     """
+    if _is_plain(type(config)):
+        return
     problems = [
         FieldProblem(path=dotted(location), problem="holds a literal secret", expected="a reference")
         for location, secret in _secrets(config)
@@ -112,6 +118,17 @@ def dump_with_references(config: BaseModel) -> dict[str, Any]:
     return written
 
 
+_PLAIN = (str, int, float, bool, type(None), datetime, date, UUID)
+
+
+@lru_cache(maxsize=1_024)
+def _is_plain(model: type[BaseModel]) -> bool:
+    """Whether a model can hold nothing but values that are certainly no secrets, so that nobody need look."""
+    return model.model_config.get("extra") != "allow" and all(
+        field.annotation in _PLAIN for field in model.model_fields.values()
+    )
+
+
 def _written(value: object, dumped: Any) -> Any:
     """The dumped form with the references that pydantic hides."""
     value = unwrapped(value)
@@ -137,7 +154,7 @@ def resolve_references(config: ModelT) -> ModelT:
     Raises:
         SecretResolutionError: One leads nowhere; the field's path is told.
     """
-    if next(_secrets(config), None) is None:
+    if _is_plain(type(config)) or next(_secrets(config), None) is None:
         return config
     resolved: ModelT = _replace(config, (), _resolve)
     return resolved

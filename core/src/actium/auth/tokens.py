@@ -6,12 +6,13 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from pydantic import SecretStr
 
 from actium.auth.context import AuthContext, VerifiedToken
-from actium.errors import InactiveAccountError, InvalidTokenError, NotFoundError
+from actium.errors import InactiveAccountError, InvalidInputError, InvalidTokenError, NotFoundError
 from actium.stores.base_store import BaseStore
 from actium.stores.records import AccountRecord, TokenRecord
 from actium.stores.responses import account_response
@@ -39,7 +40,8 @@ class Tokens:
         Args:
             account: On whose behalf.
             execution_id: For which execution.
-            window: Minutes from now that it is valid; 0 means no limit.
+            window: Minutes that it is valid; 0 means no limit: it is valid until it is revoked, or its account is
+                deleted or switched off.
             on_token: Called with the token when it is asked for, e.g. to mask it from then on.
 
         Raises:
@@ -63,15 +65,17 @@ class Tokens:
             )
             return SecretStr(text)
 
-        return AuthContext(service_account=account_response(account), expires=expires, access_token=token)
+        return AuthContext(service_account=partial(account_response, account), expires=expires, access_token=token)
 
     def verify(self, token: str | SecretStr) -> VerifiedToken:
         """Say whose a token is.
 
         Raises:
-            InvalidTokenError: It is unknown, expired or revoked.
+            InvalidTokenError: It is unknown, expired, revoked, or no text at all.
             InactiveAccountError: Its account is switched off.
         """
+        if not _is_text(token):
+            raise InvalidTokenError(f"A token is text, not {type(token).__name__}.", hint="Pass it as it was made.")
         record = self._store.get_token(_digest(token))
         if record is None:
             raise InvalidTokenError(
@@ -105,7 +109,12 @@ class Tokens:
 
         Returns:
             How many were still valid.
+
+        Raises:
+            InvalidInputError: Nothing is given, or the token is no text.
         """
+        if token is not None and not _is_text(token):
+            raise InvalidInputError(f"A token is text, not {type(token).__name__}.", hint="Pass it as it was made.")
         return self._store.revoke_tokens(
             when=self._now(),
             digest=None if token is None else _digest(token),
@@ -122,6 +131,10 @@ def _check_active(account: AccountRecord) -> None:
         )
 
 
+def _is_text(token: object) -> bool:
+    return isinstance(token, str | SecretStr)
+
+
 def _digest(token: str | SecretStr) -> str:
     text = token.get_secret_value() if isinstance(token, SecretStr) else token
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()  # any text is a token, if not a known one

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from actium.errors import VersionConflictError
 from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
@@ -17,6 +17,7 @@ from actium.filters import EventView, parse_filters
 from actium.models.base import DEFAULT_PROJECT
 from actium.models.event import Event, PublishedEvent
 from actium.models.execution import TriggerExecutionResponse
+from actium.models.ids import new_id
 from actium.models.trigger import TriggerResponse
 from actium.plugins.relay import Observers
 from actium.stores.base_store import BaseStore, StaleTriggersError
@@ -104,7 +105,7 @@ class EventHub(BaseEventHub):
         """See `BaseEventHub.trigger_action`."""
         record = None if event is None else event_record(_caused(event), project)
         execution = self._store.insert_execution(
-            ExecutionDraft(id=uuid4(), action_id=action_id),
+            ExecutionDraft(id=new_id(), action_id=action_id),
             project=project,
             event=record,
             cause=current_execution.get(),
@@ -222,7 +223,7 @@ class TriggerIndexes:
 
 def _draft(trigger: TriggerRecord, problem: str | None) -> ExecutionDraft:
     told = None if problem is None else f"the trigger {trigger.name!r} could not be matched: {problem}"
-    return ExecutionDraft(id=uuid4(), action_id=trigger.action_id, trigger_id=trigger.id, problem=told)
+    return ExecutionDraft(id=new_id(), action_id=trigger.action_id, trigger_id=trigger.id, problem=told)
 
 
 def _caused(event: Event) -> Event:
@@ -252,7 +253,7 @@ def event_record(event: Event, project: str) -> EventRecord:
         **event.extensions(),
     }
     return EventRecord(
-        id=uuid4(),
+        id=new_id(),
         project=project,
         event_id=event.id,
         source=event.source,

@@ -23,11 +23,14 @@ MAX_RESULT_BYTES = 1_048_576
 """How large a result may be, written as JSON."""
 
 _MAX_ERROR_CHARACTERS = 65_536
+_NOTHING = Outcome(status=ExecutionStatus.SUCCEEDED)
 _NOT_KNOWN = "what the attempt did so far is not known"
 
 
 def of_result(result: Any) -> Outcome:
     """The outcome of a handler that returned; one whose result cannot be kept has failed, for good."""
+    if result is None:
+        return _NOTHING
     try:
         plain = to_jsonable_python(result, inf_nan_mode="constants")
         size = len(json.dumps(plain, allow_nan=False))

@@ -195,6 +195,11 @@ class Worker:
             self._arrived = ended
             if not is_patient and not isinstance(error, StoreBusyError):
                 raise
+            if self._stop_at is not None and time.monotonic() >= self._stop_at:
+                logger.error("The worker %s stops, and what it ran is tried again by others: %s", self.name, error)
+                self._arrived = []
+                self._lose_everything()
+                return
             logger.error("The worker %s tries again: %s", self.name, error)
             self._wait(self._poll_interval)
             return

@@ -13,19 +13,26 @@ from collections.abc import Callable, Mapping, Sequence
 
 from actium.errors import InvalidFilterError
 from actium.filters.expressions import AllOf, AnyOf, Comparison, Exact, Expression, Not, Prefix, Suffix
+from actium.models.attributes import CONTEXT_ATTRIBUTES, is_attribute_name, meant_attribute
 
 MAX_DEPTH = 16
 MAX_CONDITIONS = 256
 MAX_TEXT = 1024
 
-CONTEXT_ATTRIBUTES = ("id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time")
-"""The attributes that CloudEvents 1.0 defines; all others are extensions."""
-
-_ATTRIBUTE = re.compile(r"[a-z0-9]{1,64}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_SHORTEST_CORRECTED = 4
 
-_short = reprlib.Repr()
+
+class _Short(reprlib.Repr):
+    """Writes the beginning of what was given, also of whole numbers with more digits than Python writes."""
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:
+            return f"<int of {x.bit_length():,} bits>"
+
+
+_short = _Short()
 _short.maxstring = _short.maxother = _short.maxlong = 80
 
 
@@ -33,7 +40,8 @@ def parse_filters(filters: Sequence[Mapping[str, object]]) -> Expression:
     """Read a trigger's filters, all of which must hold.
 
     Each has exactly one dialect: ``exact``, ``prefix`` and ``suffix`` take attributes with the texts to compare them
-    with, ``all`` and ``any`` a list of filters, ``not`` a filter.
+    with, ``all`` and ``any`` a list of filters, ``not`` a filter. They are written as JSON is: dicts, lists and texts,
+    nothing that only behaves like one, as a store has to keep them.
 
     An attribute's name that is one letter left out, added, replaced or swapped with its neighbour away from a context
     attribute of four letters or more (``tpye``, ``sources``) is refused: it would be a valid extension's name, and
@@ -56,7 +64,7 @@ class _Reader:
         self.count(1)
         if depth > MAX_DEPTH:
             raise InvalidFilterError(f"{path} is nested more than {MAX_DEPTH} deep.", hint="Flatten the filter.")
-        if not isinstance(given, Mapping):
+        if not isinstance(given, dict):
             raise InvalidFilterError(
                 f"{path} must be an object with one dialect, got {_short.repr(given)}.",
                 hint=f"The dialects are {', '.join(_DIALECTS)}.",
@@ -71,12 +79,12 @@ class _Reader:
         read = _DIALECTS.get(dialect)
         if read is None:
             raise InvalidFilterError(
-                f"{path} has the unknown dialect {_short.repr(dialect)}.", hint=_meant_dialect(str(dialect))
+                f"{path} has the unknown dialect {_short.repr(dialect)}.", hint=_meant_dialect(dialect)
             )
         return read(self, operand, f"{path}.{dialect}", depth)
 
     def list(self, given: object, path: str, depth: int) -> tuple[Expression, ...]:
-        if not isinstance(given, Sequence) or isinstance(given, str | bytes) or not given:
+        if not isinstance(given, list | tuple) or not given:
             raise InvalidFilterError(
                 f"{path} must be a list of at least one filter, got {_short.repr(given)}.",
                 hint="Write e.g. [{'exact': {'type': 'com.example.arrived'}}].",
@@ -97,7 +105,7 @@ Read = Callable[[_Reader, object, str, int], Expression]
 
 def _comparison(kind: type[Comparison]) -> Read:
     def read(reader: _Reader, given: object, path: str, _: int) -> Expression:
-        if not isinstance(given, Mapping) or not given:
+        if not isinstance(given, dict) or not given:
             raise InvalidFilterError(
                 f"{path} must be an object of attributes and texts, got {_short.repr(given)}.",
                 hint=f"Write e.g. {{'{kind.DIALECT}': {{'type': 'com.example.arrived'}}}}.",
@@ -119,19 +127,18 @@ _DIALECTS: Mapping[str, Read] = {
 
 
 def _attribute(name: object, path: str) -> str:
-    if not isinstance(name, str) or not _ATTRIBUTE.fullmatch(name):
+    if not isinstance(name, str) or not is_attribute_name(name):
         raise InvalidFilterError(
-            f"{path} has the attribute {_short.repr(name)}, which no event can have.", hint=_meant_attribute(str(name))
+            f"{path} has the attribute {_short.repr(name)}, which no event can have.", hint=_spelled_right(name)
         )
     if name == "data":
         raise InvalidFilterError(
             f"{path}.data looks for the payload, which is no attribute.",
             hint=f"Attributes are {', '.join(CONTEXT_ATTRIBUTES)} and extensions.",
         )
-    if name not in CONTEXT_ATTRIBUTES:
-        for known in CONTEXT_ATTRIBUTES:
-            if len(known) >= _SHORTEST_CORRECTED and _one_edit_apart(name, known):
-                raise InvalidFilterError(f"{path}.{name} is an unknown attribute.", hint=f"Did you mean {known!r}?")
+    meant = meant_attribute(name)
+    if meant is not None:
+        raise InvalidFilterError(f"{path}.{name} is an unknown attribute.", hint=f"Did you mean {meant!r}?")
     return name
 
 
@@ -154,27 +161,15 @@ def _text(text: object, path: str) -> str:
     return text
 
 
-def _one_edit_apart(given: str, known: str) -> bool:
-    """Whether one letter was left out, added, replaced, or swapped with its neighbour."""
-    if given == known or abs(len(given) - len(known)) > 1:
-        return False
-    at = next((i for i, (a, b) in enumerate(zip(given, known, strict=False)) if a != b), min(len(given), len(known)))
-    if len(given) == len(known):
-        swapped = known[:at] + known[at + 1 : at + 2] + known[at] + known[at + 2 :]
-        return given[at + 1 :] == known[at + 1 :] or given == swapped
-    longer, shorter = (given, known) if len(given) > len(known) else (known, given)
-    return longer[at + 1 :] == shorter[at:]
-
-
-def _meant_dialect(given: str) -> str:
+def _meant_dialect(given: object) -> str:
     if given in CONTEXT_ATTRIBUTES:
         return f"An attribute stands under a dialect: write e.g. {{'exact': {{'{given}': ...}}}}."
-    near = difflib.get_close_matches(given.lower(), _DIALECTS, n=1)
+    near = difflib.get_close_matches(given.lower() if isinstance(given, str) else "", _DIALECTS, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known are {', '.join(_DIALECTS)}."
 
 
-def _meant_attribute(given: str) -> str:
-    plain = re.sub(r"[^a-z0-9]", "", given.lower())
+def _spelled_right(given: object) -> str:
+    plain = re.sub(r"[^a-z0-9]", "", given.lower()) if isinstance(given, str) else ""
     if plain in CONTEXT_ATTRIBUTES:
         return f"Did you mean {plain!r}?"
     return "Attributes' names are 1 to 64 lower-case letters and digits."

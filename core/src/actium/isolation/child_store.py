@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from actium.errors import NotConfiguredError
+from actium.plugins.store_plugins import StorePlugins
 from actium.stores.base_store import BaseStore
 from actium.stores.urls import open_store
 
@@ -66,7 +67,7 @@ class ChildStore:
     def _store(self) -> BaseStore:
         with self._lock:
             if self._opened is None:
-                self._opened = open_store(self._reachable_url())
+                self._opened = open_store(self._reachable_url(), open_other=StorePlugins().open)
             return self._opened
 
     def _reachable_url(self) -> str:

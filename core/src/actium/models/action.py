@@ -279,7 +279,11 @@ class ActionRevisionResponse(ResponsePart):
 
 
 class ActionFilter(BaseFilter):
-    """Which actions to list."""
+    """Which actions to list.
+
+    Attributes:
+        labels: Labels that they must have, by name, each as other columns are given: ``{"team": "startswith:data"}``.
+    """
 
     COLUMNS: ClassVar[Columns] = {
         "id": UUID,
@@ -289,6 +293,7 @@ class ActionFilter(BaseFilter):
         "service_account_id": UUID,
         "enabled": bool,
         "status": str,
+        "labels": dict,
         "created": datetime,
         "updated": datetime,
     }
@@ -299,6 +304,7 @@ class ActionFilter(BaseFilter):
     flavor: str | list[str] | None = None
     service_account_id: UUID | str | list[UUID | str] | None = None
     enabled: bool | str | None = None
+    labels: dict[str, str | list[str]] | str | list[str] | None = None
     status: ActionStatus | str | list[str] | None = None
     created: datetime | str | list[datetime | str] | None = None
     updated: datetime | str | list[datetime | str] | None = None

@@ -62,6 +62,8 @@ Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(stora
 class BaseRequest(BaseModel):
     """Base of what a caller asks for. Unknown keys are refused, so that a misspelled one is never ignored.
 
+    Within a model of someone else's, or in a ``TypeAdapter``, it is pydantic that validates and raises its own error.
+
     Raises:
         InvalidInputError: From the constructor and from ``model_validate...``, with one problem a wrong field.
     """
@@ -110,6 +112,7 @@ def _constructors(error: ValidationError) -> InvalidInputError | None:
     return raised if first["loc"] == () and isinstance(raised, InvalidInputError) else None
 
 
+ModelT = TypeVar("ModelT", bound=BaseModel)
 BodyT = TypeVar("BodyT", bound=BaseModel)
 MetadataT = TypeVar("MetadataT", bound=BaseModel)
 ResourcesT = TypeVar("ResourcesT", bound=BaseModel)
@@ -179,6 +182,24 @@ class BaseResponse(BaseModel, Generic[BodyT, MetadataT, ResourcesT]):
         )
 
 
+def assembled(model: type[ModelT], fields: dict[str, Any], *, extra: dict[str, Any] | None = None) -> ModelT:
+    """A model of values that are known to fit it, as they come from a store.
+
+    Nothing is validated, copied or filled in; pydantic's own ``model_construct`` takes longer than validating does.
+
+    Args:
+        model: What to make.
+        fields: Every field, by name.
+        extra: What a model that allows it holds besides its fields.
+    """
+    made = model.__new__(model)
+    object.__setattr__(made, "__dict__", fields)
+    object.__setattr__(made, "__pydantic_fields_set__", set(fields))
+    object.__setattr__(made, "__pydantic_extra__", extra)
+    object.__setattr__(made, "__pydantic_private__", None)
+    return made
+
+
 def field_problems(
     error: ValidationError, *, secret_paths: frozenset[tuple[str, ...]] = frozenset()
 ) -> tuple[FieldProblem, ...]:
@@ -214,10 +235,27 @@ def dotted(location: Iterable[str | int]) -> str:
 
 
 def shown(value: object) -> str | None:
-    """Write a value for an error message: scalars only, shortened; containers may hold secrets."""
-    if isinstance(value, dict | list | tuple | set | BaseModel):
-        return None
-    text = repr(value)
+    """Write a value for an error message: scalars only, shortened; containers may hold secrets.
+
+    A value that cannot be written, such as a whole number of thousands of digits, is told by its type.
+    """
+    try:
+        if isinstance(value, dict | list | tuple | set | BaseModel):
+            return None
+        text = repr(value)
+    except Exception as error:
+        return f"{type(value).__name__} that cannot be shown ({_in_words(error)})"
+    return _shortened(text)
+
+
+def _in_words(error: Exception) -> str:
+    try:
+        return _shortened(f"{type(error).__name__}: {error}")
+    except Exception:
+        return type(error).__name__
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}… ({len(text):,} characters)"
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from actium.models.attributes import is_attribute_name, meant_attribute
 from actium.models.base import BaseRequest, BaseResponse, NoResources, ResponsePart, storable
+from actium.models.ids import new_id
 from actium.models.page import BaseFilter, Columns
 
 MAX_EVENT_BYTES = 1_048_576
-"""How large an event's data may be, written as JSON."""
+"""How large an event's data may be, as JSON in UTF-8: without spaces, and with letters as they are."""
 
-_EXTENSION = re.compile(r"[a-z0-9]{1,64}")
+MAX_EXTENSION_NUMBER = 2_147_483_647
+"""The largest whole number that an extension attribute may be, and its negative less one the smallest."""
 
 Attribute = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(storable)]
 
@@ -30,7 +32,8 @@ class Event(BaseRequest):
     """A CloudEvents 1.0 event.
 
     Further keyword arguments are extension attributes: lower-case letters and digits, with a text, a whole number
-    or a truth value, e.g. ``Event(..., partitionkey="7")``.
+    of 32 bits or a truth value, e.g. ``Event(..., partitionkey="7")``. A name that misses one of CloudEvents'
+    own by a letter, such as ``subjet``, is refused, as in filters.
 
     Attributes:
         id: Unique for its source; publishing the same (source, id) again changes nothing. Made up when not given.
@@ -46,7 +49,7 @@ class Event(BaseRequest):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    id: Attribute = Field(default_factory=lambda: str(uuid4()))
+    id: Attribute = Field(default_factory=lambda: str(new_id()))
     source: Attribute
     type: Attribute
     specversion: Literal["1.0"] = "1.0"
@@ -59,31 +62,43 @@ class Event(BaseRequest):
     @field_validator("time")
     @classmethod
     def _with_time_zone(cls, time: datetime) -> datetime:
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        try:
+            return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("must be within the years 1 to 9999 in UTC") from error
 
     @field_validator("data")
     @classmethod
     def _as_json(cls, data: Any) -> Any:
         try:
             plain = to_jsonable_python(data, bytes_mode="base64", inf_nan_mode="constants")
-            text = json.dumps(plain, allow_nan=False)
+            text = json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         except (PydanticSerializationError, ValueError, RecursionError) as error:
             raise ValueError(f"must be something JSON can hold: {error}") from error
-        if len(text) > MAX_EVENT_BYTES:
+        size = len(text.encode(errors="surrogatepass"))
+        if size > MAX_EVENT_BYTES:
             raise ValueError(
-                f"must be at most {MAX_EVENT_BYTES:,} bytes of JSON, is {len(text):,}; pass a reference to it instead"
+                f"must be at most {MAX_EVENT_BYTES:,} bytes of JSON, is {size:,}; pass a reference to it instead"
             )
         return plain
 
     @model_validator(mode="after")
     def _check_extensions(self) -> Event:
         for name, value in self.extensions().items():
-            if not _EXTENSION.fullmatch(name):
+            if not is_attribute_name(name):
                 raise ValueError(f"{name!r} cannot be an attribute: lower-case letters and digits only, at most 64")
+            meant = meant_attribute(name)
+            if meant is not None:
+                raise ValueError(f"{name!r} is an unknown attribute; did you mean {meant!r}?")
             if not isinstance(value, str | int | bool):
                 raise ValueError(f"the extension attribute {name!r} must be text, a whole number or a truth value")
             if isinstance(value, str):
                 storable(value)
+            elif not -MAX_EXTENSION_NUMBER - 1 <= value <= MAX_EXTENSION_NUMBER:
+                raise ValueError(
+                    f"the extension attribute {name!r} is a whole number beyond the 32 bits of CloudEvents; "
+                    "write it as text"
+                )
         return self
 
     def extensions(self) -> dict[str, Any]:

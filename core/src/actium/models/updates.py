@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from actium.models.base import BaseRequest
 
+_MAX_VERSION = 2**63 - 1
+"""The highest version that a store can count to."""
+
 
 class BaseUpdate(BaseRequest):
     """Base of updates.
@@ -19,7 +22,7 @@ class BaseUpdate(BaseRequest):
     CLEARABLE: ClassVar[dict[str, object]] = {}
     """Fields that can be empty, with the value that stands for empty."""
 
-    version: int | None = Field(default=None, ge=1)
+    version: int | None = Field(default=None, ge=1, le=_MAX_VERSION)
 
     @model_validator(mode="after")
     def _refuse_clearing_what_cannot_be_empty(self) -> BaseUpdate:

@@ -55,8 +55,11 @@ class ActionHooks:
     def create_action(self, action: ActionRequest) -> ActionResponse:  # type: ignore[empty-body]
         """An action is to be created. The whole creation happens inside, validation, storing and provisioning.
 
+        A wrapper that raises after its ``yield`` undoes all of it: what the flavor provisioned is given back, the
+        action and the triggers that use it by then are removed, and the caller gets the exception.
+
         Args:
-            action: What was asked for; a wrapper may change it before it yields.
+            action: What was asked for; a wrapper may change it before it yields, but not flavor, subtype and project.
 
         Returns:
             The stored action, hydrated.
@@ -67,6 +70,9 @@ class ActionHooks:
         self, action: ActionResponse, action_update: ActionUpdate
     ) -> ActionResponse:
         """An action is to be changed. The whole update happens inside.
+
+        A wrapper that raises after its ``yield`` puts every field back, with one more revision, and the flavor adapts
+        to that; unless someone else has changed the action by then, which is noted on the exception.
 
         Args:
             action: The action as it is, hydrated.

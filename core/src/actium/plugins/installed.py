@@ -6,6 +6,7 @@ A plugin that is broken is *quarantined*: using it tells what is wrong with whic
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,23 @@ FLAVOR_GROUPS: Mapping[str, str] = {ACTION: "actium.action_flavors"}
 OTHER_GROUPS: Mapping[str, str] = {HOOKS: "actium.hooks", "commands": "actium.commands", "stores": "actium.stores"}
 
 Claims = dict[str, list[EntryPointRecord]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Quarantine:
+    """Why a plugin was set aside. An exception grows with every raise, so each use is told by one of its own."""
+
+    message: str
+    hint: str
+    cause: BaseException
+
+    def error(self) -> PluginQuarantinedError:
+        return PluginQuarantinedError(self.message, hint=self.hint)
+
+    def error_with_cause(self) -> PluginQuarantinedError:
+        error = self.error()
+        error.__cause__ = self.cause
+        return error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +83,7 @@ class InstalledPlugins:
         self._blocked = frozenset(_normalised(name) for name in blocked)
         self._found: dict[str, Claims] | None = None
         self._problems: tuple[DiscoveryProblem, ...] = ()
-        self._quarantined: dict[tuple[str, str], PluginError] = {}
+        self._quarantined: dict[tuple[str, str], _Quarantine] = {}
         self._import_seconds: dict[tuple[str, str], float] = {}
 
     def problems(self) -> tuple[DiscoveryProblem, ...]:
@@ -94,10 +112,10 @@ class InstalledPlugins:
                 state, error = "quarantined", _misnamed(claim)
             elif kind in FLAVOR_GROUPS and len(open_claims) > 1:
                 state, error = "quarantined", duplicate(name, map(claimant, open_claims))
-            elif (error := self._quarantined.get((kind, name))) is not None:
-                state = "quarantined"
+            elif (quarantine := self._quarantined.get((kind, name))) is not None:
+                state, error = "quarantined", quarantine.error_with_cause()
             else:
-                state = "loaded" if (kind, name) in self._import_seconds else "found"
+                state, error = "loaded" if (kind, name) in self._import_seconds else "found", None
             yield PluginStatus(
                 kind=kind,
                 name=name,
@@ -121,9 +139,9 @@ class InstalledPlugins:
             PluginQuarantinedError: It was found to be broken, or is called what no flavor can be.
             DuplicateFlavorError: Two distributions claim it.
         """
-        quarantined = self._quarantined.get((kind, name))
-        if quarantined is not None:
-            raise quarantined
+        quarantine = self._quarantined.get((kind, name))
+        if quarantine is not None:
+            raise quarantine.error()
         claims = self.claims(kind, name)
         if len(claims) > 1:
             raise duplicate(name, map(claimant, claims))
@@ -155,13 +173,17 @@ class InstalledPlugins:
     def quarantine(
         self, kind: str, record: EntryPointRecord, problem: str, cause: BaseException
     ) -> PluginQuarantinedError:
-        """Set a plugin aside; gives the error that says so from now on."""
-        error = PluginQuarantinedError(
-            f"The plugin {origin_of(record)} is broken: {problem.removesuffix('.')}.",
+        """Set a plugin aside; gives the error that says so.
+
+        Later uses are told the same, without the cause's traceback: that is in this error, the log and the status.
+        """
+        quarantine = _Quarantine(
+            message=f"The plugin {origin_of(record)} is broken: {problem.removesuffix('.')}.",
             hint=f"Upgrade or `pip uninstall {record.distribution}`, or block it with ACTIUM_BLOCK={record.name}.",
+            cause=cause,
         )
-        error.__cause__ = cause
-        self._quarantined[kind, record.name] = error
+        self._quarantined[kind, record.name] = quarantine
+        error = quarantine.error_with_cause()
         logger.warning("%s", error)
         logger.debug("The import of %s:", record.value, exc_info=cause)
         return error
@@ -179,6 +201,11 @@ class InstalledPlugins:
 
     def _is_blocked(self, record: EntryPointRecord) -> bool:
         return not self._blocked.isdisjoint((_normalised(record.name), _normalised(record.distribution)))
+
+
+def names_in(variable: str) -> tuple[str, ...]:
+    """The names in an environment variable, separated by commas."""
+    return tuple(name.strip() for name in os.environ.get(variable, "").split(",") if name.strip())
 
 
 def in_words(error: BaseException) -> str:

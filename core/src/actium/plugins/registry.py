@@ -145,8 +145,12 @@ class PluginFlavorRegistry:
         Raises:
             InvalidQueryError: There is no such page.
         """
-        from actium.models.page import Page
+        from actium.models.page import MAX_PAGE_SIZE, Page
 
+        if not 1 <= max_size <= MAX_PAGE_SIZE:
+            raise InvalidQueryError(
+                f"A page cannot hold {max_size!r} flavors.", hint=f"Ask for 1 to {MAX_PAGE_SIZE:,} at a time."
+            )
         statuses = [
             status
             for status in self.statuses(plugin_type)
@@ -185,7 +189,7 @@ class PluginFlavorRegistry:
     # What is used
 
     def register_plugin_flavor(self, flavor: type[BasePluginFlavor]) -> None:
-        """Register a flavor that was made in code. The same class twice is harmless.
+        """Register a flavor that was made in code. The same class twice is harmless, also one that is installed.
 
         Raises:
             PluginError: The class is not a complete flavor.
@@ -194,11 +198,11 @@ class PluginFlavorRegistry:
         check_flavor(flavor)
         key = FlavorKey(str(flavor.TYPE), flavor.SUBTYPE, flavor.FLAVOR)
         with self._lock:
-            present = self._classes.get(key)
+            claims = [*map(claimant, self._installed.claims(key.type, key.name))]
+            present = self._classes.get(key) or (self._installed_class(key) if len(claims) == 1 else None)
             if present is flavor:
                 return
-            claims = [*map(claimant, self._installed.claims(key.type, key.name))]
-            if present is not None:
+            if present is not None and not claims:
                 claims = [where(present)]
             if claims:
                 raise duplicate(key.name, iter([*claims, where(flavor)]))
@@ -329,6 +333,14 @@ class PluginFlavorRegistry:
         except Exception as error:  # a class may do anything when it is looked at
             raise self._installed.quarantine(key.type, record, in_words(error), error) from error
         return loaded
+
+    def _installed_class(self, key: FlavorKey) -> type[BasePluginFlavor] | None:
+        """The class that is installed with a key, imported to be compared with another; None for a broken one."""
+        try:
+            return self.get_flavor_class(*key)
+        except PluginError as error:
+            logger.debug("What %s is cannot be seen: %s", key.name, error)
+            return None
 
     def _made(self, key: FlavorKey) -> tuple[BasePlugin, Relay]:
         with self._lock:

@@ -9,9 +9,12 @@ from uuid import UUID
 
 from actium.models.account import ServiceAccountBody, ServiceAccountMetadata, ServiceAccountResponse
 from actium.models.action import ActionBody, ActionMetadata, ActionResources, ActionResponse
+from actium.models.base import assembled
 from actium.models.event import Event, EventBody, EventMetadata, EventResponse
 from actium.models.execution import (
     Attempt,
+    ExecutionError,
+    StepProgress,
     TriggerExecutionBody,
     TriggerExecutionMetadata,
     TriggerExecutionResources,
@@ -124,15 +127,19 @@ def trigger_response(
 
 def event_of(record: EventRecord) -> Event:
     """The event as it was published. It was validated then, so it is not validated again."""
-    return Event.model_construct(
-        id=record.event_id,
-        source=record.source,
-        type=record.type,
-        subject=record.subject,
-        time=record.time,
-        data=record.data,
-        **record.attributes,
-    )
+    attributes = dict(record.attributes)
+    fields = {
+        "id": record.event_id,
+        "source": record.source,
+        "type": record.type,
+        "specversion": attributes.pop("specversion", "1.0"),
+        "subject": record.subject,
+        "time": record.time,
+        "datacontenttype": attributes.pop("datacontenttype", None),
+        "dataschema": attributes.pop("dataschema", None),
+        "data": record.data,
+    }
+    return assembled(Event, fields, extra=attributes)
 
 
 def event_response(record: EventRecord, *, hydrate: bool = True, executions: Sequence[UUID] = ()) -> EventResponse:
@@ -162,56 +169,63 @@ def execution_response(
     resources: TriggerExecutionResources | None = None,
 ) -> TriggerExecutionResponse:
     """An execution."""
-    return TriggerExecutionResponse(
-        id=execution.id,
-        name=execution.action_name,
-        body=TriggerExecutionBody(
-            project=execution.project,
-            status=execution.status,
-            reason=execution.reason,
-            action_id=execution.action_id,
-            action_revision=execution.action_revision,
-            trigger_id=execution.trigger_id,
-            event_id=execution.event_id,
-            attempt=execution.attempt,
-            available=execution.available,
-            created=execution.created,
-            started=execution.started,
-            finished=execution.finished,
-        ),
-        metadata=_execution_metadata(execution, event, attempts) if hydrate else None,
-        resources=resources,
+    body = {
+        "project": execution.project,
+        "status": execution.status,
+        "reason": execution.reason,
+        "action_id": execution.action_id,
+        "action_revision": execution.action_revision,
+        "trigger_id": execution.trigger_id,
+        "event_id": execution.event_id,
+        "attempt": execution.attempt,
+        "available": execution.available,
+        "created": execution.created,
+        "started": execution.started,
+        "finished": execution.finished,
+    }
+    return assembled(
+        TriggerExecutionResponse,
+        {
+            "id": execution.id,
+            "name": execution.action_name,
+            "body": assembled(TriggerExecutionBody, body),
+            "metadata": _execution_metadata(execution, event, attempts) if hydrate else None,
+            "resources": resources,
+        },
     )
 
 
 def _execution_metadata(
     execution: ExecutionRecord, event: EventRecord | None, attempts: Sequence[AttemptRecord]
 ) -> TriggerExecutionMetadata:
-    plain: dict[str, Any] = {
-        "result": execution.result,
-        "error": execution.error,
-        "progress": tuple(execution.progress),
-        "cancel_requested": execution.cancel_requested,
-    }
-    return TriggerExecutionMetadata(
-        event=None if event is None else event_of(event),
-        attempts=tuple(
-            Attempt.model_validate(
-                {
-                    "number": attempt.number,
-                    "worker": attempt.worker,
-                    "started": attempt.started,
-                    "finished": attempt.finished,
-                    "status": attempt.status,
-                    "reason": attempt.reason,
-                    "result": attempt.result,
-                    "error": attempt.error,
-                }
-            )
-            for attempt in attempts
-        ),
-        **plain,
+    return assembled(
+        TriggerExecutionMetadata,
+        {
+            "event": None if event is None else event_of(event),
+            "result": execution.result,
+            "error": _error(execution.error),
+            "progress": tuple(map(StepProgress.model_validate, execution.progress)),
+            "attempts": tuple(map(_attempt, attempts)),
+            "cancel_requested": execution.cancel_requested,
+        },
     )
+
+
+def _attempt(attempt: AttemptRecord) -> Attempt:
+    return Attempt(
+        number=attempt.number,
+        worker=attempt.worker,
+        started=attempt.started,
+        finished=attempt.finished,
+        status=attempt.status,
+        reason=attempt.reason,
+        result=attempt.result,
+        error=_error(attempt.error),
+    )
+
+
+def _error(error: dict[str, Any] | None) -> ExecutionError | None:
+    return None if error is None else ExecutionError.model_validate(error)
 
 
 def resource_response(resource: ResourceRecord, *, hydrate: bool = True) -> ResourceResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
@@ -10,15 +11,29 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from actium_cli import views
+from actium_cli.progress import STEP_ENDS
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from actium import TriggerExecutionResponse
 
-_MARKS = {"succeeded": "✓", "failed": "✗", "cancelled": "■", "skipped": "·"}
+MOST_BARS = 12
+"""How many executions have a bar; of the others only their number is shown."""
+
+_MARKS = {"succeeded": "✓", "failed": "✗", "cancelled": "■", "skipped": "·", "pending": "↻"}
 _NAME_WIDTH = 32
-_STEP_ENDS = frozenset({"succeeded", "failed", "skipped"})
+
+
+class _Bars(Progress):
+    """Bars, and below them how many executions have none."""
+
+    others = 0
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.others:
+            yield Text(f"  and {self.others:,} more", style="dim")
 
 
 class ProgressBars:
@@ -26,7 +41,7 @@ class ProgressBars:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._progress = Progress(
+        self._bars = _Bars(
             SpinnerColumn(style="cyan"),
             TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=24, complete_style="cyan", finished_style="green", pulse_style="cyan"),
@@ -37,15 +52,16 @@ class ProgressBars:
             transient=True,
         )
         self._tasks: dict[UUID, TaskID] = {}
+        self._without: dict[UUID, str] = {}
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._bars.stop()
 
     def say(self, text: str) -> None:
         """See `Display`."""
@@ -53,7 +69,12 @@ class ProgressBars:
 
     def started(self, execution: TriggerExecutionResponse) -> None:
         """See `Display`."""
-        self._tasks[execution.id] = self._progress.add_task(_short(execution.name), total=None, done="", step="")
+        self.forget(execution.id)
+        if len(self._tasks) < MOST_BARS:
+            self._add(execution.id, _short(execution.name))
+        else:
+            self._without[execution.id] = _short(execution.name)
+            self._bars.others = len(self._without)
 
     def progressed(self, execution: TriggerExecutionResponse) -> None:
         """See `Display`."""
@@ -61,23 +82,42 @@ class ProgressBars:
         steps = execution.progress
         if task is None or not steps:
             return
-        done = sum(step.status in _STEP_ENDS for step in steps)
+        done = sum(step.status in STEP_ENDS for step in steps)
         now = [step.name for step in steps if step.status == "running"]
-        self._progress.update(task, total=len(steps), completed=done, done=f"{done}/{len(steps)}", step=", ".join(now))
+        self._bars.update(task, total=len(steps), completed=done, done=f"{done}/{len(steps)}", step=", ".join(now))
+
+    def waits(self, execution: TriggerExecutionResponse, reason: str | None) -> None:
+        """See `Display`."""
+        self.forget(execution.id)
+        self._tell(execution, "pending", reason)
 
     def finished(self, execution: TriggerExecutionResponse) -> None:
         """See `Display`."""
-        task = self._tasks.pop(execution.id, None)
+        self.forget(execution.id)
+        self._tell(execution, execution.status.value, execution.reason)
+
+    def forget(self, execution_id: UUID) -> None:
+        """See `Display`."""
+        self._without.pop(execution_id, None)
+        task = self._tasks.pop(execution_id, None)
         if task is not None:
-            self._progress.remove_task(task)
-        status = execution.status.value
-        self._progress.console.print(
+            self._bars.remove_task(task)
+            if self._without:
+                longest = next(iter(self._without))
+                self._add(longest, self._without.pop(longest))
+        self._bars.others = len(self._without)
+
+    def _add(self, execution_id: UUID, name: str) -> None:
+        self._tasks[execution_id] = self._bars.add_task(name, total=None, done="", step="")
+
+    def _tell(self, execution: TriggerExecutionResponse, status: str, reason: str | None) -> None:
+        self._bars.console.print(
             Text.assemble(
                 (f"{_MARKS.get(status, '·')} ", views.STYLES.get(status, "")),
                 (_short(execution.name), "bold"),
                 f"  {status}",
                 (f"  {views.took(views.duration(execution)) or ''}  {str(execution.id)[: views.SHORT_ID]}", "dim"),
-                "" if execution.reason is None else f"  {execution.reason}",
+                "" if reason is None else f"  {reason}",
             ),
         )
 

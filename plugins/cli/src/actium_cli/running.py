@@ -1,9 +1,12 @@
-"""``actium action run``: one execution by hand, in this process and shown, or left to a worker."""
+"""Executions that were stored by hand: run in this process and shown, or left to a worker."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import typer
 
@@ -12,10 +15,8 @@ from actium_cli.configuring import value_of
 from actium_cli.context import current_app, output
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from actium import Actium, Event, TriggerExecutionResponse
-    from actium_cli.progress import Display, ExecutionWatch
+    from actium.event_hub.worker import Worker
 
 EVENT_TYPE = "actium.run"
 EVENT_SOURCE = "/actium/command-line"
@@ -23,18 +24,76 @@ EVENT_SOURCE = "/actium/command-line"
 
 def run_by_hand(reference: str, data: str | None, *, wait: bool) -> None:
     """Store an execution; with ``wait`` run it here, show it, and end with 1 when it does not succeed."""
-    from actium.models import ExecutionStatus
     from actium_cli.execution_views import execution_details
-    from actium_cli.progress import ExecutionWatch
 
-    watch = ExecutionWatch()
-    with current_app(hooks=[watch] if wait else []) as actium:
+    with current_app() as actium:
         execution = actium.actions.run(reference, _event(data))
         if wait:
-            execution = _run_here(actium, execution.id, watch)
+            (execution,) = run_here(actium, [execution.id])
     output(execution, lambda: execution_details(execution))
-    if wait and execution.status is not ExecutionStatus.SUCCEEDED:
+    if wait:
+        end_with_1_unless_succeeded([execution])
+
+
+def run_here(actium: Actium, execution_ids: Sequence[UUID]) -> list[TriggerExecutionResponse]:
+    """Run executions in this process, one after the other, until they have ended; a first signal cancels them."""
+    from actium_cli.background import Background
+    from actium_cli.progress import execution_display, follow
+    from actium_cli.signals import asking_to_end
+
+    def cancel() -> None:
+        for execution_id in execution_ids:
+            try:
+                actium.executions.cancel(execution_id)
+            except ConflictError:
+                continue  # it has ended, and is shown
+
+    worker = actium.worker()
+    ended = []
+    with (
+        execution_display() as display,
+        asking_to_end(cancel, announcement="Cancelling; once more ends at once."),
+    ):
+        for execution_id in execution_ids:
+            run = _UntilEnded(actium, worker, execution_id)
+            with Background(run.run, stop=run.stop) as work:
+                ended.append(follow(actium, execution_id, display, goes_on=work.goes_on))
+                work.result()
+    return ended
+
+
+def end_with_1_unless_succeeded(executions: Sequence[TriggerExecutionResponse]) -> None:
+    """End the command with 1 when an execution did not succeed."""
+    if any(execution.status.value != "succeeded" for execution in executions):
         raise typer.Exit(1)
+
+
+class _UntilEnded:
+    """Attempts at one execution, each when its time has come, until it has ended; others may make some of them."""
+
+    def __init__(self, actium: Actium, worker: Worker, execution_id: UUID) -> None:
+        self._actium = actium
+        self._worker = worker
+        self._id = execution_id
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Make no further attempt."""
+        self._stopped.set()
+        self._worker.stop()
+
+    def run(self) -> None:
+        """Make attempts."""
+        from actium.stores.records import ExecutionRecord
+        from actium_cli.progress import LOOK_EVERY
+
+        while not self._stopped.is_set():
+            execution = self._actium.store.get(ExecutionRecord, self._id)
+            if execution.status.is_final:
+                return
+            is_due = execution.status.value == "pending" and execution.available <= datetime.now(UTC)
+            if not is_due or execution.held or self._worker.run_one(self._id) is None:
+                self._stopped.wait(LOOK_EVERY)
 
 
 def _event(data: str | None) -> Event | None:
@@ -43,40 +102,3 @@ def _event(data: str | None) -> Event | None:
     from actium import Event
 
     return Event(type=EVENT_TYPE, source=EVENT_SOURCE, data=value_of(data, option="--data"))
-
-
-def _run_here(actium: Actium, execution_id: UUID, watch: ExecutionWatch) -> TriggerExecutionResponse:
-    from actium_cli.progress import Background, execution_display, show_until_ended
-    from actium_cli.signals import asking_to_end
-
-    def cancel() -> None:
-        try:
-            actium.executions.cancel(execution_id)
-        except ConflictError:
-            return  # it has ended meanwhile, and is shown
-
-    worker = actium.worker()
-    with (
-        execution_display() as display,
-        asking_to_end(cancel, announcement="Cancelling; once more ends at once."),
-    ):
-        with Background(lambda: worker.run_one(execution_id), watch, stop=worker.stop) as work:
-            show_until_ended(actium, watch, display)
-            ran = work.result()
-        if ran is None:
-            _follow(actium, execution_id, display)
-    return actium.executions.get(execution_id)
-
-
-def _follow(actium: Actium, execution_id: UUID, display: Display) -> None:
-    """Show an execution that another process took first, or that was cancelled before it began."""
-    from actium_cli.progress import LOOK_EVERY
-
-    pause = threading.Event()
-    execution = actium.executions.get(execution_id)
-    display.started(execution)
-    while not execution.status.is_final:
-        display.progressed(execution)
-        pause.wait(LOOK_EVERY)
-        execution = actium.executions.get(execution_id)
-    display.finished(execution)

@@ -43,8 +43,9 @@ def asking_to_end(ask: Callable[[], None], *, announcement: str) -> Iterator[Non
 
 
 def _end_at_once(number: int) -> None:
-    """End as a process without a handler would, so that whoever waits for it sees the signal."""
+    """End as a process without a handler would, so that whoever waits for it sees the signal; no thread holds it up."""
     if sys.stderr.isatty():
         os.write(sys.stderr.fileno(), _SHOW_CURSOR)
     signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    signal.raise_signal(number)
+    os._exit(128 + number)  # the first process of a container is not ended by its own signals

@@ -86,7 +86,7 @@ def run_pipeline(
         order: What to run.
         environment: Variables for the child on top of this process's own.
         timeout: Seconds after which it is killed; None for no limit.
-        on_change: Called with all steps whenever some have changed.
+        on_change: Called with all steps whenever some have changed; changes in quick succession are told as one.
         is_cancelled: Asked several times a second; when it says so, the run is killed.
         secrets: Values that must not appear in anything that comes back.
         grace: Seconds between asking the run's processes to end and killing them.

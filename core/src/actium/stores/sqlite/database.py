@@ -16,6 +16,7 @@ from urllib.parse import quote
 from actium.errors import (
     ActiumError,
     ConflictError,
+    InvalidInputError,
     StoreBusyError,
     StoreClosedError,
     StoreCorruptError,
@@ -25,7 +26,7 @@ from actium.errors import (
 from actium.stores.sqlite.writer import Writer
 
 BUSY_SECONDS = 30.0
-_OLDEST_SQLITE = (3, 31, 0)
+_OLDEST_SQLITE = (3, 34, 0)
 _STATEMENTS_CACHED = 256
 
 
@@ -45,7 +46,7 @@ class Database:
         """
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
             raise StoreError(
-                f"This Python has SQLite {sqlite3.sqlite_version}; Actium needs 3.31 or newer.",
+                f"This Python has SQLite {sqlite3.sqlite_version}; Actium needs 3.34 or newer.",
                 hint="Use a Python that was built with a newer SQLite.",
             )
         self._path = None if path is None else path.absolute()  # a later chdir must not lead to another file
@@ -203,6 +204,8 @@ class Database:
             raise ConflictError(f"{self.name.capitalize()} refused a change: {error}.") from error
         except sqlite3.Error as error:
             raise self._translated(error) from error
+        except (UnicodeEncodeError, OverflowError) as error:
+            raise InvalidInputError(f"{self.name.capitalize()} cannot keep or compare a value: {error}.") from error
 
     def _translated(self, error: sqlite3.Error) -> StoreError:
         if self._closed or _says(error, "closed database"):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from actium.errors import ConflictError, NotReadyError
@@ -26,7 +26,7 @@ from actium.stores.records import (
     TriggerChanges,
 )
 from actium.stores.sqlite import turns
-from actium.stores.sqlite.rows import not_found, read_all, read_one
+from actium.stores.sqlite.rows import insert_many, not_found, read_all, read_one
 from actium.stores.sqlite.tables import ACTIONS, ATTEMPTS, EVENTS, EXECUTIONS, TRIGGERS, json_text, time_text
 
 
@@ -53,32 +53,48 @@ def trigger_changes(connection: sqlite3.Connection, since: int) -> TriggerChange
 
 def record_events(connection: sqlite3.Connection, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
     """See `BaseStore.record_events`."""
+    known = _known_events(connection, [draft.event for draft in drafts if not draft.is_replay])
     generation = trigger_generation(connection)
     targets: dict[UUID, Target] = {}
+    events: list[EventRecord] = []
+    executions: list[ExecutionRecord] = []
+    recorded: list[RecordedEvent] = []
     now = datetime.now(UTC)
-    return tuple(_record(connection, draft, generation, targets, now) for draft in drafts)
+    for draft in drafts:
+        event = draft.event
+        if not draft.is_replay:
+            first = known.setdefault(_name_of(event), event.id)
+            if first != event.id:
+                recorded.append(RecordedEvent(id=first, execution_ids=(), duplicate=True))
+                continue
+            events.append(event)
+        if draft.generation != generation:
+            raise StaleTriggersError("The triggers have changed since they were matched.", hint="Match again.")
+        executions += _drafted(connection, draft, targets, now)
+        ids = tuple(execution.id for execution in draft.executions)
+        recorded.append(RecordedEvent(id=event.id, execution_ids=ids, duplicate=False))
+    insert_many(connection, EVENTS, events)
+    _insert(connection, executions, targets)
+    return tuple(
+        replace(one, execution_ids=executions_of(connection, one.id)) if one.duplicate else one for one in recorded
+    )
 
 
-def _record(
-    connection: sqlite3.Connection, draft: EventDraft, generation: int, targets: dict[UUID, Target], now: datetime
-) -> RecordedEvent:
-    event = draft.event
-    known = None if draft.is_replay else _known_event(connection, event)
-    if known is not None:
-        return RecordedEvent(id=known, execution_ids=executions_of(connection, known), duplicate=True)
-    if draft.generation != generation:
-        raise StaleTriggersError("The triggers have changed since they were matched.", hint="Match again.")
+def _drafted(
+    connection: sqlite3.Connection, draft: EventDraft, targets: dict[UUID, Target], now: datetime
+) -> list[ExecutionRecord]:
     if draft.is_replay:
-        read_one(connection, EVENTS, event.id)  # it may have been pruned
-    else:
-        connection.execute(EVENTS.insertion, EVENTS.written(event))
-    depth = _depth_below(connection, draft.cause) if draft.executions else 0
+        read_one(connection, EVENTS, draft.event.id)  # it may have been pruned
+    if not draft.executions:
+        return []
+    depth = _depth_below(connection, draft.cause)
     for execution in draft.executions:
-        target = targets.get(execution.action_id)
-        if target is None:
-            target = targets[execution.action_id] = _target(read_one(connection, ACTIONS, execution.action_id))
-        _insert(connection, drafted(execution, target, event, depth=depth, now=now), target)
-    return RecordedEvent(id=event.id, execution_ids=tuple(one.id for one in draft.executions), duplicate=False)
+        if execution.action_id not in targets:
+            targets[execution.action_id] = _target(read_one(connection, ACTIONS, execution.action_id))
+    return [
+        drafted(execution, targets[execution.action_id], draft.event, depth=depth, now=now)
+        for execution in draft.executions
+    ]
 
 
 def insert_execution(
@@ -94,16 +110,17 @@ def insert_execution(
             hint="Wait for that to end; if its process is gone, `actium doctor --mend` finishes or undoes it.",
         )
     if event is not None:
-        known = _known_event(connection, event)
+        known = _known_events(connection, [event]).get(_name_of(event))
         if known is None:
-            connection.execute(EVENTS.insertion, EVENTS.written(event))
+            insert_many(connection, EVENTS, [event])
         else:
             stored = read_one(connection, EVENTS, known)
             _check_same(stored, event)
             event = stored
     target = _target(action)
     depth = _depth_below(connection, cause)
-    return _insert(connection, drafted(draft, target, event, depth=depth, now=datetime.now(UTC)), target)
+    execution = drafted(draft, target, event, depth=depth, now=datetime.now(UTC))
+    return _insert(connection, [execution], {target.id: target})[0]
 
 
 def executions_of(connection: sqlite3.Connection, event_id: UUID) -> tuple[UUID, ...]:
@@ -205,12 +222,23 @@ def attempts(connection: sqlite3.Connection, execution_id: UUID) -> tuple[Attemp
     return tuple(map(ATTEMPTS.read, rows.fetchall()))
 
 
-def _known_event(connection: sqlite3.Connection, event: EventRecord) -> UUID | None:
-    row = connection.execute(
-        "SELECT id FROM events WHERE project = ? AND event_id = ? AND source = ?",
-        (event.project, event.event_id, event.source),
-    ).fetchone()
-    return None if row is None else UUID(row[0])
+EventName: TypeAlias = tuple[str, str, str]
+
+
+def _name_of(event: EventRecord) -> EventName:
+    return event.project, event.event_id, event.source
+
+
+def _known_events(connection: sqlite3.Connection, events: Sequence[EventRecord]) -> dict[EventName, UUID]:
+    """Which of some events are stored already, by what makes them unique."""
+    wanted = json_text([_name_of(event) for event in events])
+    rows = connection.execute(
+        "SELECT project, event_id, source, events.id FROM json_each(?) JOIN events "
+        "ON project = json_extract(value, '$[0]') AND event_id = json_extract(value, '$[1]') "
+        "AND source = json_extract(value, '$[2]')",
+        (wanted,),
+    )
+    return {(project, event_id, source): UUID(known) for project, event_id, source, known in rows.fetchall()}
 
 
 def _check_same(known: EventRecord, event: EventRecord) -> None:
@@ -250,11 +278,22 @@ def _must_wait(connection: sqlite3.Connection, execution: ExecutionRecord) -> bo
     return turns.is_held(connection, execution.kind, execution.slots)
 
 
-def _insert(connection: sqlite3.Connection, execution: ExecutionRecord, target: Target) -> ExecutionRecord:
-    if execution.kind is not None and execution.status is ExecutionStatus.PENDING:
-        execution = _in_turn(connection, execution, execution.kind, target.policy.concurrency.mode)
-    connection.execute(EXECUTIONS.insertion, EXECUTIONS.written(execution))
-    return execution
+def _insert(
+    connection: sqlite3.Connection, executions: Sequence[ExecutionRecord], targets: Mapping[UUID, Target]
+) -> Sequence[ExecutionRecord]:
+    """Store executions, those that depend on others of their kind one after the other."""
+    if all(execution.kind is None for execution in executions):
+        insert_many(connection, EXECUTIONS, executions)
+        return executions
+    stored = []
+    for execution in executions:
+        placed = execution
+        if execution.kind is not None and execution.status is ExecutionStatus.PENDING:
+            mode = targets[execution.action_id].policy.concurrency.mode
+            placed = _in_turn(connection, execution, execution.kind, mode)
+        insert_many(connection, EXECUTIONS, [placed])
+        stored.append(placed)
+    return stored
 
 
 def _in_turn(

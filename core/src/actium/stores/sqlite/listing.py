@@ -8,11 +8,10 @@ from uuid import UUID
 
 from actium.errors import InvalidQueryError
 from actium.models.page import Condition, LogicalOperator, Operator
-from actium.stores.base_store import SHORTEST_ID_PREFIX, Query, RecordPage
+from actium.stores.base_store import MOST_FOUND, SHORTEST_ID_PREFIX, Query, RecordPage
 from actium.stores.records import Record, Reference
-from actium.stores.sqlite.tables import Table, name_column
+from actium.stores.sqlite.tables import Table, json_text, name_column
 
-_MOST_FOUND = 20
 _BEYOND = "\U0010ffff"
 """Sorts behind every character that a name may have; ends the range of texts with a common beginning."""
 
@@ -24,8 +23,8 @@ _COMPARISONS = {
     Operator.LT: "{column} < ?",
     Operator.LTE: "{column} <= ?",
     Operator.CONTAINS: "instr({column}, ?) > 0",
-    Operator.STARTSWITH: "substr({column}, 1, length(?1)) = ?1",
-    Operator.ENDSWITH: "substr({column}, -length(?1)) = ?1",
+    Operator.STARTSWITH: "substr({column}, 1, length(?)) = ?",
+    Operator.ENDSWITH: "substr({column}, -length(?)) = ?",
 }
 
 
@@ -38,7 +37,7 @@ def find(connection: sqlite3.Connection, table: Table[Record], project: str, ref
     if exact_id:
         return _references(table, exact_id)
     if name is not None:
-        exact_name = connection.execute(f"{select} {name} = ? LIMIT {_MOST_FOUND}", (project, reference)).fetchall()
+        exact_name = connection.execute(f"{select} {name} = ? LIMIT {MOST_FOUND}", (project, reference)).fetchall()
         if exact_name:
             return _references(table, exact_name)
     if not reference:
@@ -49,11 +48,11 @@ def find(connection: sqlite3.Connection, table: Table[Record], project: str, ref
     rows: dict[tuple[str, str], None] = {}
     for column, beginning in ranges:
         found = connection.execute(
-            f"{select} {column} >= ? AND {column} < ? ORDER BY {column} LIMIT {_MOST_FOUND}",
+            f"{select} {column} >= ? AND {column} < ? ORDER BY {column} LIMIT {MOST_FOUND}",
             (project, beginning, beginning + _BEYOND),
         )
         rows |= dict.fromkeys(found.fetchall())
-    return _references(table, list(rows)[:_MOST_FOUND])
+    return _references(table, list(rows)[:MOST_FOUND])
 
 
 def page(connection: sqlite3.Connection, table: Table[Record], query: Query) -> RecordPage[Record]:
@@ -87,17 +86,18 @@ def _where(table: Table[Any], query: Query) -> tuple[str, list[Any]]:
 
 
 def _condition(table: Table[Any], condition: Condition) -> tuple[str, list[Any]]:
-    column = _column(table, condition.column)
-    if isinstance(condition.value, tuple):
-        marks = ", ".join("?" * len(condition.value))
-        return f"{column} IN ({marks})", [_bound(table, column, value) for value in condition.value]
-    value = _bound(table, column, condition.value)
-    if condition.operator in {Operator.STARTSWITH, Operator.ENDSWITH}:
-        if not value:
-            return f"{column} IS NOT NULL", []
-        sql = _COMPARISONS[condition.operator].format(column=column).replace("?1", "?")
-        return sql, [value, value]
-    return _COMPARISONS[condition.operator].format(column=column), [value]
+    name = _column(table, condition.column)
+    column, named = name, list[Any]()
+    if condition.key is not None:
+        column, named = f"(SELECT value FROM json_each({name}) WHERE key = ?)", [condition.key]
+    if isinstance(condition.value, tuple):  # one JSON value, as SQLite takes only so many bound ones
+        values = [_bound(table, name, value) for value in condition.value]
+        return f"{column} IN (SELECT value FROM json_each(?))", [*named, json_text(values)]
+    value = _bound(table, name, condition.value)
+    if condition.operator in {Operator.STARTSWITH, Operator.ENDSWITH} and not value:
+        return f"{column} IS NOT NULL", named
+    comparison = _COMPARISONS[condition.operator]
+    return comparison.format(column=column), [*named, *[value] * comparison.count("?")]
 
 
 def _column(table: Table[Any], name: str) -> str:

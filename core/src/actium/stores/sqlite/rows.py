@@ -12,6 +12,8 @@ from actium.stores.sqlite.tables import Table
 
 RowT = TypeVar("RowT")
 
+_MOST_ROWS = 64
+
 _WORDS = {
     "service_accounts": "service account",
     "actions": "action",
@@ -49,6 +51,26 @@ def insert(connection: sqlite3.Connection, table: Table[RowT], record: RowT) -> 
     """
     with name_is_free(table, record):
         connection.execute(table.insertion, table.written(record))
+
+
+def insert_many(connection: sqlite3.Connection, table: Table[RowT], records: Sequence[RowT]) -> None:
+    """Insert rows with few statements.
+
+    Each step of a statement gives the interpreter to other threads, and a busy one keeps it for milliseconds; so many
+    rows go into one statement. Statements are made for powers of two, so that SQLite prepares each only once.
+    """
+    most = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(table.columns)
+    begin = 0
+    while begin < len(records):
+        count = _largest_power(min(len(records) - begin, most, _MOST_ROWS))
+        values = [value for record in records[begin : begin + count] for value in table.written(record)]
+        connection.execute(table.insertion_of(count), values)
+        begin += count
+
+
+def _largest_power(limit: int) -> int:
+    """The largest power of two up to a limit of at least 1."""
+    return 1 << (limit.bit_length() - 1)
 
 
 def replace_row(

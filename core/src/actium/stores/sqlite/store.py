@@ -53,6 +53,7 @@ from actium.stores.sqlite.tables import (
     table_of,
     time_text,
 )
+from actium.stores.urls import sqlite_url
 
 
 class SQLiteStore(BaseStore):
@@ -71,7 +72,8 @@ class SQLiteStore(BaseStore):
             StoreVersionError: It was written by a newer Actium.
             StoreError: It cannot be opened.
         """
-        self._path = path
+        self._path = None if path is None else path.absolute()
+        self._synchronous = synchronous
         self._database = Database(path, synchronous=synchronous, busy_seconds=busy_seconds)
         try:
             prepare(self._database)
@@ -82,7 +84,7 @@ class SQLiteStore(BaseStore):
     @property
     def url(self) -> str:
         """See `BaseStore.url`."""
-        return "sqlite://" if self._path is None else f"sqlite:///{self._path}"
+        return sqlite_url(self._path, self._synchronous)
 
     def close(self) -> None:
         """See `BaseStore.close`."""

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from actium.errors import InvalidInputError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.models.tracing import TraceMode
@@ -39,14 +42,24 @@ class Kind:
     decode: Encode
 
 
+@lru_cache(maxsize=256)  # the rows of one transaction have most of their times in common
 def time_text(value: datetime) -> str:
-    """A time as text of constant width, so that the order of texts is that of times."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds")
+    """A time as text of constant width, so that the order of texts is that of times.
+
+    Raises:
+        InvalidInputError: In UTC it is beyond the years that a time can have.
+    """
+    try:
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    except OverflowError as error:
+        raise InvalidInputError(
+            f"The time {value.isoformat()} is not within the years 1 to 9999 in UTC.", hint="Give it another zone."
+        ) from error
 
 
 def json_text(value: Any) -> str:
     """A JSON value as compact text."""
-    return _ENCODER.encode(value)
+    return "null" if value is None else _ENCODER.encode(value)
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -58,9 +71,18 @@ def _enum(kind: type[StrEnum]) -> Kind:
     return Kind(str, members.__getitem__)
 
 
+def json_value(text: str) -> Any:
+    """A JSON value from its text. Most columns hold nothing, or an empty list."""
+    if text == "null":
+        return None
+    return [] if text == "[]" else json.loads(text)
+
+
 ID = Kind(str, UUID)
+SHARED_ID = Kind(lru_cache(maxsize=4_096)(str), lru_cache(maxsize=4_096)(UUID))
+"""An id that many rows have in common."""
 TIME = Kind(time_text, datetime.fromisoformat)
-JSON = Kind(json_text, json.loads)
+JSON = Kind(json_text, json_value)
 TRUTH = Kind(int, bool)
 PLAIN: Kind | None = None
 
@@ -82,34 +104,46 @@ class Table(Generic[RowT]):
         self.record = record
         self.columns = columns
         self.selected = ", ".join(columns)
-        self.insertion = f"INSERT INTO {name} ({self.selected}) VALUES ({', '.join('?' * len(columns))})"
+        self._insertions: dict[int, str] = {}
+        self._places = f"({', '.join('?' * len(columns))})"
+        self.insertion = self.insertion_of(1)
         changed = ", ".join(f"{column} = :{column}" for column in columns if column not in {"id", "created"})
         self.replacement = f"UPDATE {name} SET {changed} WHERE id = :id AND version = :expected_version"
         self._names = tuple(columns)
-        self._encoders = [(column, kind.encode, kind is JSON) for column, kind in columns.items() if kind]
-        self._decoders = [(column, kind.decode) for column, kind in columns.items() if kind]
+        self._values = attrgetter(*columns)
+        kinds = list(enumerate(columns.values()))
+        self._encoders = [(index, kind.encode, kind is JSON) for index, kind in kinds if kind]
+        self._decoders = [(index, kind.decode) for index, kind in kinds if kind]
 
-    def written(self, record: RowT) -> tuple[Any, ...]:
-        """A record as a row."""
-        return tuple(self.named(record).values())
+    def insertion_of(self, count: int) -> str:
+        """The INSERT that takes what `written` gives for so many records, one behind the other."""
+        made = self._insertions.get(count)
+        if made is None:
+            made = f"INSERT INTO {self.name} ({self.selected}) VALUES {', '.join([self._places] * count)}"
+            self._insertions[count] = made
+        return made
+
+    def written(self, record: RowT) -> list[Any]:
+        """A record as a row. What is empty is NULL, but in JSON it is written as ``null``."""
+        row = list(self._values(record))
+        for index, encode, is_json in self._encoders:
+            value = row[index]
+            if value is not None or is_json:
+                row[index] = encode(value)
+        return row
 
     def named(self, record: RowT) -> dict[str, Any]:
-        """A record as a row, by column. What is empty is NULL, but in JSON it is written as ``null``."""
-        row = {name: getattr(record, name) for name in self._names}
-        for column, encode, is_json in self._encoders:
-            value = row[column]
-            if value is not None or is_json:
-                row[column] = encode(value)
-        return row
+        """A record as a row, by column."""
+        return dict(zip(self._names, self.written(record), strict=True))
 
     def read(self, row: Sequence[Any]) -> RowT:
         """A row as a record."""
-        fields = dict(zip(self._names, row, strict=True))
-        for column, decode in self._decoders:
-            value = fields[column]
+        fields = list(row)
+        for index, decode in self._decoders:
+            value = fields[index]
             if value is not None:
-                fields[column] = decode(value)
-        return self.record(**fields)
+                fields[index] = decode(value)
+        return self.record(**dict(zip(self._names, fields, strict=True)))
 
 
 ACCOUNTS = Table(
@@ -204,11 +238,11 @@ EXECUTIONS = Table(
     {
         "id": ID,
         "project": PLAIN,
-        "action_id": ID,
+        "action_id": SHARED_ID,
         "action_name": PLAIN,
         "action_revision": PLAIN,
-        "service_account_id": ID,
-        "trigger_id": ID,
+        "service_account_id": SHARED_ID,
+        "trigger_id": SHARED_ID,
         "event_id": ID,
         "status": _enum(ExecutionStatus),
         "reason": PLAIN,

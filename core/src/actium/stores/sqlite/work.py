@@ -7,6 +7,7 @@ worker and attempt number are the fencing token: what is told with an older one 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -88,7 +89,7 @@ def exchange(
     if connection.execute("SELECT 1 FROM workers WHERE name = ?", (worker,)).fetchone() is None:
         raise _lost(worker)
     now = datetime.now(UTC)
-    accepted = tuple(_end(connection, ending.claimed, ending.outcome, now) for ending in endings)
+    accepted = _end_all(connection, endings, now)
     traces.keep(connection, [one for one, is_there in zip(endings, accepted, strict=True) if is_there])
     claims = _claim(connection, worker, limit, execution_id, now) if limit else ()
     return Exchange(accepted=accepted, claims=claims, next_due=None if len(claims) else next_due(connection))
@@ -114,38 +115,64 @@ def _claim(
     connection: sqlite3.Connection, worker: str, limit: int, execution_id: UUID | None, now: datetime
 ) -> tuple[Claim, ...]:
     written = time_text(now)
-    which = "available <= ? ORDER BY available, rowid LIMIT ?"
-    values: tuple[object, ...] = (written, limit)
+    which, values = "available <= ? ORDER BY available, rowid LIMIT ?", (written, limit)
     if execution_id is not None:
-        which, values = "id = ?", (str(execution_id),)
-    pending = read_all(connection, EXECUTIONS, f"status = 'pending' AND held = 0 AND {which}", values)
-    connection.executemany(
+        which, values = "id = ? LIMIT ?", (str(execution_id), 1)
+    claimed = _read_as_claimed(connection, which, values, worker, written)
+    if not claimed:
+        return ()
+    connection.execute(
         "UPDATE executions SET status = 'running', attempt = attempt + 1, worker = ?, began = ?, "
-        "started = coalesce(started, ?), reason = NULL, error = 'null', progress = '[]' WHERE id = ?",
-        [(worker, written, written, str(execution.id)) for execution in pending],
+        "started = coalesce(started, ?), reason = NULL, error = 'null', progress = '[]' "
+        "WHERE id IN (SELECT value FROM json_each(?))",
+        (worker, written, written, json_text([str(execution.id) for execution, _ in claimed])),
     )
-    events = _by_id(connection, EVENTS, (one.event_id for one in pending))
-    accounts = _by_id(connection, ACCOUNTS, (one.service_account_id for one in pending))
-    actions = _by_id(connection, ACTIONS, (one.action_id for one in pending))
+    accounts = _by_id(connection, ACCOUNTS, (one.service_account_id for one, _ in claimed))
+    actions = _by_id(connection, ACTIONS, (one.action_id for one, _ in claimed))
     return tuple(
         Claim(
-            execution=replace(
-                one,
-                status=ExecutionStatus.RUNNING,
-                attempt=one.attempt + 1,
-                worker=worker,
-                began=now,
-                started=one.started or now,
-                reason=None,
-                error=None,
-                progress=[],
-            ),
-            event=None if one.event_id is None else events.get(one.event_id),
+            execution=one,
+            event=event,
             account=None if one.service_account_id is None else accounts.get(one.service_account_id),
             obstacle=_obstacle(one, actions.get(one.action_id), now),
         )
-        for one in pending
+        for one, event in claimed
     )
+
+
+_STATUS, _ATTEMPT, _WORKER, _BEGAN, _STARTED, _REASON, _ERROR, _PROGRESS = map(
+    list(EXECUTIONS.columns).index,
+    ("status", "attempt", "worker", "began", "started", "reason", "error", "progress"),
+)
+_EXECUTION_AND_EVENT = ", ".join(
+    [*(f"execution.{column}" for column in EXECUTIONS.columns), *(f"event.{column}" for column in EVENTS.columns)]
+)
+
+
+def _read_as_claimed(
+    connection: sqlite3.Connection, which: str, values: tuple[object, ...], worker: str, now: str
+) -> list[tuple[ExecutionRecord, EventRecord | None]]:
+    """The pending executions of a condition, as they are once they are claimed, with their events.
+
+    They are read in one step of one statement: a step for each row would give the interpreter to other threads as
+    often; see `insert_many`.
+    """
+    (rows,) = connection.execute(
+        f"SELECT json_group_array(json_array({_EXECUTION_AND_EVENT})) FROM ("
+        f"SELECT * FROM executions WHERE status = 'pending' AND held = 0 AND {which}) AS execution "
+        "LEFT JOIN events AS event ON event.id = execution.event_id",
+        values,
+    ).fetchone()
+    width = len(EXECUTIONS.columns)
+    found = []
+    for row in json.loads(rows):
+        row[_STATUS] = ExecutionStatus.RUNNING.value
+        row[_ATTEMPT] += 1
+        row[_WORKER], row[_BEGAN], row[_STARTED] = worker, now, row[_STARTED] or now
+        row[_REASON], row[_ERROR], row[_PROGRESS] = None, "null", "[]"
+        event = None if row[width] is None else EVENTS.read(row[width:])
+        found.append((EXECUTIONS.read(row[:width]), event))
+    return found
 
 
 def _by_id(connection: sqlite3.Connection, table: Table[RowT], ids: Iterable[UUID | None]) -> dict[UUID, RowT]:
@@ -170,30 +197,82 @@ def _obstacle(execution: ExecutionRecord, action: ActionRecord | None, now: date
     return None
 
 
-def _end(connection: sqlite3.Connection, claimed: ExecutionRecord, outcome: Outcome, now: datetime) -> bool:
-    fence = (str(claimed.id), claimed.attempt, claimed.worker)
-    written, result, error = time_text(now), json_text(outcome.result), json_text(outcome.error)
+def _end_all(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> tuple[bool, ...]:
+    """Record endings; for each, whether its attempt was still the latest."""
+    valid = _still_running(connection, [ending.claimed for ending in endings])
+    simple = [
+        ending
+        for ending in endings
+        if ending.claimed.id in valid and ending.outcome.next_attempt is None and ending.claimed.kind is None
+    ]
+    _finish(connection, simple, now)
+    at_once = {ending.claimed.id for ending in simple}
+    for ending in endings:
+        if ending.claimed.id in valid and ending.claimed.id not in at_once:
+            _end(connection, ending.claimed, ending.outcome, now)
+    return tuple(ending.claimed.id in valid for ending in endings)
+
+
+def _still_running(connection: sqlite3.Connection, claimed: Sequence[ExecutionRecord]) -> set[UUID]:
+    """Those whose attempt no other has overtaken."""
+    if not claimed:
+        return set()
+    fences = json_text([[str(one.id), one.attempt, one.worker] for one in claimed])
+    (ids,) = connection.execute(
+        "SELECT json_group_array(executions.id) FROM json_each(?) AS fence "
+        "JOIN executions ON executions.id = json_extract(fence.value, '$[0]') WHERE status = 'running' "
+        "AND attempt = json_extract(fence.value, '$[1]') AND worker = json_extract(fence.value, '$[2]')",
+        (fences,),
+    ).fetchone()
+    return set(map(UUID, json.loads(ids)))
+
+
+def _finish(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> None:
+    """Record final outcomes of executions that no other one of their kind waits for."""
+    if not endings:
+        return
+    rows = [
+        (
+            str(ending.claimed.id),
+            ending.outcome.status.value,
+            ending.outcome.reason,
+            json_text(ending.outcome.result),
+            json_text(ending.outcome.error),
+        )
+        for ending in endings
+    ]
+    connection.execute(
+        "UPDATE executions SET status = json_extract(ending.value, '$[1]'), "
+        "reason = json_extract(ending.value, '$[2]'), result = json_extract(ending.value, '$[3]'), "
+        "error = json_extract(ending.value, '$[4]'), finished = ? "
+        "FROM json_each(?) AS ending WHERE executions.id = json_extract(ending.value, '$[0]')",
+        (time_text(now), json_text(rows)),
+    )
+
+
+def _end(connection: sqlite3.Connection, claimed: ExecutionRecord, outcome: Outcome, now: datetime) -> None:
+    """Record how an attempt ended that no other has overtaken."""
     if outcome.next_attempt is None:
-        changed = connection.execute(
-            "UPDATE executions SET status = ?, reason = ?, result = ?, error = ?, finished = ? "
-            "WHERE id = ? AND attempt = ? AND worker = ? AND status = 'running'",
-            (outcome.status.value, outcome.reason, result, error, written, *fence),
-        ).rowcount
-        if changed and claimed.kind is not None and claimed.slots is not None:
+        _finish(connection, [Ending(claimed=claimed, outcome=outcome)], now)
+        if claimed.kind is not None and claimed.slots is not None:
             turns.pass_on(connection, claimed.kind, claimed.slots)
-        return bool(changed)
-    if _is_to_be_cancelled(connection, claimed.id):
+    elif _is_to_be_cancelled(connection, claimed.id):
         reason = f"it was cancelled while it ran; {outcome.reason}"
         ending = replace(outcome, status=ExecutionStatus.CANCELLED, reason=reason, next_attempt=None)
-        return _end(connection, claimed, ending, now)
-    changed = connection.execute(
-        "UPDATE executions SET status = 'pending', reason = ?, error = ?, available = ?, allowance = allowance + ? "
-        "WHERE id = ? AND attempt = ? AND worker = ? AND status = 'running'",
-        (outcome.reason, error, time_text(outcome.next_attempt), outcome.is_returned, *fence),
-    ).rowcount
-    if changed:
-        _keep(connection, claimed, outcome, written)
-    return bool(changed)
+        _end(connection, claimed, ending, now)
+    else:
+        connection.execute(
+            "UPDATE executions SET status = 'pending', reason = ?, error = ?, available = ?, "
+            "allowance = allowance + ? WHERE id = ?",
+            (
+                outcome.reason,
+                json_text(outcome.error),
+                time_text(outcome.next_attempt),
+                outcome.is_returned,
+                str(claimed.id),
+            ),
+        )
+        _keep(connection, claimed, outcome, time_text(now))
 
 
 def _is_to_be_cancelled(connection: sqlite3.Connection, execution_id: UUID) -> bool:

@@ -21,12 +21,17 @@ app = typer.Typer()
 
 @app.command()
 def doctor(
-    mend: Annotated[bool, typer.Option("--mend", help="Finish or undo what was left half-made.")] = False,
-    grace: Annotated[float, typer.Option(min=0, metavar="MINUTES", help="How long a change may take.")] = 10,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Finish or undo it, and have what dead workers left tried again.")
+    ] = False,
+    grace: Annotated[
+        float, typer.Option(min=0, metavar="MINUTES", help="How long a change of an action may take.")
+    ] = 10,
 ) -> None:
     """Find, and mend, what a crash left behind.
 
-    Also tells damage of the store and broken plugins. Exit code 1 when something stays wrong.
+    That is: actions that are half-changed, and executions whose worker is gone, which are tried again; any worker has
+    that done, too. Also tells damage of the store and broken plugins. Exit code 1 when something stays wrong.
     """
     with current_app() as actium, without_warnings("actium.plugins"):
         findings = actium.doctor.examine(mend=mend, grace=timedelta(minutes=grace))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import typer
 
@@ -12,42 +16,93 @@ from actium_cli.context import current_app, current_options, output
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from actium import TriggerExecutionResponse
+    from actium import Actium, TriggerExecutionResponse
+    from actium.event_hub.worker import Worker
     from actium_cli.progress import Display
 
 PANEL = "Run and watch"
 app = typer.Typer()
 
+DEFAULT_CONCURRENCY = 1
+DEFAULT_POLL = 1.0
+DEFAULT_LEASE = 30.0
+DEFAULT_GRACE = 30.0
+
+LEFT_AFTER = 5.0
+"""Seconds after the grace time in which the worker gives back what runs, before the process ends without that."""
+
 
 @app.command()
 def worker(
-    until_idle: Annotated[bool, typer.Option("--until-idle", help="End when nothing is pending.")] = False,
+    concurrency: Annotated[
+        int,
+        typer.Option(min=1, metavar="N", help="How many handlers run at once, each in a thread; coroutines are free."),
+    ] = DEFAULT_CONCURRENCY,
     poll: Annotated[
         float,
         typer.Option(min=0.01, metavar="SECONDS", help="Between looks for what other processes have stored."),
-    ] = 1.0,
+    ] = DEFAULT_POLL,
+    lease: Annotated[
+        float,
+        typer.Option(min=0.1, metavar="SECONDS", help="Without a sign of life, after which others take over."),
+    ] = DEFAULT_LEASE,
+    grace: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="For what runs to end in, once the worker was asked to stop."),
+    ] = DEFAULT_GRACE,
+    until_idle: Annotated[
+        bool,
+        typer.Option("--until-idle", help="End when nothing is due; what waits for its next attempt stays pending."),
+    ] = False,
 ) -> None:
     """Run what is stored, until stopped.
 
-    SIGTERM or Ctrl-C stops it: what runs is finished, and nothing further is taken. A second one ends it at once.
-    Executions that fail are recorded as such, and are no failure of the worker.
+    SIGTERM or Ctrl-C stops it: nothing further is taken, and what runs has the grace time to end; what has not ended
+    by then is given back, and tried again by others. A second signal ends it at once. Executions that fail are
+    recorded as such, and are no failure of the worker.
     """
-    from actium_cli.progress import Background, ExecutionWatch, execution_display, show_until_ended
+    from actium_cli.background import Background, ExecutionWatch, show_work
+    from actium_cli.progress import execution_display
     from actium_cli.signals import asking_to_end
 
     watch = ExecutionWatch()
     with current_app(hooks=[watch]) as actium:
-        runner = actium.worker(poll_interval=poll)
+        runner = actium.worker(concurrency=concurrency, poll_interval=poll, lease=lease)
+        stopping = _Stopping(runner, grace)
         with (
             execution_display() as display,
-            asking_to_end(runner.stop, announcement="Stopping after what runs now; once more ends at once."),
+            asking_to_end(
+                stopping.stop,
+                announcement=f"Stopping after what runs now, within {grace:g} s; once more ends at once.",
+            ),
         ):
             counting = _Counting(display)
-            counting.say(f"Worker {runner.name} runs executions of {current_options().store}.")
-            with Background(runner.run_until_idle if until_idle else runner.run, watch, stop=runner.stop) as work:
-                show_until_ended(actium, watch, counting)
-                ran = work.result()
-    output({"ran": ran, "by_status": counting.by_status}, lambda: _summary(counting.by_status))
+            counting.say(f"This worker runs executions of {current_options().store}, up to {concurrency:,} at once.")
+            begin = runner.run_until_idle if until_idle else runner.run
+            with Background(begin, stop=runner.stop, watch=watch) as work:
+                show_work(actium, work, watch, counting, leaves_at=stopping.leaves_at)
+                if work.goes_on():
+                    work.abandon()
+        if work.goes_on():
+            _leave(actium, runner, counting)
+        counting.answer(ran=work.result())
+
+
+class _Stopping:
+    """The end of a worker that was asked to stop."""
+
+    def __init__(self, runner: Worker, grace: float) -> None:
+        self._runner = runner
+        self._grace = grace
+        self._leaves_at: float | None = None
+
+    def stop(self) -> None:
+        self._leaves_at = time.monotonic() + self._grace + LEFT_AFTER
+        self._runner.stop(grace=self._grace)
+
+    def leaves_at(self) -> float | None:
+        """When to wait for the end of what runs no more; None while nobody asked for an end."""
+        return self._leaves_at
 
 
 class _Counting:
@@ -55,26 +110,61 @@ class _Counting:
 
     def __init__(self, display: Display) -> None:
         self._display = display
-        self.by_status: Counter[str] = Counter()
+        self._by_status: Counter[str] = Counter()
+        self._waiting: set[UUID] = set()
+        self._attempts = 0
 
     def say(self, text: str) -> None:
         self._display.say(text)
 
     def started(self, execution: TriggerExecutionResponse) -> None:
+        self._waiting.discard(execution.id)
         self._display.started(execution)
 
     def progressed(self, execution: TriggerExecutionResponse) -> None:
         self._display.progressed(execution)
 
+    def waits(self, execution: TriggerExecutionResponse, reason: str | None) -> None:
+        self._attempts += 1
+        self._waiting.add(execution.id)
+        self._display.waits(execution, reason)
+
     def finished(self, execution: TriggerExecutionResponse) -> None:
-        self.by_status[execution.status.value] += 1
+        self._attempts += 1
+        self._waiting.discard(execution.id)
+        self._by_status[execution.status.value] += 1
         self._display.finished(execution)
 
+    def forget(self, execution_id: UUID) -> None:
+        self._display.forget(execution_id)
 
-def _summary(by_status: Counter[str]) -> RenderableType:
+    @property
+    def seen(self) -> int:
+        """How many attempts have ended, as far as was heard of them."""
+        return self._attempts
+
+    def answer(self, *, ran: int) -> None:
+        """Tell what became of what was run."""
+        waiting = len(self._waiting)
+        output(
+            {"ran": ran, "by_status": self._by_status, "waiting": waiting}, lambda: _summary(self._by_status, waiting)
+        )
+
+
+def _leave(actium: Actium, runner: Worker, counting: _Counting) -> None:
+    """End the process although a handler holds up the worker's own thread; what it runs is tried again by others."""
+    sys.stderr.write("What runs does not end; it is given back, and tried again by others.\n")
+    sys.stderr.flush()
+    actium.store.remove_worker(runner.name, reason="its worker was stopped, and it did not end in time")
+    counting.answer(ran=counting.seen)
+    os._exit(0)
+
+
+def _summary(by_status: Counter[str], waiting: int) -> RenderableType:
     from rich.text import Text
 
-    if not by_status:
+    told = [f"{count:,} {status}" for status, count in sorted(by_status.items())]
+    told += [f"{waiting:,} to be tried again"] if waiting else []
+    if not told:
         return Text("Nothing was pending.", style="dim")
-    told = ", ".join(f"{count:,} {status}" for status, count in sorted(by_status.items()))
-    return Text(f"Ran {by_status.total():,}: {told}.")
+    return Text(f"Ran {by_status.total() + waiting:,}: {', '.join(told)}.")
