@@ -27,6 +27,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 from actium.auth.context import AuthContext
 from actium.auth.secret_references import masked, noting_secrets
 from actium.isolation.child_store import ChildStore
+from actium.isolation.child_traces import recorded
 from actium.isolation.errors import UnstorableResultError
 from actium.isolation.messages import MAX_RESULT_BYTES, ChildSettings, Frames, Message, RunOrder, framed
 from actium.isolation.surroundings import adopt
@@ -151,10 +152,13 @@ class Child:
         with noting_secrets() as secrets:
             secrets.append(message["access_token"])
             run.secrets = secrets
+            answer: dict[str, Any] = {}
             try:
-                answer = _succeeded(self._result(run, message), secrets)
+                with recorded(answer, lambda: secrets, is_wanted=message["is_traced"]):
+                    result = self._result(run, message)
+                answer |= _succeeded(result, secrets)
             except BaseException as error:  # also SystemExit and KeyboardInterrupt: a failed run, told to the parent
-                answer = {"error": packed(error, secrets)}
+                answer |= {"error": packed(error, secrets)}
         if os.getpid() != self._process:
             _end_the_copy()
         if self._terminated:

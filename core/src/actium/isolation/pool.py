@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from actium.errors import ExecutionCancelled, ExecutionTimeoutError, InvalidInputError
+from actium.isolation.child_traces import join
 from actium.isolation.errors import PoolClosedError, ProcessDiedError, ProcessProtocolError
 from actium.isolation.messages import ChildSettings, Message, RunOrder, hook_references
 from actium.isolation.process import ChildProcess
@@ -126,6 +127,7 @@ class ProcessPool:
                 raise _closed() from error
             raise
         self._give_back(child)
+        join(answer)
         if "error" in answer:
             raise rebuilt(answer["error"])
         return answer["result"]

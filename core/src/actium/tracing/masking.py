@@ -33,8 +33,12 @@ class TraceMask:
         self._registered = SecretMask(secrets)
         self.longest = self._registered.longest
 
+    def registered(self, text: str) -> str:
+        """A text without the secrets that are registered."""
+        return self._registered.text(text)
+
     def text(self, text: str) -> str:
-        """A text without what is secret in it."""
+        """A text without what is secret in it, or looks like it."""
         masked = self._registered.text(text)
         for telling in _TELLING_TEXT:
             masked = telling.sub(rf"\g<1>{MASK}", masked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,24 +14,33 @@ from actium.tracing.recorder import OpenSpan, Recording
 from actium.tracing.spans import Failure, Span, Trace, trace_json
 from actium.tracing.values import Describer
 
+logger = logging.getLogger("actium.tracing")
+
 
 def taken(recording: Recording, *, attempt: int | None = None) -> Trace:
     """End a recording and tell what was recorded.
 
     Values are told at less length where the whole would be larger than `MAX_BYTES`, and at last the latest spans are
-    left out.
+    left out. What cannot be told at all is logged: tracing harms nothing that is traced.
     """
     spans, left_out = recording.close()
+    try:
+        return _within_limits(recording, spans, Trace(spans=(), left_out=left_out, attempt=attempt))
+    except Exception:
+        logger.exception("A trace is lost.")
+        return Trace(spans=(), left_out=left_out + len(spans), attempt=attempt)
+    finally:
+        for span in spans:
+            span.release()
+
+
+def _within_limits(recording: Recording, spans: Sequence[OpenSpan], empty: Trace) -> Trace:
     mask = recording.mask()
     for limits in (FULL, SHORT, LEAST):
-        trace = Trace(spans=_told(recording, spans, mask, limits), left_out=left_out, attempt=attempt)
+        trace = replace(empty, spans=_told(recording, spans, mask, limits))
         if _size(trace) <= MAX_BYTES:
-            break
-    else:
-        trace = _cut(trace)
-    for span in spans:
-        span.release()
-    return trace
+            return trace
+    return _cut(trace)
 
 
 def dropped(recording: Recording) -> None:

@@ -19,10 +19,10 @@ SLOW_SHARE = 0.25
 SLOW_NANOSECONDS = 10_000_000
 """... and how long it must take at least."""
 
-WIDTH = 160
+WIDTH = 120
 """How much of an argument is shown."""
 
-_INLINE = 60
+_INLINE = 100
 
 
 class Part(StrEnum):
@@ -101,7 +101,7 @@ class _Tree:
         who = self._who(span)
         if who:
             yield Piece(Part.ORIGIN, f"  {who}")
-        if span.kind is SpanKind.OWN and span.arguments and not self._is_long(span):
+        if span.kind in _TOLD_INLINE and span.arguments and not self._is_long(span):
             yield Piece(Part.DETAIL, f"  {_listed(span.arguments)}")
         if span.kind in _TIMED:
             took = "not ended" if span.nanoseconds is None else in_words(span.nanoseconds)
@@ -148,14 +148,14 @@ class _Tree:
 
     def _waiting(self, span: Span) -> Iterator[Piece]:
         attempts = self.children.get(span.id)
-        if attempts and attempts[0].start_ns - span.start_ns >= 1_000_000:
+        if attempts and attempts[0].name == "attempt 1" and attempts[0].start_ns - span.start_ns >= 1_000_000:
             yield Piece(Part.DETAIL, f"waited {in_words(attempts[0].start_ns - span.start_ns)} for a worker")
 
     def _told_arguments(self, span: Span) -> Mapping[str, Plain]:
         if span.kind is SpanKind.AFTER:
             swallowed = "exception" in span.arguments and span.failure is None and span.result is not None
             return span.arguments if swallowed else {}
-        if span.kind is SpanKind.OWN:
+        if span.kind in _TOLD_INLINE:
             return span.arguments if self._is_long(span) else {}
         above = self.spans.get(span.parent or 0)
         known = above.arguments if above is not None and above.kind is SpanKind.HOOK else {}
@@ -197,10 +197,12 @@ def _one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
+_TOLD_INLINE = frozenset({SpanKind.EVENT, SpanKind.TRIGGER, SpanKind.EXECUTION, SpanKind.ATTEMPT, SpanKind.OWN})
 _LABELS: Mapping[SpanKind, str] = {
     SpanKind.EVENT: "event",
     SpanKind.TRIGGER: "trigger",
     SpanKind.EXECUTION: "execution",
+    SpanKind.HOOK: "hook",
     SpanKind.BEFORE: "before",
     SpanKind.AFTER: "after",
 }

@@ -79,10 +79,10 @@ class Describer:
 
     def _cut(self, told: str, length: int | None = None) -> str:
         length = self._limits.characters if length is None else length
-        masked = self.mask.text(told)
+        masked = self.mask.registered(told)
         if len(masked) <= length:
             return masked
-        return f"{self.mask.beginning(masked, length)}{_LEFT_OUT} ({len(masked):,} characters)"
+        return f"{masked[:length]}{_LEFT_OUT} ({len(masked):,} characters)"
 
     def _number(self, value: float) -> Plain:
         written = repr(value)
@@ -98,7 +98,7 @@ class Describer:
         try:
             exact = _EXACT.get(kind)
             if exact is not None:
-                return self.mask.text(exact(value))
+                return self.mask.registered(exact(value))
             if id(value) in self._above:
                 return _LEFT_OUT
             self._above.add(id(value))
