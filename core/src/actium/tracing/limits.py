@@ -7,7 +7,7 @@ from dataclasses import dataclass
 MAX_SPANS = 2_000
 """How many spans one attempt records; further ones are counted."""
 
-MAX_BYTES = 262_144
+MAX_BYTES = 524_288
 """How large the trace of one attempt may be where it is kept, written as JSON."""
 
 MAX_RAW_TEXT = 65_536

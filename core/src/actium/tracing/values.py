@@ -31,7 +31,7 @@ from actium.tracing.spans import Plain
 if TYPE_CHECKING:
     from actium.tracing.recorder import Recording
 
-_name_of: Callable[[type], str] = type.__dict__["__qualname__"].__get__
+_name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 _EXACT_NUMBER = 2**53
 _MOST_BITS = 10_000
 _LEFT_OUT = "…"
