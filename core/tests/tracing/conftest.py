@@ -29,7 +29,7 @@ def run_function() -> Run:
         event: Event | None = None,
         **fields: Any,
     ) -> TriggerExecutionResponse:
-        number = app.flavors.list(subtype="made").total
+        number = app.actions.list().total
         app.flavors.register(action_flavor(f"made.{function.__name__.strip('_')}{number}", config=config)(function))
         if not app.accounts.list().total:
             app.accounts.create(ServiceAccountRequest(name="robot"))

@@ -11,7 +11,7 @@ import pathlib
 import types
 import uuid
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -35,6 +35,8 @@ _name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 _EXACT_NUMBER = 2**53
 _MOST_BITS = 10_000
 _LEFT_OUT = "…"
+_MOST_ADDED = 40
+"""How much longer than the limit a value may be that was cut, with its size told."""
 
 
 class Describer:
@@ -62,7 +64,7 @@ class Describer:
         if value is None or kind is bool:
             return cast("Plain", value)
         if kind is Told:
-            return self._cut(str.__str__(value))
+            return self._cut(str.__str__(value), self._limits.characters + _MOST_ADDED)
         if kind is str:
             return self.text(str.__str__(value), self._limits.characters)
         self._room, self._above = self._limits.values, set()
@@ -146,7 +148,7 @@ class Describer:
     def _tuple(self, kind: type, value: tuple[Any, ...], depth: int) -> str:
         names = kind.__dict__.get("_fields")
         if type(names) is tuple:
-            return self._named(kind, zip(names, tuple.__iter__(value), strict=False), tuple.__len__(value), depth)
+            return self._named(kind, [*zip(names, tuple.__iter__(value), strict=False)], depth)
         if tuple.__len__(value) == 2 and _is_secret(tuple.__getitem__(value, 0), tuple.__getitem__(value, 1)):
             return f"({self._told(tuple.__getitem__(value, 0), depth + 1)}, {MASK!r})"  # as headers are written
         return self._items("(", tuple.__iter__(value), tuple.__len__(value), ")", depth, kind, tuple)
@@ -180,12 +182,11 @@ class Describer:
         if kind.__pydantic_root_model__:
             return f"{_name_of(kind)}({self._told(held.get('root'), depth + 1)})"
         hidden = {name for name, field in kind.__pydantic_fields__.items() if not field.repr}
-        return self._named(kind, _shown(held.items(), hidden), len(held), depth)
+        return self._named(kind, [(name, item) for name, item in held.items() if name not in hidden], depth)
 
     def _dataclass(self, kind: type, fields: Mapping[str, Any], value: object, depth: int) -> str:
-        held = [(name, _attribute(kind, value, name)) for name in fields]
-        hidden = {name for name, field in fields.items() if not field.repr}
-        return self._named(kind, _shown(held, hidden), len(held), depth)
+        shown = [name for name, field in fields.items() if field.repr]
+        return self._named(kind, [(name, _attribute(kind, value, name)) for name in shown], depth)
 
     def _held(self, kind: type, value: Held, depth: int) -> str:
         return self._fields(value.kind, value.fields, depth)
@@ -227,12 +228,12 @@ class Describer:
         prefix = "" if kind is plain else type_name(kind)
         return f"{prefix}{begin}{_listed(parts, size, 'items')}{comma}{end}"
 
-    def _named(self, kind: type, items: Iterable[tuple[str, Any]], size: int, depth: int) -> str:
+    def _named(self, kind: type, items: Sequence[tuple[str, Any]], depth: int) -> str:
         parts = []
         for name, item in islice(items, self._most):
             told = repr(MASK) if _is_secret(name, item) else self._told(item, depth + 1)
             parts.append(f"{name}={told}")
-        return f"{_name_of(kind)}({_listed(parts, max(size, len(parts)), 'fields')})"
+        return f"{_name_of(kind)}({_listed(parts, len(items), 'fields')})"
 
 
 class Told(str):
@@ -270,10 +271,6 @@ def held(value: object) -> object:
     if BaseModel in mro_of(kind):
         return Held(kind, dict(object.__getattribute__(value, "__dict__")))
     return value
-
-
-def _shown(items: Iterable[tuple[str, Any]], hidden: set[str]) -> Iterator[tuple[str, Any]]:
-    return ((name, item) for name, item in items if name not in hidden)
 
 
 def _listed(parts: list[str], size: int, what: str) -> str:
