@@ -143,6 +143,13 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Kill publishers and workers some thousand times; ``-- --kills N --seed S`` for another number, or once more."""
+    session.install("./core")
+    session.run("python", "core/tests/durability/harness.py", *(session.posargs or ["--kills", "5000"]))
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure speed beside peers and limits in one run; ``nox -s bench -- --quick`` for a first look."""
     session.install("./core", "./plugins/cli", "huey")

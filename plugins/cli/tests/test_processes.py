@@ -54,6 +54,40 @@ def noisy(install: Callable[..., None], process: Call) -> Call:
     return process
 
 
+@pytest.fixture
+def gate(work: Path) -> Path:
+    path = work / "gate"
+    os.mkfifo(path)
+    return path
+
+
+@pytest.fixture
+def start(environment: dict[str, str], work: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start ``actium`` and leave it running."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start_process(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "actium_cli", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=work, env=environment,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start_process
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def gated(process: Call, flavors: None, gate: Path) -> Call:
+    """An action that waits until something is written to the gate."""
+    process("account", "create", "trainer")
+    process("action", "create", "slow", "--flavor", "test.steps", "--account", "trainer", "--set", f"gate={gate}")
+    return process
+
+
 class TestStandardOutput:
     def test_every_answer_is_json_whatever_plugins_print(self, noisy: Call) -> None:
         """With --json, standard output is one JSON document for every command that answers."""
@@ -81,7 +115,10 @@ class TestStandardOutput:
             ("event", "show", "7"),
             ("worker", "--until-idle"),
             ("execution", "list"),
+            ("execution", "retry", "--all", "--yes"),
+            ("event", "replay", "7", "--run"),
             ("doctor",),
+            ("prune", "--older-than", "0s", "--yes"),
             ("trigger", "delete", "t"),
             ("action", "delete", "loud"),
             ("account", "create", "other"),
@@ -136,37 +173,6 @@ class TestStandardOutput:
 
 
 class TestSignals:
-    @pytest.fixture
-    def gate(self, work: Path) -> Path:
-        path = work / "gate"
-        os.mkfifo(path)
-        return path
-
-    @pytest.fixture
-    def start(self, environment: dict[str, str], work: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-        """Start ``actium`` and leave it running."""
-        started: list[subprocess.Popen[str]] = []
-
-        def start_process(*arguments: str) -> subprocess.Popen[str]:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "actium_cli", *arguments],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=work, env=environment,
-            )  # fmt: skip
-            started.append(process)
-            return process
-
-        yield start_process
-        for process in started:
-            process.kill()
-            process.communicate()
-
-    @pytest.fixture
-    def gated(self, process: Call, flavors: None, gate: Path) -> Call:
-        """An action that waits until something is written to the gate."""
-        process("account", "create", "trainer")
-        process("action", "create", "slow", "--flavor", "test.steps", "--account", "trainer", "--set", f"gate={gate}")
-        return process
-
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_a_worker_finishes_what_runs(self, gated: Call, start: Call, gate: Path, number: int) -> None:
         """After a signal, what runs is finished and recorded; what is pending stays, and the exit code is 0."""
@@ -238,6 +244,45 @@ class TestSignals:
         assert json.loads(stdout)["body"]["status"] == "cancelled"
 
 
+class TestWatching:
+    def test_a_run_of_another_process_is_watched(self, gated: Call, start: Call, gate: Path) -> None:
+        """Watching shows what a worker elsewhere does, step by step, and ends with it."""
+        execution = gated("action", "run", "slow", "--no-wait", "--json").json["id"]
+        watching = start("execution", "watch", execution)
+        _read_until(watching.stdout, f"Execution {execution} of 'slow' waits for a worker.")
+        start("worker", "--concurrency", "2")
+        _read_until(watching.stdout, f"slow {execution} running")
+        gate.write_text("go")
+        stdout, stderr = watching.communicate(timeout=30)
+        assert watching.returncode == 0, stderr
+        assert f"slow {execution} step fit succeeded after 0.5 s\nslow {execution} succeeded\n" in stdout
+
+    def test_no_longer_watching_leaves_it_running(self, gated: Call, start: Call, gate: Path) -> None:
+        """Ctrl-C ends the watching with 130, and nothing else."""
+        execution = gated("action", "run", "slow", "--no-wait", "--json").json["id"]
+        worker = start("worker")
+        watching = start("execution", "watch", execution)
+        _read_until(watching.stdout, f"slow {execution} running")
+        watching.send_signal(signal.SIGINT)
+        watching.communicate(timeout=30)
+        assert watching.returncode == 130
+        gate.write_text("go")
+        _read_until(worker.stdout, f"slow {execution} succeeded")
+
+    def test_a_worker_runs_several_at_once(self, gated: Call, start: Call, gate: Path) -> None:
+        """With a concurrency of 2, a second execution runs and ends while the first one waits."""
+        waiting = gated("action", "run", "slow", "--no-wait", "--json").json["id"]
+        gated("action", "create", "quick", "--flavor", "test.steps", "--account", "trainer")
+        quick = gated("action", "run", "quick", "--no-wait", "--json").json["id"]
+        worker = start("worker", "--concurrency", "2", "--until-idle")
+        _read_until(worker.stdout, f"quick {quick} succeeded")
+        gate.write_text("go")
+        stdout, stderr = worker.communicate(timeout=30)
+        assert worker.returncode == 0, stderr
+        assert f"slow {waiting} succeeded" in stdout
+        assert stdout.endswith("Ran 2: 2 succeeded.\n")
+
+
 class TestTerminals:
     def test_a_terminal_gets_bars_short_ids_and_ages(
         self, flavors: None, process: Call, environment: dict[str, str], work: Path
@@ -251,6 +296,9 @@ class TestTerminals:
         assert created["id"][:8] in listed
         assert created["id"] not in listed
         assert re.search(r"just now|\d+ s ago", listed)
+        process("action", "run", "retrain", "--no-wait")
+        worked = _on_a_terminal(["worker", "--until-idle", "--concurrency", "4"], environment, work)
+        assert "✓ retrain  succeeded" in worked
         ran = _on_a_terminal(["action", "run", "retrain"], environment, work)
         assert "━" in ran
         assert "✓ retrain  succeeded" in ran
@@ -264,12 +312,15 @@ class TestTerminals:
         process("account", "create", "trainer")
         process("action", "create", "n" * 60, "--flavor", "test.steps", "--account", "trainer")
         process("action", "update", "n" * 60, "--set", f"text={'words ' * 60}")
+        execution = process("action", "run", "n" * 60, "--json").json["id"]
         process("trigger", "create", "t", "--action", "n" * 60, "--filter", f"exact:type={'com.example.' * 20}")
         for arguments in (
             ["action", "list"],
             ["action", "show", "nnn"],
             ["trigger", "list"],
             ["action", "history", "n"],
+            ["execution", "list"],
+            ["execution", "show", execution],
         ):
             shown = _on_a_terminal(arguments, environment, work, columns=columns)
             assert max(map(len, shown.splitlines())) <= columns, shown

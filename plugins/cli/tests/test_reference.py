@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from typing import Any
 import pytest
 import typer
 
+from actium import Actium
+from actium.event_hub.worker import Worker
 from actium_cli import options
 from actium_cli.command_tree import OWN_COMMANDS
+from actium_cli.commands import worker
 from actium_cli.root import app
 
 Call = Callable[..., Any]
@@ -53,6 +57,15 @@ def test_defaults_are_those_of_the_application() -> None:
     from actium.models.base import DEFAULT_PROJECT
 
     assert (options.DEFAULT_STORE, options.DEFAULT_PROJECT) == (DEFAULT_STORE, DEFAULT_PROJECT)
+
+
+def test_defaults_are_those_of_a_worker() -> None:
+    """A worker of the command line works as one in Python, unless told otherwise."""
+    taken = inspect.signature(Actium.worker).parameters
+    assert taken["concurrency"].default == worker.DEFAULT_CONCURRENCY
+    assert taken["poll_interval"].default == worker.DEFAULT_POLL
+    assert taken["lease"].default == worker.DEFAULT_LEASE
+    assert inspect.signature(Worker.stop).parameters["grace"].default == worker.DEFAULT_GRACE
 
 
 def test_options_come_from_the_environment(process: Call) -> None:

@@ -6,14 +6,17 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from actium import TriggerExecutionResponse
 from actium.models import Page
+from actium.models.execution import TriggerExecutionBody, TriggerExecutionMetadata
 from actium_cli import views
 from actium_cli.context import answering_on, current_output
 from actium_cli.output import Output, console_on, show
+from actium_cli.progress_bars import MOST_BARS, ProgressBars
 
 ID = UUID("0f3a9c52-6d1b-4a4e-9a53-2f6d7c1b8e90")
 
@@ -83,6 +86,20 @@ def test_ages_on_a_terminal(terminal: Terminal, age: timedelta, told: str) -> No
     assert views.ago(datetime.now(UTC) - age) == told
 
 
+@pytest.mark.parametrize(
+    ("wait", "told"),
+    [
+        (timedelta(seconds=-1), "now"),
+        (timedelta(seconds=30), "in 30 s"),
+        (timedelta(minutes=4, seconds=30), "in 5 min"),
+        (timedelta(hours=30), "in 2 d"),
+    ],
+)
+def test_moments_to_come_on_a_terminal(terminal: Terminal, wait: timedelta, told: str) -> None:
+    """A listing tells how far off something is, never less than that."""
+    assert views.ahead(datetime.now(UTC) + wait) == told
+
+
 def test_long_ago_is_a_date(terminal: Terminal) -> None:
     """After a month the date says more than the age."""
     assert views.ago(datetime(2020, 1, 31, 12, tzinfo=UTC)) == "2020-01-31"
@@ -92,6 +109,7 @@ def test_programs_get_whole_times_and_ids(pipe: io.StringIO) -> None:
     """Where no person reads, times are ISO 8601 in UTC and ids are whole."""
     moment = datetime(2026, 1, 31, 12, tzinfo=UTC)
     assert views.ago(moment) == views.when(moment) == "2026-01-31T12:00:00Z"
+    assert views.ahead(datetime(2999, 1, 31, 12, tzinfo=UTC)) == "2999-01-31T12:00:00Z"
     assert str(views.short_id(ID)) == str(ID)
 
 
@@ -100,6 +118,44 @@ def test_people_get_short_ids(terminal: Terminal) -> None:
     assert str(views.short_id(ID)) == "0f3a9c52"
     assert str(views.short_id(str(ID))) == "0f3a9c52"
     assert str(views.short_id("order-2026-01-31-0001")) == "order-2026-01-31-0001"
+
+
+def execution(status: str = "running") -> TriggerExecutionResponse:
+    """An execution that runs, or another one in some status."""
+    return TriggerExecutionResponse(
+        id=uuid4(),
+        name="retrain",
+        body=TriggerExecutionBody.model_validate(
+            {
+                "project": "p",
+                "status": status,
+                "action_id": uuid4(),
+                "action_revision": 1,
+                "created": datetime.now(UTC),
+                "started": datetime.now(UTC),
+            }
+        ),
+        metadata=TriggerExecutionMetadata(),
+    )
+
+
+def test_more_runs_than_there_is_room_for(terminal: Terminal) -> None:
+    """A dozen executions have bars, the others a number, and one moves up when another ends or is to be tried again."""
+    running = [execution() for _ in range(MOST_BARS + 3)]
+    with ProgressBars(current_output().console()) as bars:
+        for one in running:
+            bars.started(one)
+        bars.say("All have begun.")
+        assert terminal.shown.rpartition("All have begun.")[2].count("retrain") == MOST_BARS
+        assert "and 3 more" in terminal.shown
+        bars.waits(running[0], "OSError: no route")
+        assert "pending" in terminal.shown.rpartition("↻ retrain")[2]
+        bars.forget(running[1].id)
+        bars.forget(running[-1].id)
+        bars.say("Three are gone.")
+        rest = terminal.shown.rpartition("Three are gone.")[2]
+        assert rest.count("retrain") == MOST_BARS
+        assert "more" not in rest
 
 
 def test_short_columns_stay_whole(terminal: Terminal) -> None:

@@ -301,7 +301,7 @@ class Run:
             self._has_ended = True
         forget_running(self._attempt)
         outcome = outcomes.without_secrets(outcome, self._attempt.secrets)
-        if outcome.status is ExecutionStatus.FAILED:
+        if outcome.status is ExecutionStatus.FAILED and not outcome.is_returned:
             execution = self.claim.execution
             logger.warning("Execution %s of %r failed: %s", execution.id, execution.action_name, outcome.reason)
         trace = None if self._trace is None else self._trace.end(outcome)

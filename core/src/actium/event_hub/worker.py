@@ -208,7 +208,7 @@ class Worker:
             self._begin(claim)
         self._run_here()
         self._look_after_runs()
-        if is_patient or self._runs:
+        if self._runs or (is_patient and self._stop_at is None):
             self._wait(0.0 if self._here else self._pause())
 
     def _collected(self) -> list[Ending]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from actium_cli import views
+from actium_cli.run_policies import policy_view
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -67,6 +68,7 @@ def action_details(action: ActionResponse) -> RenderableType:
         ),
         {
             "Configuration": views.structure(metadata.configuration),
+            "Run policy": policy_view(metadata.run_policy),
             "Refers to": views.fields(
                 (kind, Text.assemble(resource.name, (f"  {resource.id}", "dim")))
                 for kind, resource in resources.referenced.items()

@@ -36,12 +36,13 @@ def tell(error: BaseException, *, debug: bool) -> None:
 
 
 def _parts(error: BaseException, *, debug: bool) -> list[RenderableType]:
+    notes = [_labelled("Note:", note, "dim") for note in getattr(error, "__notes__", ())]
     if isinstance(error, KeyboardInterrupt):
-        return [_labelled("Interrupted.", "", "yellow")]
+        return [_labelled("Interrupted.", "", "yellow"), *notes]
     parts = [_labelled("Error:", _message(error), "red")]
     if isinstance(error, InvalidInputError):
         parts += [_problem(problem) for problem in error.problems]
-    parts += [_labelled("Note:", note, "dim") for note in getattr(error, "__notes__", ())]
+    parts += notes
     if (hint := _hint(error, debug=debug)) is not None:
         parts.append(_labelled("Hint:", hint, "cyan"))
     return parts

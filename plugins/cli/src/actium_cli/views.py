@@ -146,6 +146,19 @@ def ago(moment: datetime | None) -> str | None:
     return "just now"
 
 
+def ahead(moment: datetime | None) -> str | None:
+    """A moment to come in a table: how far off it is on a terminal, else as `when` does; ``now`` once it has come."""
+    if moment is None:
+        return None
+    left = moment - datetime.now(UTC)
+    if left <= timedelta(0):
+        return "now"
+    if not current_output().is_terminal:
+        return when(moment)
+    unit, length = next(((unit, length) for unit, length in _UNITS if left >= length), _UNITS[-1])
+    return f"in {-(-left // length)} {unit}"
+
+
 def took(seconds: float | None) -> str | None:
     """A length of time, e.g. ``40 ms``, ``0.4 s``, ``2 min 05 s`` or ``3 h 20 min``."""
     if seconds is None:
@@ -161,9 +174,16 @@ def took(seconds: float | None) -> str | None:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
+def counted(count: int, word: str) -> str:
+    """A number of things, e.g. ``1 event`` or ``2,000 events``."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
 def duration(execution: TriggerExecutionResponse) -> float | None:
-    """Seconds that an execution ran, or has been running; None where it has not begun."""
+    """Seconds that an execution ran, or has been running; None where it has not begun, or waits to be tried again."""
     started, finished = execution.body.started, execution.body.finished
+    if execution.status.value == "pending":
+        return None
     return None if started is None else ((finished or datetime.now(UTC)) - started).total_seconds()
 
 

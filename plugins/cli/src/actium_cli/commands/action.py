@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from actium_cli import listing
 from actium_cli.context import current_app, output
 from actium_cli.creation import FromFile, NewName, changes, create, told, warn_of
+from actium_cli.run_policies import policy_of, taking_run_policy
 
 PANEL = "Configure"
 app = typer.Typer(help="Actions: stored, named configurations of one flavor.", no_args_is_help=True)
@@ -34,6 +35,7 @@ Labels = Annotated[
 
 
 @app.command("create")
+@taking_run_policy
 def create_action(
     name: NewName = None,
     flavor: Annotated[
@@ -47,6 +49,8 @@ def create_action(
     labels: Labels = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Create it switched off.")] = False,
     file: FromFile = None,
+    *,
+    policy: dict[str, Any],
 ) -> None:
     """Create an action, from options or from a file."""
     from actium_cli.configuring import configuration_of, labels_of
@@ -65,6 +69,7 @@ def create_action(
             "auth_window": auth_window,
             "labels": labels_of(labels),
             "enabled": False if disabled else None,
+            "run_policy": policy_of(None, policy),
         },
         missing="Give the action's name, or -f and a file.",
     )
@@ -89,7 +94,7 @@ def list_actions(
 
 @app.command("show")
 def show_action(reference: Reference) -> None:
-    """Show an action: its configuration, and what it refers to."""
+    """Show an action: its configuration, its run policy, and what it refers to."""
     from actium_cli.action_views import action_details
 
     with current_app() as actium:
@@ -98,6 +103,7 @@ def show_action(reference: Reference) -> None:
 
 
 @app.command("update")
+@taking_run_policy
 def update_action(
     reference: Reference,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="A new name.")] = None,
@@ -117,8 +123,16 @@ def update_action(
     version: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Refuse if the action has changed since this version.")
     ] = None,
+    default_run_policy: Annotated[
+        bool, typer.Option("--default-run-policy", help="Take back the run policy, but for what is given with this.")
+    ] = False,
+    *,
+    policy: dict[str, Any],
 ) -> None:
-    """Change an action; --set and --unset change single fields of its configuration, --config the whole."""
+    """Change an action: --set and --unset single fields of its configuration, --config the whole.
+
+    The options of its run policy change what they name, and leave the others.
+    """
     from actium.models import ActionUpdate
     from actium_cli.configuring import configuration_of, labels_of
 
@@ -132,9 +146,12 @@ def update_action(
             auth_window=auth_window,
             labels=labels_of(labels),
             enabled=enabled,
+            run_policy=policy_of(None if default_run_policy else present.run_policy, policy),
         )
         if default_auth_window:
             changed["auth_window"] = None
+        if default_run_policy and not policy:
+            changed["run_policy"] = None
         if not changed:
             raise typer.BadParameter("Give at least one option that says what to change.", param_hint="ACTION")
         action = actium.actions.update(present.id, ActionUpdate(**changed, version=version or present.version))

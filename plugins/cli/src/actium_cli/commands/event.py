@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 PANEL = "Run and watch"
 app = typer.Typer(help="Events: what happened; publishing one runs actions.", no_args_is_help=True)
 
+Reference = Annotated[
+    str, typer.Argument(metavar="EVENT", help="Its id or CloudEvents id, or a unique beginning of either.")
+]
+
 
 @app.command("publish")
 def publish_event(
@@ -40,13 +44,30 @@ def publish_event(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="Publish the event, or events, of a YAML or JSON file.")
     ] = None,
+    many: Annotated[
+        Path | None,
+        typer.Option(
+            "--many", metavar="FILE", help="Publish the events of a file, or of stdin (-), a line of JSON each."
+        ),
+    ] = None,
 ) -> None:
-    """Publish an event; when this is done, it and its executions are stored."""
+    """Publish an event; when this is done, it and its executions are stored.
+
+    With --many, events are stored in groups as they are read, so that there may be any number of them.
+    """
     from actium import Event
     from actium_cli.creation import changes
 
     given = changes(type=event_type, source=source, id=event_id, subject=subject, time=time)
-    events = _given_events(file, {**given, **_extensions(attributes), **_data(data)})
+    given = {**given, **_extensions(attributes), **_data(data)}
+    if many is not None:
+        from actium_cli.many_events import publish_lines
+
+        if given or file is not None:
+            raise typer.BadParameter("The file says it all; leave out everything else.", param_hint="--many")
+        publish_lines(many)
+        return
+    events = _given_events(file, given)
     with current_app() as actium:
         published = [actium.events.publish(event) for event in [Event(**fields) for fields in events]]
     output(published[0] if file is None else published, lambda: _told(published))
@@ -72,12 +93,29 @@ def list_events(
     output(events, lambda: _table(events))
 
 
-@app.command("show")
-def show_event(
-    reference: Annotated[
-        str, typer.Argument(metavar="EVENT", help="Its id or CloudEvents id, or a unique beginning of either.")
-    ],
+@app.command("replay")
+def replay_event(
+    reference: Reference,
+    run: Annotated[
+        bool, typer.Option("--run", help="Run what it matches here and now; exit code 1 when some does not succeed.")
+    ] = False,
 ) -> None:
+    """Match a stored event with the triggers of now, and run what it matches again, whatever it has led to before."""
+    with current_app() as actium:
+        replayed = actium.events.replay(reference)
+        if not run:
+            output(replayed, lambda: _told([replayed], done="Replayed event"))
+            return
+        from actium_cli.execution_views import execution_table_of
+        from actium_cli.running import end_with_1_unless_succeeded, run_here
+
+        ended = run_here(actium, replayed.executions)
+    output({"id": replayed.id, "executions": ended}, lambda: execution_table_of(ended, empty="No trigger matched."))
+    end_with_1_unless_succeeded(ended)
+
+
+@app.command("show")
+def show_event(reference: Reference) -> None:
     """Show an event: its attributes, its data, and the executions that it led to."""
     with current_app() as actium:
         event = actium.events.get(reference)
@@ -110,16 +148,17 @@ def _extensions(texts: list[str] | None) -> dict[str, Any]:
     return {name: value for name, _, value in (text.partition("=") for text in texts or ())}
 
 
-def _told(published: list[PublishedEvent]) -> RenderableType:
+def _told(published: list[PublishedEvent], *, done: str = "Published event") -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
+    from actium_cli import views
+
     lines: list[RenderableType] = []
     for event in published:
-        done = "Known already: event" if event.duplicate else "Published event"
-        count = len(event.executions)
-        executions = {0: "no trigger matched", 1: "1 execution"}.get(count, f"{count:,} executions")
-        lines.append(Text.assemble(f"{done} ", (str(event.id), "dim"), f"  {executions}"))
+        said = "Known already: event" if event.duplicate else done
+        executions = views.counted(len(event.executions), "execution") if event.executions else "no trigger matched"
+        lines.append(Text.assemble(f"{said} ", (str(event.id), "dim"), f"  {executions}"))
         lines += [Text.assemble("  execution ", (str(execution), "dim")) for execution in event.executions]
     return Group(*lines)
 

@@ -153,11 +153,19 @@ class _Counting:
 
 def _leave(actium: Actium, runner: Worker, counting: _Counting) -> None:
     """End the process although a handler holds up the worker's own thread; what it runs is tried again by others."""
-    sys.stderr.write("What runs does not end; it is given back, and tried again by others.\n")
-    sys.stderr.flush()
-    actium.store.remove_worker(runner.name, reason="its worker was stopped, and it did not end in time")
-    counting.answer(ran=counting.seen)
-    os._exit(0)
+    from actium_cli.errors import FAILED, tell
+
+    exit_code = FAILED
+    try:
+        sys.stderr.write("What runs does not end; it is given back, and tried again by others.\n")
+        actium.store.remove_worker(runner.name, reason="its worker was stopped, and it did not end in time")
+        counting.answer(ran=counting.seen)
+        exit_code = 0
+    except Exception as error:
+        tell(error, debug=current_options().debug)
+    finally:
+        sys.stderr.flush()
+        os._exit(exit_code)
 
 
 def _summary(by_status: Counter[str], waiting: int) -> RenderableType:

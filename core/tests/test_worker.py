@@ -1,0 +1,432 @@
+"""Workers, and what callers do with executions: wait for them, try them again, and forget them."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor
+from actium.errors import (
+    ConflictError,
+    ExecutionFailedError,
+    ExecutionNotEndedError,
+    InvalidInputError,
+    NotFoundError,
+    NotReadyError,
+)
+from actium.event_hub.worker import Worker
+from actium.models import (
+    ActionResponse,
+    ActionUpdate,
+    EventFilter,
+    RunPolicy,
+    TriggerExecutionFilter,
+    TriggerRequest,
+)
+from actium.stores.records import WorkerRecord
+
+CreateAction = Callable[..., ActionResponse]
+SECONDS = 30.0
+
+
+@contextmanager
+def working(app: Actium, **options: Any) -> Iterator[Worker]:
+    """A worker that runs in a thread of its own."""
+    worker = app.worker(**{"concurrency": 4, "poll_interval": 0.05, **options})
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join()
+
+
+def flavor_of(app: Actium, key: str, run: Callable[..., Any]) -> str:
+    """Register a flavor made of a function."""
+    app.flavors.register(action_flavor(key)(run))
+    return key
+
+
+def on_everything(app: Actium, action: ActionResponse) -> None:
+    """A trigger that every event matches."""
+    app.triggers.create(TriggerRequest(name=f"on-{action.name}", action_id=action.id, match_all=True))
+
+
+def arrived(**fields: Any) -> Event:
+    return Event(type="com.example.arrived", source="/bucket/raw", **fields)
+
+
+class TestRunning:
+    def test_as_many_at_once_as_asked_for(self, app: Actium, create: CreateAction) -> None:
+        """Four threads run four handlers at once: each waits until all four are there."""
+        together = threading.Barrier(4)
+        action = create(flavor=flavor_of(app, "test.meeting", lambda config: together.wait(SECONDS)))
+        started = [app.actions.run(action.id).id for _ in range(4)]
+        with working(app, concurrency=4):
+            results = {app.executions.wait(one, SECONDS).result for one in started}
+        assert results == {0, 1, 2, 3}
+
+    def test_a_thousand_coroutines_wait_at_once(self, app: Actium, create: CreateAction) -> None:
+        """A thousand handlers that wait need no thousand threads: the last one to come lets all of them go."""
+        here, go = 0, asyncio.Event()
+
+        async def run(config: ActionConfig) -> int:
+            nonlocal here
+            here += 1
+            if here == 1_000:
+                go.set()
+            await go.wait()
+            return threading.active_count()
+
+        action = create(flavor=flavor_of(app, "test.waiting", run))
+        on_everything(app, action)
+        published = app.events.publish_many(arrived() for _ in range(1_000))
+        with working(app):
+            for one in published:
+                ended = app.executions.wait(one.executions[0], SECONDS)
+                assert ended.status is ExecutionStatus.SUCCEEDED
+                assert ended.result < 50
+
+    def test_an_idle_worker_begins_at_once(self, app: Actium, create: CreateAction) -> None:
+        """What this process stores wakes its worker: it begins within 50 ms, whatever the poll interval is."""
+        began: list[float] = []
+        action = create(flavor=flavor_of(app, "test.clock", lambda config: began.append(time.monotonic())))
+        delays = []
+        with working(app, concurrency=1, poll_interval=SECONDS):
+            for _ in range(9):
+                stored = app.actions.run(action.id)
+                delays.append(-time.monotonic())
+                app.executions.wait(stored.id, SECONDS)
+                delays[-1] += began[-1]
+        assert statistics.median(delays) < 0.05
+
+    def test_another_process_is_noticed_within_a_poll_interval(
+        self, url: str, app: Actium, create: CreateAction
+    ) -> None:
+        """What another process stores is begun by the next look."""
+        action = create()
+        code = f"from actium import Actium\nwith Actium({url!r}) as app: print(app.actions.run({str(action.id)!r}).id)"
+        with working(app, poll_interval=0.1):
+            stored = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+            ended = app.executions.wait(stored.stdout.strip(), SECONDS)
+        assert ended.body.started is not None
+        assert (ended.body.started - ended.body.created).total_seconds() < 1
+
+    @pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"concurrency": 10_000}, {"lease": 0}, {"poll_interval": 0}])
+    def test_numbers_that_cannot_be_are_refused(self, app: Actium, wrong: dict[str, Any]) -> None:
+        """A worker is not made of numbers that it could not work with."""
+        with pytest.raises(InvalidInputError, match="A worker cannot"):
+            app.worker(**wrong)
+
+    @pytest.mark.parametrize("concurrency", [1, 4])
+    def test_what_was_claimed_and_not_begun_is_given_back(
+        self, app: Actium, create: CreateAction, concurrency: int
+    ) -> None:
+        """A worker that stops ends what runs, gives back the rest, and counts no attempt for that."""
+        running: list[Worker] = []
+        given_back = threading.Event()
+
+        def run(config: ActionConfig) -> None:
+            running[0].stop()
+            while concurrency > 1 and not given_back.is_set():
+                given_back.wait(0.001)
+                if app.executions.list(TriggerExecutionFilter(status="pending")).total:
+                    given_back.set()  # what no thread had begun with
+
+        action = create(flavor=flavor_of(app, "test.stopping", run))
+        on_everything(app, action)
+        app.events.publish_many(arrived() for _ in range(40))
+        running.append(app.worker(concurrency=concurrency))
+        running[0]._mean_seconds = 0.0  # so that it claims many at once
+        running[0].run()
+        left = app.executions.list(TriggerExecutionFilter(status="pending", max_size=100)).items
+        assert 0 < len(left) < 40
+        app.worker().run_until_idle()
+        assert app.executions.list(TriggerExecutionFilter(status="succeeded")).total == 40
+
+    def test_what_does_not_end_in_time_is_given_back(self, app: Actium, create: CreateAction) -> None:
+        """After the grace time a coroutine is cancelled, and its execution is there for other workers."""
+        began = threading.Event()
+
+        async def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> str:
+            if trigger_execution.attempt == 1:
+                began.set()
+                await asyncio.sleep(SECONDS)
+            return "done"
+
+        execution = app.actions.run(create(flavor=flavor_of(app, "test.slow", run)).id)
+        worker = app.worker()
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        assert began.wait(SECONDS)
+        worker.stop(grace=0)
+        thread.join(SECONDS)
+        given_back = app.executions.get(execution.id)
+        assert (given_back.status, given_back.attempts[0].reason) == (
+            ExecutionStatus.PENDING,
+            "its worker was stopped",
+        )
+        app.worker().run_until_idle()
+        assert app.executions.get(execution.id).result == "done"
+
+    def test_a_lost_lease_loses_what_runs(self, app: Actium, create: CreateAction) -> None:
+        """A worker whose executions others have taken over records nothing of them, and goes on under a new name."""
+        names: list[str] = []
+
+        def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> str:
+            (worker,) = app.store.workers()
+            names.append(worker.name)
+            if trigger_execution.attempt == 1:
+                app.store.remove_worker(worker.name, reason="it slept")
+                return "too late"
+            return "in time"
+
+        execution = app.actions.run(create(flavor=flavor_of(app, "test.sleepy", run)).id)
+        with working(app, concurrency=1):
+            ended = app.executions.wait(execution.id, SECONDS)
+        assert ended.result == "in time"
+        assert str(ended.attempts[0].reason).startswith("it slept")
+        assert len(set(names)) == 2
+
+    def test_an_execution_that_ends_its_workers_is_stopped(self, app: Actium, create: CreateAction) -> None:
+        """What was lost with its worker three times has failed, and says that it seems to be the cause."""
+        execution = app.actions.run(create().id)
+        for name in ("w1", "w2", "w3"):
+            app.store.register_worker(
+                WorkerRecord(name=name, host="another", process=1, lease=30, beat=0, started=datetime.now(UTC))
+            )
+            assert app.store.exchange(name, limit=1).claims
+            app.store.remove_worker(name, reason="its process died")
+        ended = app.executions.get(execution.id)
+        assert ended.status is ExecutionStatus.FAILED
+        assert "happened 3 times" in str(ended.reason)
+        assert len(ended.attempts) == 3
+
+
+class TestChains:
+    def test_an_action_that_triggers_itself_ends(self, app: Actium, create: CreateAction) -> None:
+        """A chain of executions that lead to one another ends after eight, with that reason."""
+
+        def run(config: ActionConfig, handler: Any) -> None:
+            handler.event_hub.publish_event(arrived())
+
+        on_everything(app, create(flavor=flavor_of(app, "test.echoing", run)))
+        app.events.publish(arrived())
+        assert app.worker().run_until_idle() == 9
+        (skipped,) = app.executions.list(TriggerExecutionFilter(status="skipped")).items
+        assert "the 9th in a chain of executions" in str(skipped.reason)
+
+    def test_events_name_what_led_to_them(self, app: Actium, create: CreateAction) -> None:
+        """What an execution publishes is caused by it, and correlated with what began the chain; async ones as well."""
+
+        async def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse, handler: Any) -> None:
+            if trigger_execution.event is not None and trigger_execution.event.type == "com.example.arrived":
+                await asyncio.sleep(0)
+                handler.event_hub.publish_event(Event(type="com.example.stored", source="/here"))
+
+        on_everything(app, create(flavor=flavor_of(app, "test.passing", run)))
+        first = app.events.publish(arrived(correlationid="order-7"))
+        app.worker().run_until_idle()
+        (stored,) = app.events.list(EventFilter(type="com.example.stored"), hydrate=True).items
+        assert stored.event.extensions() == {"correlationid": "order-7", "causationid": str(first.executions[0])}
+
+
+class TestWaiting:
+    def test_ends_with_the_execution(self, app: Actium, create: CreateAction) -> None:
+        """Waiting gives the execution in its final state; for one that has ended at once."""
+        execution = app.actions.run(create().id)
+        with working(app):
+            assert app.executions.wait(execution.id, SECONDS).status is ExecutionStatus.SUCCEEDED
+        assert app.executions.wait(execution.id, 0).status is ExecutionStatus.SUCCEEDED
+
+    def test_has_a_limit(self, app: Actium, create: CreateAction) -> None:
+        """What does not end in time is told, and goes on."""
+        execution = app.actions.run(create().id)
+        with pytest.raises(ExecutionNotEndedError, match=r"is still pending after 0\.01 s"):
+            app.executions.wait(execution.id, 0.01)
+        cancelled = threading.Timer(0.05, app.executions.cancel, [execution.id])
+        cancelled.start()
+        assert app.executions.wait(execution.id, SECONDS).status is ExecutionStatus.CANCELLED
+        cancelled.join()
+
+    def test_in_coroutines(self, app: Actium, create: CreateAction) -> None:
+        """Coroutines publish, wait and get results without holding each other up; failures are raised."""
+
+        def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> Any:
+            assert trigger_execution.event is not None
+            return 10 / trigger_execution.event.data
+
+        on_everything(app, create(flavor=flavor_of(app, "test.dividing", run)))
+
+        async def result(divisor: int) -> Any:
+            published = await app.events.apublish(arrived(data=divisor))
+            return await app.executions.await_result(published.executions[0])
+
+        async def results() -> list[Any]:
+            async with asyncio.timeout(SECONDS):
+                return await asyncio.gather(*map(result, range(20)), return_exceptions=True)
+
+        with working(app):
+            failed, *divided = asyncio.run(results())
+        assert divided == [10 / divisor for divisor in range(1, 20)]
+        assert isinstance(failed, ExecutionFailedError)
+        assert "has failed: ZeroDivisionError: division by zero" in str(failed)
+
+    def test_of_a_publication_that_fails_is_told(self, app: Actium) -> None:
+        """A store that cannot take an event tells every coroutine that waits for it."""
+        app.store.close()
+
+        async def publish() -> list[Any]:
+            return await asyncio.gather(*(app.events.apublish(arrived()) for _ in range(3)), return_exceptions=True)
+
+        assert {type(error).__name__ for error in asyncio.run(publish())} == {"StoreClosedError"}
+
+
+class TestPublishingMany:
+    def test_gives_each_its_result(self, app: Actium, create: CreateAction) -> None:
+        """Many events are stored as if one by one: known ones are told as such, also within one call."""
+        on_everything(app, create())
+        app.events.publish(arrived(id="0"))
+        published = app.events.publish_many(arrived(id=name) for name in ("0", "1", "1", "2"))
+        assert [one.duplicate for one in published] == [True, False, True, False]
+        assert published[1].executions == published[2].executions
+        assert app.executions.list().total == 3
+
+    def test_is_all_or_nothing(self, app: Actium, create: CreateAction) -> None:
+        """When one of the events of a transaction cannot be stored, none of them is."""
+        on_everything(app, create())
+        broken = arrived().model_copy(update={"source": "half \ud800"})  # past the doors, which would refuse it
+        with pytest.raises(InvalidInputError, match="surrogates"):
+            app.events.publish_many([arrived(), broken])
+        assert app.events.list().total == 0
+        assert app.executions.list().total == 0
+
+
+class TestAgain:
+    def failing(self, app: Actium, create: CreateAction) -> tuple[ActionResponse, list[str]]:
+        """An action that fails until told otherwise."""
+        state = ["broken"]
+
+        def run(config: ActionConfig) -> str:
+            if state == ["broken"]:
+                raise ValueError("broken")
+            return state[0]
+
+        return create(flavor=flavor_of(app, "test.mended", run)), state
+
+    def test_a_failed_execution_is_retried(self, app: Actium, create: CreateAction) -> None:
+        """A retry keeps the execution and its attempts, and runs the revision that it had unless told otherwise."""
+        action, state = self.failing(app, create)
+        execution = app.actions.run(action.id)
+        app.worker().run_until_idle()
+        app.actions.update(action.id, ActionUpdate(description="newer"))
+        again = app.executions.retry(execution.id)
+        assert (again.id, again.status, again.body.action_revision) == (execution.id, ExecutionStatus.PENDING, 1)
+        app.worker().run_until_idle()
+        state[0] = "mended"
+        assert app.executions.retry(execution.id, latest=True).body.action_revision == 2
+        app.worker().run_until_idle()
+        ended = app.executions.get(execution.id)
+        assert ended.result == "mended"
+        assert [attempt.status.value for attempt in ended.attempts if attempt.status] == [
+            "failed",
+            "failed",
+            "succeeded",
+        ]
+        with pytest.raises(ConflictError, match="is succeeded"):
+            app.executions.retry(execution.id)
+
+    def test_all_failed_ones_are_retried(self, app: Actium, create: CreateAction) -> None:
+        """Dead executions are retried in bulk by filter; others stay as they are."""
+        action, state = self.failing(app, create)
+        failed = [app.actions.run(action.id).id for _ in range(3)]
+        app.worker().run_until_idle()
+        other = app.actions.run(create("other").id)
+        state[0] = "mended"
+        assert app.executions.retry_all(TriggerExecutionFilter(action_id=uuid4())) == ()
+        assert {one.id for one in app.executions.retry_all()} == set(failed)
+        app.worker().run_until_idle()
+        assert {app.executions.get(one).result for one in failed} == {"mended"}
+        assert app.executions.get(other.id).status is ExecutionStatus.SUCCEEDED
+
+    def test_nothing_is_left_to_run_of_a_deleted_action(self, app: Actium, create: CreateAction) -> None:
+        """An execution whose action is gone is not retried, alone or in bulk."""
+        action, _ = self.failing(app, create)
+        execution = app.actions.run(action.id)
+        app.worker().run_until_idle()
+        app.actions.delete(action.id)
+        with pytest.raises(NotReadyError, match="deleted"):
+            app.executions.retry(execution.id)
+        assert app.executions.retry_all() == ()
+
+    def test_an_event_is_replayed(self, app: Actium, create: CreateAction) -> None:
+        """A stored event is matched with the triggers of now, and leads to new executions beside the old ones."""
+        published = app.events.publish(arrived(data=7))
+        assert published.executions == ()
+        on_everything(app, create())
+        replayed = app.events.replay(published.id)
+        assert (replayed.id, len(replayed.executions), replayed.duplicate) == (published.id, 1, False)
+        again = app.events.replay(published.id)
+        app.worker().run_until_idle()
+        assert app.executions.get(again.executions[0]).result["data"] == 7
+        assert app.events.get(published.id).get_metadata().executions == (*replayed.executions, *again.executions)
+        with pytest.raises(NotFoundError):
+            app.events.replay(uuid4())
+
+
+class TestRetention:
+    def test_what_is_over_and_old_goes(self, app: Actium, create: CreateAction, tmp_path: Path) -> None:
+        """Executions that have ended, events that nothing needs and old tokens go; what waits stays with its event."""
+        on_everything(app, create())
+        done = app.events.publish(arrived())
+        app.worker().run_until_idle()
+        waiting = app.events.publish(arrived())
+        assert not app.retention.prune(timedelta(days=1))
+        seen: list[int] = []
+        pruned = app.retention.prune(timedelta(0), on_batch=lambda sum_: seen.append(sum_.executions))
+        assert (pruned.executions, pruned.events, seen[-1]) == (1, 1, 1)
+        with pytest.raises(NotFoundError):
+            app.events.get(done.id)
+        assert app.events.get(waiting.id).get_metadata().executions == waiting.executions
+        assert app.store.check() == ()
+
+    def test_failed_ones_may_stay(self, app: Actium, create: CreateAction) -> None:
+        """With ``keep_failed`` the failures stay, with their attempts."""
+
+        def run(config: ActionConfig) -> None:
+            raise ValueError("look at me later")
+
+        policy = RunPolicy(max_attempts=2, backoff={"base": 0.001})
+        execution = app.actions.run(create(flavor=flavor_of(app, "test.failing", run), run_policy=policy).id)
+        with working(app):
+            app.executions.wait(execution.id, SECONDS)
+        assert not app.retention.prune(timedelta(0), keep_failed=True)
+        assert len(app.executions.get(execution.id).attempts) == 2
+        assert app.retention.prune(timedelta(0)).executions == 1
+
+    def test_goes_in_batches(self, app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However much is pruned, each transaction is small."""
+        monkeypatch.setattr("actium.app.retention.BATCH", 10)
+        app.events.publish_many(arrived() for _ in range(35))
+        sums: list[int] = []
+        app.retention.prune(timedelta(0), on_batch=lambda sum_: sums.append(sum_.events))
+        assert sums == [10, 20, 30, 35]
+
+    @pytest.mark.parametrize("age", [timedelta(days=-1), timedelta.max])
+    def test_ages_that_cannot_be_are_refused(self, app: Actium, age: timedelta) -> None:
+        """Neither the future nor the time before the calendar is pruned."""
+        with pytest.raises(InvalidInputError, match="An age of"):
+            app.retention.prune(age)
