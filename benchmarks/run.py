@@ -26,6 +26,8 @@ SUBJECTS = {
     "tracing": "tracing",
     "actions": "actions",
     "executions": "executions",
+    "workers": "workers",
+    "endurance": "endurance",
 }
 EFFORTS = {"full": FULL, "quick": QUICK, "smoke": SMOKE}
 
@@ -61,6 +63,8 @@ def _told(row: Row) -> str:
     limit = ""
     if row.at_most is not None:
         limit = f"<= {row.at_most}"
+    elif row.ratio_at_least is not None:
+        limit = f">= {row.ratio_at_least:g}"
     elif row.at_least is not None:
         limit = f">= {row.at_least:,.0f} {row.unit}"
     elif row.at_most_value is not None:

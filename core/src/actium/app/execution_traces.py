@@ -14,7 +14,7 @@ def execution_trace(store: BaseStore, execution: ExecutionRecord) -> Trace:
     kept = {record.attempt: trace_of(record.trace) for record in store.traces(execution.id)}
     attempts = [
         kept[attempt.number].spans if attempt.number in kept else (_untraced(attempt),)
-        for attempt in store.attempts(execution.id)
+        for attempt in store.attempts([execution.id]).get(execution.id, ())
     ]
     above = spans_above(
         execution,
