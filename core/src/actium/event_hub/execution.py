@@ -30,6 +30,7 @@ from actium.event_hub.attempt_traces import AttemptTrace
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
 from actium.event_hub.running import RunningAttempt, current_execution, forget_running, note_running
+from actium.logging import ExecutionContext, current_context, logging_for
 from actium.models.execution import ExecutionStatus, TriggerExecutionResponse
 from actium.models.run_policy import RunPolicy
 from actium.models.tracing import TraceMode
@@ -106,11 +107,27 @@ class ExecutionRunner:
 
     def trace(self, claim: Claim, attempt: RunningAttempt) -> AttemptTrace:
         """Begin to record an attempt, if that is wanted."""
-        mode, flavor = TraceMode.ON_FAILURE, ""
+        mode = TraceMode.ON_FAILURE
         with suppress(NotFoundError, StoreError):  # it will be told as the failure of the attempt
-            work = self.work(claim.execution.action_id, claim.execution.action_revision)
-            mode, flavor = work.trace, f"{work.plugin_subtype}.{work.flavor}"
-        return AttemptTrace(claim, attempt, mode=mode, flavor=flavor, tracing=self._tracing)
+            mode = self.work(claim.execution.action_id, claim.execution.action_revision).trace
+        return AttemptTrace(claim, attempt, mode=mode, flavor=self._flavor(claim.execution), tracing=self._tracing)
+
+    def log_context(self, execution: ExecutionRecord, attempt: RunningAttempt) -> ExecutionContext:
+        """What the log tells of an attempt."""
+        return ExecutionContext(
+            execution.id,
+            attempt=execution.attempt,
+            action=execution.action_name,
+            flavor=self._flavor(execution),
+            secrets=lambda: attempt.secrets,
+        )
+
+    def _flavor(self, execution: ExecutionRecord) -> str:
+        try:
+            work = self.work(execution.action_id, execution.action_revision)
+        except (NotFoundError, StoreError):  # it will be told as the failure of the attempt
+            return ""
+        return f"{work.plugin_subtype}.{work.flavor}"
 
     def tell_begun(self, running: TriggerExecutionResponse) -> None:
         """Tell the observers that an attempt has begun."""
@@ -174,6 +191,7 @@ class Run:
         )
         self._policy = RunPolicy()
         self._trace: AttemptTrace | None = None
+        self._log_context = runner.log_context(claim.execution, self._attempt)
 
     @property
     def needs_watching(self) -> bool:
@@ -223,6 +241,7 @@ class Run:
             return
         self._trace = self._runner.trace(self.claim, self._attempt)
         token, span = current_execution.set(execution.id), current_span.set(self._trace.root)
+        told = current_context.set(self._log_context)
         try:
             result = self._called(execution)
             if inspect.isawaitable(result):
@@ -237,6 +256,7 @@ class Run:
             self._end(outcomes.of_interruption(error))
             raise
         finally:
+            current_context.reset(told)
             current_span.reset(span)
             current_execution.reset(token)
 
@@ -295,6 +315,10 @@ class Run:
             self._end(outcomes.of_error(error, execution, self._policy, now=now, draw=draw))
 
     def _end(self, outcome: Outcome) -> None:
+        with logging_for(self._log_context):  # whichever thread it comes about in
+            self._end_once(outcome)
+
+    def _end_once(self, outcome: Outcome) -> None:
         with self._lock:
             if self._has_ended:
                 logger.warning("What execution %s came to is not recorded: it was over.", self.claim.execution.id)

@@ -32,6 +32,7 @@ from actium.isolation.errors import UnstorableResultError
 from actium.isolation.messages import MAX_RESULT_BYTES, ChildSettings, Frames, Message, RunOrder, framed
 from actium.isolation.surroundings import adopt
 from actium.isolation.transported_errors import packed
+from actium.logging import ExecutionContext, logging_for
 from actium.models.execution import TriggerExecutionResponse
 from actium.plugins.base_plugin_flavor import BasePlugin
 from actium.plugins.registry import PluginFlavorRegistry
@@ -169,9 +170,10 @@ class Child:
         adopt(message["surroundings"])
         order = RunOrder.unpacked(message)
         run.execution_id = order.trigger_execution.id
-        handler = self._handler(order)
-        result = handler.event_hub_callback(order.configuration, order.trigger_execution, order.auth_context)
-        return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+        with logging_for(_log_context(order, run)):
+            handler = self._handler(order)
+            result = handler.event_hub_callback(order.configuration, order.trigger_execution, order.auth_context)
+            return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
 
     def _handler(self, order: RunOrder) -> RunsExecutions:
         if self._registry is None:
@@ -200,6 +202,17 @@ class Child:
         if self._registry is not None:
             self._registry.close()
         self._store.close()
+
+
+def _log_context(order: RunOrder, run: Run) -> ExecutionContext:
+    execution = order.trigger_execution
+    return ExecutionContext(
+        execution.id,
+        attempt=execution.attempt,
+        action=execution.name,
+        flavor=f"{order.flavor.subtype}.{order.flavor.flavor}",
+        secrets=lambda: run.secrets,
+    )
 
 
 def _hook(reference: str) -> object:

@@ -329,7 +329,9 @@ def _version(database: Database, connection: sqlite3.Connection, newest: int) ->
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION_ID and (application or version or tables):
-        raise StoreCorruptError(f"The file of {database.name} is another program's database.", hint="Choose another file.")
+        raise StoreCorruptError(
+            f"The file of {database.name} is another program's database.", hint="Choose another file."
+        )
     if version > newest:
         raise StoreVersionError(
             f"The file of {database.name} has version {version}; this Actium knows up to {newest}.",
