@@ -1,7 +1,7 @@
 """What log records tell of executions: a filter that adds it and masks secrets, and a formatter that writes JSON.
 
-Actium logs to loggers below ``actium`` and configures none: no handler, level or output is set by importing or using it.
-A program that wants its records, and those of everything else that runs inside an execution, to say to which one they
+Actium logs to loggers below ``actium`` and configures none: importing or using it sets no handler, level or output. A
+program that wants its records, and those of everything else that runs inside an execution, to say to which one they
 belong puts the filter on its handlers::
 
     handler = logging.StreamHandler()
