@@ -127,6 +127,7 @@ class Actium:
         self.flavors = Flavors(self.registry)
         self.retention = Retention(self.store)
         self.doctor = Doctor(self.store, self.registry)
+        self._tracing.begin()
 
     def worker(
         self,

@@ -24,7 +24,7 @@ class ApplicationTracing:
     """
 
     def __init__(self, sink: Sink | None = None, only: TraceFilter = EVERYTHING) -> None:
-        """Begin with it; `close` ends it.
+        """Trace nothing yet; `begin` does.
 
         Args:
             sink: Who gets the traces.
@@ -32,7 +32,10 @@ class ApplicationTracing:
         """
         self.sink = sink
         self._only = only
-        if sink is not None:
+
+    def begin(self) -> None:
+        """Trace from now on, until `close`."""
+        if self.sink is not None:
             active[self] = None
 
     def wants(self, flavor: str) -> bool:

@@ -13,7 +13,7 @@ from actium.tracing.spans import Trace
 
 VARIABLE = "ACTIUM_TRACE"
 
-TraceSwitch = bool | str | Path | Callable[[Trace], object] | None
+TraceSwitch = bool | str | Path | Callable[[Trace], object] | ApplicationTracing | None
 """What `Actium` takes as ``trace``, see there."""
 
 _ON = frozenset({"1", "on", "true", "yes"})
@@ -29,26 +29,39 @@ def application_tracing(asked: TraceSwitch) -> ApplicationTracing:
     Raises:
         InvalidInputError: It, or the variable, cannot be understood.
     """
+    if isinstance(asked, ApplicationTracing):
+        return asked
     if asked is None:
-        return _traced(*_parsed(os.environ.get(VARIABLE, "")))
+        return tracing_as_told(os.environ.get(VARIABLE, ""))
     if asked is False:
         return ApplicationTracing()
     if asked is True:
         sink, only = _parsed(os.environ.get(VARIABLE, ""))
-        return _traced(sink or _standard_error(), only)
+        return ApplicationTracing(sink or write_to_standard_error, only)
     if isinstance(asked, Path):
-        return _traced(_file(asked), EVERYTHING)
+        return ApplicationTracing(_file(asked), EVERYTHING)
     if isinstance(asked, str):
-        return _traced(*_parsed(asked))
-    return _traced(asked, _parsed(os.environ.get(VARIABLE, ""))[1])
+        return tracing_as_told(asked)
+    return ApplicationTracing(asked, _parsed(os.environ.get(VARIABLE, ""))[1])
 
 
-def _traced(sink: Sink | None, only: TraceFilter) -> ApplicationTracing:
+def tracing_as_told(text: str, *, standard_error: Sink | None = None) -> ApplicationTracing:
+    """The tracing that a text asks for, as ``ACTIUM_TRACE`` has it.
+
+    Args:
+        text: Parts separated by commas: ``1``, the name of a file, and filters such as ``hook=run_action``.
+        standard_error: Who gets traces where the text names no file; None for trees on standard error.
+
+    Raises:
+        InvalidInputError: It cannot be understood.
+    """
+    sink, only = _parsed(text)
+    if sink is write_to_standard_error and standard_error is not None:
+        sink = standard_error
     return ApplicationTracing(sink, only)
 
 
 def _parsed(text: str) -> tuple[Sink | None, TraceFilter]:
-    """Read parts that are separated by commas: ``1``, a file's name, and filters such as ``hook=run_action``."""
     parts = [part.strip() for part in text.split(",")]
     if all(part.lower() in _OFF for part in parts):
         return None, EVERYTHING
@@ -58,13 +71,14 @@ def _parsed(text: str) -> tuple[Sink | None, TraceFilter]:
         raise InvalidInputError(
             f"Traces cannot be written to {' and '.join(map(repr, files))} at once.", hint="Name one file."
         )
-    return _file(Path(files[0])) if files else _standard_error(), parsed_filter(filters)
+    return _file(Path(files[0])) if files else write_to_standard_error, parsed_filter(filters)
 
 
-def _standard_error() -> Sink:
+def write_to_standard_error(trace: Trace) -> None:
+    """Write a trace as a tree."""
     from actium.tracing.writing import write_tree
 
-    return write_tree
+    write_tree(trace)
 
 
 def _file(path: Path) -> Sink:
