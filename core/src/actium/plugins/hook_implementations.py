@@ -64,7 +64,7 @@ class Implementation:
 
     @property
     def rank(self) -> Rank:
-        """Where it wants to stand; of both, pluggy heeds ``trylast``."""
+        """Where it wants to stand."""
         if self.options["trylast"]:
             return Rank.LAST
         return Rank.FIRST if self.options["tryfirst"] else Rank.PLAIN
@@ -147,9 +147,17 @@ def _marked(plugin: object) -> Iterator[Implementation]:
 
 
 def _check(found: Implementation) -> None:
+    if found.hook not in HOOKS:
+        near = _nearest(found.hook, HOOKS, "The hooks are")
+        raise Unfit(f"implements {found.hook!r}, which is no hook", near)
+    _check_kind(found)
+    if found.options["tryfirst"] and found.options["trylast"]:
+        raise Unfit(f"wants its {found.hook!r} to be called both first and last", "Say tryfirst or trylast.")
+    _check_arguments(found)
+
+
+def _check_kind(found: Implementation) -> None:
     name = found.hook
-    if name not in HOOKS:
-        raise Unfit(f"implements {name!r}, which is no hook", _nearest(name, HOOKS, "The hooks are"))
     if found.options["hookwrapper"]:
         raise Unfit(f"implements {name!r} as an old-style hookwrapper", "Write hookimpl(wrapper=True).")
     if inspect.iscoroutinefunction(found.function) or inspect.isasyncgenfunction(found.function):
@@ -166,7 +174,6 @@ def _check(found: Implementation) -> None:
         )
     if found.wrapper and not inspect.isgeneratorfunction(found.function):
         raise Unfit(f"wraps {name!r} without a yield", "Write `return (yield)` where the flavor runs.")
-    _check_arguments(found)
 
 
 def _check_arguments(found: Implementation) -> None:

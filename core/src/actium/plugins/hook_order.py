@@ -26,25 +26,25 @@ class Placed:
         implementation: The implementation.
         rank: Where pluggy is to place it.
         number: How many plugins were enabled before its own.
-        heeded: Of the plugins that it wants to be called before or after, those that are there and did not contradict.
+        heeded: What it says of other plugins, e.g. ``before audit``, where these are there and do not contradict.
     """
 
     plugin: HookPlugin
     implementation: Implementation
     rank: Rank
     number: int
-    heeded: frozenset[str]
+    heeded: tuple[str, ...]
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why it stands where it stands, in words, the strongest first."""
-        told = [f"{word} {name}" for word, name in _wishes(self.implementation) if name in self.heeded]
+        told = list(self.heeded)
         rank = self.implementation.rank
         if rank is not Rank.PLAIN:
             told.append("tryfirst" if rank is Rank.FIRST else "trylast")
         told.append(f"enabled {_ordinal(self.number + 1)}")
-        ignored = [f"{word} {name}" for word, name in _wishes(self.implementation) if name not in self.heeded]
-        return (*told, *(f"{wish} is not heeded" for wish in ignored))
+        wished = (f"{word} {name}" for word, name in _wishes(self.implementation))
+        return (*told, *(f"{wish} is not heeded" for wish in wished if wish not in self.heeded))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +70,13 @@ def registered_in_order(plugins: Sequence[HookPlugin]) -> tuple[HookPlugin, ...]
     """What to register with pluggy, one after the other, for the implementations to be called in their order."""
     if not any(wish for plugin in plugins for each in plugin.implementations.values() for wish in _wishes(each)):
         return tuple(plugins)  # pluggy alone orders them
-    return tuple(
-        placed.plugin.only(hook, placed.rank) for hook in HOOKS for placed in reversed(call_order(hook, plugins)[0])
-    )
+    return tuple(part for hook in HOOKS for part in _registered(hook, plugins))
+
+
+def _registered(hook: str, plugins: Sequence[HookPlugin]) -> Iterator[HookPlugin]:
+    placed = call_order(hook, plugins)[0]
+    yield from (each.plugin.only(hook, each.rank) for each in reversed(placed) if each.rank is not Rank.LAST)
+    yield from (each.plugin.only(hook, each.rank) for each in placed if each.rank is Rank.LAST)
 
 
 def contradictions(plugins: Sequence[HookPlugin]) -> tuple[Contradiction, ...]:
@@ -99,10 +103,10 @@ def call_order(hook: str, plugins: Sequence[HookPlugin]) -> tuple[tuple[Placed, 
     """
     own = [
         (plugin, plugin.implementations[hook], number)
-        for number, plugin in reversed(tuple(enumerate(plugins)))
+        for number, plugin in enumerate(plugins)
         if hook in plugin.implementations
     ]
-    own.sort(key=lambda each: each[1].rank)  # as pluggy orders them; what is said of others moves them from there
+    own.sort(key=_as_pluggy_orders)  # what is said of others moves them from there
     wishes = _Wishes([(plugin.origin.name, implementation) for plugin, implementation, _ in own])
     contradicting = tuple(Contradiction(hook=hook, names=names) for names in wishes.without_cycles())
     order = wishes.order()
@@ -119,6 +123,12 @@ def call_order(hook: str, plugins: Sequence[HookPlugin]) -> tuple[tuple[Placed, 
         for each, rank in zip(order, ranks, strict=True)
     )
     return placed, contradicting
+
+
+def _as_pluggy_orders(own: tuple[HookPlugin, Implementation, int]) -> tuple[Rank, int]:
+    """What is registered later is called earlier, but among those that say ``trylast`` it is called later."""
+    _, implementation, number = own
+    return implementation.rank, number if implementation.rank is Rank.LAST else -number
 
 
 class _Wishes:
@@ -167,10 +177,11 @@ class _Wishes:
             waiting.remove(order[-1])
         return order
 
-    def heeded(self, number: int) -> frozenset[str]:
-        """The names of those that an implementation spoke of and was heeded."""
-        later = {self._names[later] for first, later in self._before if first == number}
-        return frozenset(later | {self._names[first] for first, later in self._after if later == number})
+    def heeded(self, number: int) -> tuple[str, ...]:
+        """What an implementation says of others and is heeded."""
+        before = [f"before {self._names[later]}" for first, later in sorted(self._before) if first == number]
+        after = [f"after {self._names[first]}" for first, later in sorted(self._after) if later == number]
+        return tuple(dict.fromkeys(before + after))
 
     def _sorted(self) -> list[int]:
         sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(range(len(self._names)), ()))

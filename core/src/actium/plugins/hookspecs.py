@@ -109,7 +109,7 @@ def hookimpl(
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
+    return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
 
 
 class ActionHooks:
