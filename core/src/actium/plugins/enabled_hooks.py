@@ -27,12 +27,14 @@ class HookCall:
         origin: Whose implementation it is.
         position: ``wrapper``, ``plain`` or ``observer``.
         reasons: Why it stands where it stands, in words, the strongest first.
+        is_enabled: Whether it is called at all.
     """
 
     hook: str
     origin: Origin
     position: str
     reasons: tuple[str, ...]
+    is_enabled: bool = True
 
 
 class EnabledHooks:
@@ -99,12 +101,13 @@ class EnabledHooks:
             self._loaded[name] = self._load(record)
         return self._loaded[name]
 
-    def calls(self, hook: str, *, loaded: bool) -> tuple[HookCall, ...]:
+    def calls(self, hook: str, *, installed: bool) -> tuple[HookCall, ...]:
         """The implementations of a hook, the first that is called first.
 
         Args:
             hook: The hook's name.
-            loaded: Whether to look at what was loaded and is not enabled, too, as if it were enabled last.
+            installed: Whether to load what is installed and not enabled, too, and look at it as if it were enabled
+                after the others; what is broken is passed over.
 
         Raises:
             InvalidInputError: There is no such hook.
@@ -118,13 +121,17 @@ class EnabledHooks:
             raise InvalidInputError(
                 f"There is no hook {hook!r:.100}.", hint=f"The hooks are {', '.join(sorted(ALL_HOOKS))}."
             )
-        plugins = (*self.enabled(), *(self._others() if loaded else ()))
+        enabled = self.enabled()
+        if installed:
+            self._load_all()
+        plugins = (*enabled, *(self._others() if installed else ()))
         return tuple(
             HookCall(
                 hook=hook,
                 origin=placed.plugin.origin,
                 position=position(placed.implementation),
-                reasons=placed.reasons,
+                reasons=placed.reasons(len(enabled)),
+                is_enabled=placed.number < len(enabled),
             )
             for placed in call_order(hook, plugins)[0]
         )
@@ -150,6 +157,13 @@ class EnabledHooks:
                 notes=(*notes, *unknown_names(plugin, known)),
             )
 
+    def _load_all(self) -> None:
+        for name in self._installed.names(HOOKS):
+            try:
+                self.load(name)
+            except PluginError as error:
+                logger.debug("Passed over: %s", error)
+
     def _others(self) -> tuple[HookPlugin, ...]:
         enabled = self._enabled or ()
         return tuple(plugin for plugin in self._loaded.values() if plugin not in enabled)
@@ -162,16 +176,16 @@ class EnabledHooks:
         return HookPlugin(enabled, Origin(getattr(enabled, "__name__", type(enabled).__name__)))
 
     def _load(self, record: EntryPointRecord) -> HookPlugin:
-        from actium.plugins.hook_implementations import Unfit, check_version
-        from actium.plugins.hook_plugins import HookPlugin, refusal
+        from actium.plugins.hook_implementations import Unfit, check_version, implementations_of
+        from actium.plugins.hook_plugins import HookPlugin
 
         loaded = self._installed.imported(HOOKS, record)
-        origin = origin_of(record)
         try:
             check_version(loaded)  # before a class is called whose constructor may want what there is not yet
-            return HookPlugin(loaded() if isinstance(loaded, type) else loaded, origin)
+            plugin = loaded() if isinstance(loaded, type) else loaded
+            implementations_of(plugin)
+            return HookPlugin(plugin, origin_of(record))
         except Unfit as unfit:
-            error = refusal(origin, unfit)
-            raise self._installed.quarantine(HOOKS, record, in_words(error), error) from None
+            raise self._installed.quarantine(HOOKS, record, f"it {unfit.what}. {unfit.hint}", unfit) from unfit
         except (Exception, SystemExit) as error:
             raise self._installed.quarantine(HOOKS, record, in_words(error), error) from error

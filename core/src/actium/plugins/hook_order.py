@@ -35,14 +35,17 @@ class Placed:
     number: int
     heeded: tuple[str, ...]
 
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why it stands where it stands, in words, the strongest first."""
+    def reasons(self, enabled: int) -> tuple[str, ...]:
+        """Why it stands where it stands, in words, the strongest first.
+
+        Args:
+            enabled: How many of the plugins are enabled; the others are looked at as if they were.
+        """
         told = list(self.heeded)
         rank = self.implementation.rank
         if rank is not Rank.PLAIN:
             told.append("tryfirst" if rank is Rank.FIRST else "trylast")
-        told.append(f"enabled {_ordinal(self.number + 1)}")
+        told.append(f"enabled {_ordinal(self.number + 1)}" if self.number < enabled else "not enabled")
         wished = (f"{word} {name}" for word, name in _wishes(self.implementation))
         return (*told, *(f"{wish} is not heeded" for wish in wished if wish not in self.heeded))
 

@@ -56,7 +56,7 @@ class HookPlugin:
             check_version(plugin)
             implemented = implementations_of(plugin)
         except Unfit as unfit:
-            raise refusal(origin, unfit) from None
+            raise _refusal(origin, unfit) from None
         self.forgotten = tuple(forgotten_marks(plugin))
         self._take(origin, {each.hook: each for each in implemented})
         self._register_once()
@@ -93,11 +93,10 @@ class HookPlugin:
             trial.register(self)
         except pluggy.PluginValidationError as error:
             unfit = Unfit(f"does not fit the hooks: {error}", "See actium.plugins.hookspecs.")
-            raise refusal(self.origin, unfit) from error
+            raise _refusal(self.origin, unfit) from error
 
 
-def refusal(origin: Origin, unfit: Unfit) -> PluginQuarantinedError:
-    """The error that a plugin cannot take part."""
+def _refusal(origin: Origin, unfit: Unfit) -> PluginQuarantinedError:
     return PluginQuarantinedError(f"The hook plugin {origin} {unfit.what}.", hint=unfit.hint)
 
 

@@ -129,22 +129,22 @@ class PluginFlavorRegistry:
         self._hooks.describe_loaded()
         return self.statuses()
 
-    def hook_calls(self, hook: str, *, loaded: bool = False) -> tuple[HookCall, ...]:
+    def hook_calls(self, hook: str, *, installed: bool = False) -> tuple[HookCall, ...]:
         """The hook plugins' implementations of a hook in the order in which they are called, each with its reasons.
 
         The flavor's handler is called last, inside all wrappers.
 
         Args:
             hook: The hook's name.
-            loaded: Whether to look at plugins, too, that `check` has loaded and that are not enabled, as if they were
-                enabled after the others.
+            installed: Whether to load plugins, too, that are installed and not enabled, and to look at them as if they
+                were enabled after the others; those that are broken are passed over.
 
         Raises:
             InvalidInputError: There is no such hook.
             PluginError: As for `hook_plugins`.
         """
         with self._lock:
-            return self._hooks.calls(hook, loaded=loaded)
+            return self._hooks.calls(hook, installed=installed)
 
     def hook_contradictions(self) -> tuple[tuple[frozenset[str], str], ...]:
         """What hook plugins that were loaded want of each other and cannot be: their names, and it in words."""
