@@ -98,10 +98,11 @@ class ExecutionContextFilter(logging.Filter):
             for name in _ATTRIBUTES:
                 record.__dict__.setdefault(name, "")  # another filter of this kind may have completed it before
             return True
-        record.execution_id = str(context.execution_id)
-        record.attempt = context.attempt
-        record.action = context.action
-        record.plugin = _acting() or context.flavor
+        if record.__dict__.get("execution_id") != str(context.execution_id):  # else it comes from its own process
+            record.execution_id = str(context.execution_id)
+            record.attempt = context.attempt
+            record.action = context.action
+            record.plugin = _acting() or context.flavor
         mask = context.mask()
         if mask is not None:
             _mask(record, mask)
@@ -142,8 +143,8 @@ def _mask(record: logging.LogRecord, mask: TraceMask) -> None:
     text = _message(record)
     if (shown := mask.registered(text)) != text:
         record.msg, record.args = shown, ()
-    if record.exc_info and not record.exc_text:
-        text = _FORMATTER.formatException(record.exc_info)
+    if record.exc_info:
+        text = record.exc_text or _FORMATTER.formatException(record.exc_info)  # another handler may have written it
         if (shown := mask.registered(text)) != text:
             record.exc_text, record.exc_info = shown, None
     if record.stack_info:

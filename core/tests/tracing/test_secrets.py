@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +22,25 @@ from tracing_helpers import Audit, Run, Watch
 
 from actium import ActionConfig, Actium, AuthContext, Event, hookimpl, trace
 from actium.auth.secret_references import MASK
+from actium.logging import ExecutionContextFilter, JSONFormatter
 from actium.tracing.chrome import chrome_trace
 from actium.tracing.json_lines import json_lines
 from actium.tracing.tree import tree_text
 
-PLACES = ("text", "nested", "listed", "exception", "repr", "header", "url", "bytes", "key", "basic")
+PLACES = (
+    "text",
+    "nested",
+    "listed",
+    "exception",
+    "repr",
+    "header",
+    "url",
+    "bytes",
+    "key",
+    "basic",
+    "field",
+    "log",
+)
 SECRETS = {place: f"Zq7-{place}/§é+{number}#SECRET" for number, place in enumerate(PLACES)}
 TOLD_LATER = "Zq7-a token that was fetched"
 
@@ -50,6 +65,14 @@ class Shouting:
 
     def __repr__(self) -> str:
         return f"Shouting({self.secret})"
+
+
+@dataclass
+class Login:
+    """Holds a secret in a field whose name says nothing."""
+
+    user: str
+    way_in: str
 
 
 class Nosy:
@@ -77,6 +100,7 @@ def leak(config: Config, auth_context: AuthContext) -> None:
         "key": {secrets["key"]: 1},
         "basic": "Basic " + base64.b64encode(f"user:{secrets['basic']}".encode()).decode(),
         "basic alone": base64.b64encode(f"someone:{secrets['basic']}".encode()).decode(),
+        "field": Login("robot", secrets["field"]),
         "cut": "x" * 990 + secrets["text"] + "x" * 5_000,
         "many": [secrets["text"]] * 1_000,
         "later": TOLD_LATER,
@@ -84,7 +108,12 @@ def leak(config: Config, auth_context: AuthContext) -> None:
     }
     with trace.span(f"call {secrets['text']}", **facts, **{secrets["key"]: 1}) as span:
         span.note(response={"Set-Cookie": "session=abcdefgh"}, **facts)
-        logging.getLogger("actium.executions").warning("The handler is at work.")
+        log = logging.getLogger("a.library")
+        log.warning("The handler is at work, with %s.", secrets["log"], extra={"login": Login("robot", secrets["log"])})
+        try:
+            raise KeyError(secrets["log"])
+        except KeyError:
+            log.exception("It has lost %r.", secrets["log"])
         error = ConnectionError(f"{secrets['exception']} was refused by {secrets['url']}")
         error.add_note(f"with {secrets['exception']}")
         raise error
@@ -134,17 +163,20 @@ def test_not_one_secret_is_anywhere(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Ten kinds of places and more, searched in each form of a trace, in the logs and in every row and file."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    logging.getLogger("actium").addHandler(handler)
+    """A dozen kinds of places and more, searched in each form of a trace, in the logs and in every row and file."""
+    streams = {"the log": io.StringIO(), "the log in JSON": io.StringIO()}
+    handlers = [logging.StreamHandler(stream) for stream in streams.values()]
+    handlers[1].setFormatter(JSONFormatter())
+    for handler in handlers:
+        handler.addFilter(ExecutionContextFilter())
+        logging.getLogger().addHandler(handler)
     files = {name: tmp_path / name for name in ("tree.txt", "lines.jsonl", "perfetto.json")}
     outputs: dict[str, str] = {}
     store = tmp_path / "actium.db"
     try:
         for name, file in [*files.items(), ("standard error", "1")]:
             with (
-                caplog.at_level(logging.DEBUG, "actium"),
+                caplog.at_level(logging.DEBUG),
                 Actium(f"sqlite:///{store}", hooks=[Nosy(), Audit(), Watch()], trace=str(file)) as app,
             ):
                 execution = run_function(
@@ -164,14 +196,17 @@ def test_not_one_secret_is_anywhere(
                     f"{name}: the execution": repr(app.executions.get(execution.id)),
                 }
     finally:
-        logging.getLogger("actium").removeHandler(handler)
+        for handler in handlers:
+            logging.getLogger().removeHandler(handler)
     printed = capfd.readouterr()
-    outputs |= {"logs": caplog.text, "log stream": stream.getvalue(), "stdout": printed.out, "stderr": printed.err}
+    outputs |= {name: stream.getvalue() for name, stream in streams.items()}
+    outputs |= {"stdout": printed.out, "stderr": printed.err}
     for what, content in outputs.items():
         assert_clean(what, content.encode())
     for what, content in [*rows(store), *((name, file.read_bytes()) for name, file in files.items())]:
         assert_clean(what, content)
     assert "run_action" in printed.err
+    assert all(stream.getvalue().count(MASK) > 5 for stream in streams.values())
     assert all(file.read_text().count(MASK) > 20 for file in files.values())
 
 

@@ -11,6 +11,7 @@ import base64
 import faulthandler
 import inspect
 import json
+import logging
 import os
 import signal
 import socket
@@ -26,6 +27,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from actium.auth.context import AuthContext
 from actium.auth.secret_references import masked, noting_secrets
+from actium.isolation.child_logs import ToParent
 from actium.isolation.child_store import ChildStore
 from actium.isolation.child_traces import recorded
 from actium.isolation.errors import UnstorableResultError
@@ -93,6 +95,7 @@ class Run:
         self.execution_id: UUID | None = None
         self.cancel_requested = False
         self.secrets: Sequence[str] = ()
+        self.log_context: ExecutionContext | None = None
         self._connection = connection
 
     def report_progress(self, steps: Sequence[dict[str, Any]]) -> None:
@@ -119,6 +122,7 @@ class Child:
         if hasattr(os, "register_at_fork"):  # a copy must not answer, nor keep the parent from seeing this one's end
             os.register_at_fork(after_in_child=self._connection.abandon)
         signal.signal(signal.SIGTERM, self._terminate)
+        logging.getLogger().addHandler(ToParent(self._connection.send, lambda: self._run))
         threading.Thread(target=self._listen, name="actium-parent", daemon=True).start()
         self._connection.send({"kind": "ready"})
         while (order := self._orders.get()) is not None:
@@ -170,7 +174,8 @@ class Child:
         adopt(message["surroundings"])
         order = RunOrder.unpacked(message)
         run.execution_id = order.trigger_execution.id
-        with logging_for(_log_context(order, run)):
+        run.log_context = _log_context(order, run)
+        with logging_for(run.log_context):
             handler = self._handler(order)
             result = handler.event_hub_callback(order.configuration, order.trigger_execution, order.auth_context)
             return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
