@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from actium.plugins.hookspecs import HOOK_VERSION, PLACE, PROJECT_NAME, ActionHooks, ObserverHooks
+from actium.plugins.hookspecs import HOOK_VERSION, PLACE, PROJECT_NAME, ActionHooks, EventHooks, ObserverHooks
 
 MARK = f"{PROJECT_NAME}_impl"
 """The attribute of an implementation with what pluggy is to know of it."""
@@ -23,12 +23,16 @@ def _hooks_of(specification: type) -> Mapping[str, tuple[str, ...]]:
     }
 
 
-HOOKS: Mapping[str, tuple[str, ...]] = {**_hooks_of(ActionHooks), **_hooks_of(ObserverHooks)}
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    **_hooks_of(ActionHooks),
+    **_hooks_of(EventHooks),
+    **_hooks_of(ObserverHooks),
+}
 """Every hook with its arguments."""
 _ONLY_PLAIN = frozenset({"render_configuration"})
 _OBSERVED = frozenset(_hooks_of(ObserverHooks))
 ANSWERED = frozenset(HOOKS) - _OBSERVED - _ONLY_PLAIN
-"""The hooks that a flavor's handler answers, and that hook plugins wrap."""
+"""The hooks that a flavor's handler or the event hub answers, and that hook plugins wrap."""
 
 
 class Rank(IntEnum):

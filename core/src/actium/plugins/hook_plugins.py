@@ -20,7 +20,7 @@ from actium.plugins.hook_implementations import (
     forgotten_marks,
     implementations_of,
 )
-from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks
+from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, EventHooks, ObserverHooks
 from actium.plugins.origin import Origin
 
 logger = logging.getLogger("actium.plugins")
@@ -88,6 +88,7 @@ class HookPlugin:
         """Let pluggy have the last word on the arguments, at the door instead of at the first action."""
         trial = pluggy.PluginManager(PROJECT_NAME)
         trial.add_hookspecs(ActionHooks)
+        trial.add_hookspecs(EventHooks)
         trial.add_hookspecs(ObserverHooks)
         try:
             trial.register(self)

@@ -14,9 +14,9 @@ wraps the hooks of `ActionHooks`::
         finally:
             print(trigger_execution.id, time.perf_counter() - started)
 
-and implements those of `ObserverHooks` plainly. An implementation names only the arguments that it wants. A wrapper
-sees the real outcome of an ``async def`` handler, never its coroutine. To change a result, return another one; to
-refuse, raise. No implementation is ``async def`` itself: nobody would await it.
+wraps those of `EventHooks` likewise, and implements those of `ObserverHooks` plainly. An implementation names only the
+arguments that it wants. A wrapper sees the real outcome of an ``async def`` handler, never its coroutine. To change a
+result, return another one; to refuse, raise. No implementation is ``async def`` itself: nobody would await it.
 
 Who is called earlier stands further out. That is whoever was enabled later, unless an implementation says otherwise:
 ``tryfirst=True`` is called before all that do not say so, ``trylast=True`` after all. ``before="audit"`` and
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         ActionUpdate,
         BaseResponse,
         Event,
+        PublishedEvent,
         ResourceType,
         TriggerExecutionResponse,
     )
@@ -209,6 +210,33 @@ class ActionHooks:
 
         Returns:
             The configuration to run, or None to leave it to others.
+        """
+
+
+class EventHooks:
+    """The hooks of the event hub, which hook plugins wrap; no flavor answers them."""
+
+    @hookspec(firstresult=True)
+    def publish_event(  # type: ignore[empty-body]
+        self, event: Event, extensions: dict[str, str | int | bool]
+    ) -> PublishedEvent:
+        """An event is to be published, or given to an action by hand. Matching and storing happen inside.
+
+        Where several events are stored in one transaction, each is wrapped by itself. The side of a wrapper before its
+        ``yield`` runs where the publisher calls, with its context variables; the side after it perhaps in another
+        thread, and what happens between the two belongs to all of those events.
+
+        A wrapper that raises before its ``yield`` refuses the event and all that would be stored together with it, and
+        the publisher gets the exception. What is durable stays: one that raises after its ``yield`` is logged, and
+        what it returns changes nothing. What keeps the event from being stored arrives at the ``yield``.
+
+        Args:
+            event: The event, with what has caused it. To be left as it is.
+            extensions: Extension attributes to add to it, at first none; a wrapper may add to them before it yields.
+                What the event says itself stays.
+
+        Returns:
+            What became of the event, durable.
         """
 
 

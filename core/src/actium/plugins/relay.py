@@ -23,6 +23,7 @@ from actium.plugins.awaiting_call import call_awaiting
 from actium.plugins.hook_plugins import HookPlugin
 from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks, hookimpl
 from actium.plugins.origin import Origin
+from actium.plugins.publishing import PublishingHooks
 from actium.tracing.application import NOT_TRACED, ApplicationTracing
 from actium.tracing.recorder import active
 
@@ -218,13 +219,18 @@ class Relay:
 
 
 class Observers:
-    """What the enabled hook plugins are told. None of them can harm what they observe."""
+    """What the enabled hook plugins are told. None of them can harm what they observe.
+
+    Attributes:
+        publishing: The hooks around publishing, with which they can refuse an event.
+    """
 
     def __init__(self, hook_plugins: Sequence[HookPlugin]) -> None:
         manager = pluggy.PluginManager(PROJECT_NAME)
         manager.add_hookspecs(ObserverHooks)
         for number, plugin in enumerate(hook_plugins):  # two objects made in code may have one name
             manager.register(plugin, name=f"hooks:{number}:{plugin.origin.name}")
+        self.publishing = PublishingHooks(hook_plugins)
         self._published = manager.hook.event_published.get_hookimpls()
         self._changed = manager.hook.execution_changed.get_hookimpls()
 
