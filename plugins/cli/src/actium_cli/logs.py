@@ -11,6 +11,8 @@ from typing import TextIO
 
 import typer
 
+from actium_cli.options import current
+
 VARIABLE = "ACTIUM_LOG"
 
 _SHORT = "%(levelname)s: %(message)s"
@@ -68,10 +70,10 @@ def logs_shown(*, debug: bool, as_json: bool) -> Iterator[None]:
 
 @contextmanager
 def without_warnings(name: str) -> Iterator[None]:
-    """Leave out warnings that the command itself tells, unless everything is shown."""
+    """Leave out warnings that the command itself tells, unless everything is shown, or programs read the log."""
     logger = logging.getLogger(name)
     level = logger.level
-    if logger.getEffectiveLevel() > logging.DEBUG:
+    if logger.getEffectiveLevel() > logging.DEBUG and not current.get().log_json:
         logger.setLevel(logging.ERROR)
     try:
         yield
