@@ -66,7 +66,7 @@ class Contradiction:
         told = ", ".join(f"{first} before {second}" for first, second in itertools.pairwise(self.names))
         if len(self.names) == 2 and self.names[0] == self.names[1]:
             told = f"{self.names[0]} before or after itself"
-        return f"In {self.hook}, {told} cannot be. What they say of each other there is not heeded."
+        return f"In {self.hook}, {told} is asked for, which cannot be. It is not heeded."
 
 
 def registered_in_order(plugins: Sequence[HookPlugin]) -> tuple[HookPlugin, ...]:

@@ -187,7 +187,7 @@ class InstalledPlugins:
         Later uses are told the same, without the cause's traceback: that is in this error, the log and the status.
         """
         quarantine = _Quarantine(
-            message=f"The plugin {origin_of(record)} is broken: {problem.removesuffix('.')}.",
+            message=f"The plugin {origin_of(record)} is broken: {problem}{'' if problem.endswith(('.', '?')) else '.'}",
             hint=f"Upgrade or `pip uninstall {record.distribution}`, or block it with ACTIUM_BLOCK={record.name}.",
             cause=cause,
         )

@@ -49,9 +49,9 @@ def _told(findings: list[Finding], store: str) -> RenderableType:
 
     from actium.stores.urls import shown_url
 
-    looked_at = Text(f"Looked at the plugins, and at the store {shown_url(store)}.", style="dim")
     if not findings:
-        return Group(Text("All is well.", style="green"), looked_at)
+        looked_at = f"Looked at the plugins, and at the store {shown_url(store)}."
+        return Group(Text("All is well.", style="green"), Text(looked_at, style="dim"))
     lines: list[RenderableType] = []
     for finding in findings:
         mark = ("✓ ", "bold green") if finding.mended else ("✗ ", "bold red")
@@ -60,4 +60,4 @@ def _told(findings: list[Finding], store: str) -> RenderableType:
             Padding(Text(finding.problem), (0, 0, 0, 2)),
             Padding(Text(finding.remedy, style="cyan"), (0, 0, 0, 2)),
         ]
-    return Group(*lines, "", looked_at)
+    return Group(*lines)
