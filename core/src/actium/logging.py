@@ -87,7 +87,7 @@ class ExecutionContextFilter(logging.Filter):
     otherwise the action's flavor.
 
     It belongs on handlers, not on loggers, because only a handler's filters see the records of all loggers; with a
-    `logging.handlers.QueueHandler` on that one, because it sees them in the thread that made them. It lets every record
+    ``QueueHandler`` on that one, because it sees them in the thread that made them. It lets every record
     through.
     """
 
