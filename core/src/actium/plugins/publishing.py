@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from actium.errors import PluginError
-from actium.models.event import Event
 from actium.plugins.awaiting_call import call_awaiting
 from actium.plugins.hookspecs import PROJECT_NAME, EventHooks, hookimpl
 
 if TYPE_CHECKING:
-    from actium.models import PublishedEvent
+    from actium.models import Event, PublishedEvent
     from actium.plugins.hook_plugins import HookPlugin
 
 logger = logging.getLogger("actium.plugins")
@@ -126,6 +125,8 @@ def _extended(event: Event, extensions: Mapping[str, Any]) -> Event:
     Raises:
         PluginError: They are nothing that an event can have.
     """
+    from actium.models.event import Event
+
     given = event.extensions()
     added = {name: value for name, value in extensions.items() if name not in given}
     if not added:
