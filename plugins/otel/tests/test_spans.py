@@ -266,6 +266,7 @@ class TestRunning:
 
     def test_goes_on_in_what_the_handler_publishes(self, bench: Any, telemetry: Any, event: Any) -> None:
         """What a handler publishes stands inside the span of its attempt, so that a chain of events is one path."""
+
         @action_flavor("otel.follow")
         def follow(trigger_execution: Any) -> None:
             """Publishes once more."""

@@ -135,18 +135,22 @@ class ExecutionRunner:
         if observers.see_executions:
             observers.execution_changed(running)
 
-    def tell_ended(self, execution_ids: Iterable[UUID]) -> None:
-        """Tell the observers that attempts have ended, and were recorded."""
+    def tell_ended(self, attempts: Iterable[tuple[UUID, int]]) -> None:
+        """Tell the observers that attempts have ended, and were recorded.
+
+        Args:
+            attempts: Of which executions, and their numbers.
+        """
         observers = self._observers()
         if not observers.see_executions:
             return
-        for execution_id in execution_ids:
+        for execution_id, number in attempts:
             try:
                 ended = self.response(execution_id)
             except (StoreError, NotFoundError) as error:
                 logger.warning("The observers are not told of the end of execution %s: %s", execution_id, error)
             else:
-                observers.execution_changed(ended)
+                observers.execution_changed(_as_of(number, ended))
 
     def response(self, execution_id: UUID) -> TriggerExecutionResponse:
         """An execution as it is stored, hydrated."""
@@ -154,6 +158,22 @@ class ExecutionRunner:
         event = None if execution.event_id is None else self.store.get(EventRecord, execution.event_id)
         attempts = self.store.attempts([execution_id])
         return execution_response(execution, event=event, attempts=attempts.get(execution_id, ()))
+
+
+def _as_of(number: int, execution: TriggerExecutionResponse) -> TriggerExecutionResponse:
+    """An execution as it was when an attempt had ended: the next one may have been claimed with that ending."""
+    if execution.attempt == number:
+        return execution
+    metadata = execution.get_metadata()
+    made = tuple(attempt for attempt in metadata.attempts if attempt.number <= number)
+    reason = made[-1].reason if made else None
+    waiting = {"status": ExecutionStatus.PENDING, "attempt": number, "reason": reason, "finished": None}
+    return execution.model_copy(
+        update={
+            "body": execution.body.model_copy(update=waiting),
+            "metadata": metadata.model_copy(update={"attempts": made, "result": None}),
+        }
+    )
 
 
 class Run:
