@@ -15,7 +15,7 @@ import nox
 
 ROOT = Path(__file__).parent
 CORE = "core"
-PLUGINS = ["plugins/pipeline-run", "plugins/cli"]
+PLUGINS = ["plugins/pipeline-run", "plugins/cli", "plugins/otel"]
 EXAMPLES = ["examples/actium-http-call"]
 DISTRIBUTIONS = [CORE, *PLUGINS, *EXAMPLES]
 
@@ -32,6 +32,13 @@ PYTHONS = [
     if classifier.startswith("Programming Language :: Python :: 3.")
 ]
 TESTING = ["coverage[toml]>=7.10", "filelock", "hypothesis", "pytest>=8", "pytest-xdist"]
+# The SDK that the spans and metrics of actium-otel are tested with, its exporter, and the conventions' own names.
+TELEMETRY = [
+    "opentelemetry-sdk",
+    "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry-proto",
+    "opentelemetry-semantic-conventions",
+]
 SCIENCE = ["dask", "distributed", "scikit-learn", "pandas"]
 # Older releases of importlib_metadata let one broken distribution hide another; discovery does not.
 NOT_LOWEST = "not what_is_found_is_what_importlib_metadata_finds"
@@ -69,7 +76,7 @@ def build_afresh(session: nox.Session, distributions: list[str], folder: Path) -
 
 def run_tests(session: nox.Session) -> None:
     """Run the whole suite; arguments after ``--`` go to pytest and leave out the bound on coverage."""
-    install_all(session, *TESTING, "build", "types-PyYAML", *SCIENCE)
+    install_all(session, *TESTING, "build", "types-PyYAML", *SCIENCE, *TELEMETRY)
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
@@ -96,7 +103,7 @@ def tests_on(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run all tests with the oldest Python, and the oldest release of everything that is needed."""
     # Later releases of Click warn of names that the oldest Typer imports.
-    install_all(session, *TESTING, "build", "types-PyYAML", *SCIENCE, *lowest_requirements(), "click<8.3")
+    install_all(session, *TESTING, "build", "types-PyYAML", *SCIENCE, *TELEMETRY, *lowest_requirements(), "click<8.3")
     session.run("pytest", "-n", "auto", *(session.posargs or ["-k", NOT_LOWEST]))
 
 

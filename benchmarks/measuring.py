@@ -30,6 +30,7 @@ class Row:
         ratio: Median of the pairs' ratios of ``value`` to ``beside_value``.
         at_most: What the ratio may be at most, None for no limit.
         at_least: What the value must be at least, None for no limit.
+        at_most_value: What the value may be at most, None for no limit.
         ratio_at_least: What the ratio must be at least, None for no limit.
     """
 
@@ -42,6 +43,7 @@ class Row:
     ratio: float | None = None
     at_most: float | None = None
     at_least: float | None = None
+    at_most_value: float | None = None
     ratio_at_least: float | None = None
 
     @property
@@ -49,6 +51,8 @@ class Row:
         """Whether the limit is kept, None where there is none."""
         if self.at_most is not None and self.ratio is not None:
             return self.ratio <= self.at_most
+        if self.at_most_value is not None:
+            return self.value <= self.at_most_value
         if self.ratio_at_least is not None and self.ratio is not None:
             return self.ratio >= self.ratio_at_least
         return None if self.at_least is None else self.value >= self.at_least

@@ -23,6 +23,7 @@ SUBJECTS = {
     "start-up": "start_up",
     "listing": "listing",
     "relay": "relays",
+    "tracing": "tracing",
     "actions": "actions",
     "executions": "executions",
     "workers": "workers",
@@ -66,6 +67,8 @@ def _told(row: Row) -> str:
         limit = f">= {row.ratio_at_least:g}"
     elif row.at_least is not None:
         limit = f">= {row.at_least:,.0f} {row.unit}"
+    elif row.at_most_value is not None:
+        limit = f"<= {row.at_most_value:,.0f} {row.unit}"
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
     mark = "" if row.holds is not False else "  MISSED"
     return _line(row.name, f"{_figure(row.value)} {row.unit}", beside, row.beside or "", ratio, limit) + mark

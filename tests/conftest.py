@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
-DISTRIBUTIONS = ("core", "plugins/pipeline-run", "plugins/cli", "examples/actium-http-call")
+DISTRIBUTIONS = ("core", "plugins/pipeline-run", "plugins/cli", "plugins/otel", "examples/actium-http-call")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {distribution: built[name] for distribution, name in zip(DISTRIBUTIONS, NAMES, strict=True)}
 
 
-NAMES = ("actium", "actium_pipeline_run", "actium_cli", "actium_http_call")
+NAMES = ("actium", "actium_pipeline_run", "actium_cli", "actium_otel", "actium_http_call")
 
 
 def build(folder: Path, distribution: Path) -> None:

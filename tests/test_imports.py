@@ -42,7 +42,7 @@ def test_names_and_listings_import_nothing_heavy(code: str) -> None:
 def test_listing_imports_no_plugin() -> None:
     """Listing flavors imports none of them; the pipeline flavor's import brings no Dask."""
     listed = imported_by("from actium.plugins.registry import PluginFlavorRegistry; PluginFlavorRegistry().statuses()")
-    assert not {"actium_pipeline_run", "actium_http_call", "actium_cli"} & listed
+    assert not {"actium_pipeline_run", "actium_http_call", "actium_cli", "actium_otel", "opentelemetry"} & listed
     loaded = imported_by("import actium_pipeline_run.pipeline_run_action, actium_http_call.flavor")
     assert not {"dask", "distributed", "numpy", "httpx", "typer"} & loaded
 

@@ -28,6 +28,7 @@ def test_the_names_of_actium() -> None:
         "TriggerExecutionResponse",
         "action_flavor",
         "hookimpl",
+        "trace",
     ]
 
 
@@ -66,6 +67,7 @@ def test_the_names_of_models() -> None:
         "ServiceAccountResponse",
         "ServiceAccountUpdate",
         "StepProgress",
+        "TraceMode",
         "TriggerExecutionFilter",
         "TriggerExecutionResponse",
         "TriggerFilter",

@@ -265,6 +265,12 @@ class TestHookPlugins:
             ("run_action", {"wrapper": True}, lambda: None, "without a yield"),
             ("event_published", {"wrapper": True}, lambda: (yield), "which is not wrapped"),
             ("run_action", {"wrapper": True}, lambda colour: (yield), "colour"),
+            (
+                "run_action",
+                {"wrapper": True, "tryfirst": True, "trylast": True},
+                lambda: (yield),
+                "both first and last",
+            ),
             ("event_published", {}, coroutine, "implements 'event_published' as `async def`"),
             ("execution_changed", {}, coroutine, "implements 'execution_changed' as `async def`"),
             ("render_configuration", {}, coroutine, "implements 'render_configuration' as `async def`"),

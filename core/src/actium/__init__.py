@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from actium.models.kinds import PluginType as PluginType
     from actium.models.kinds import ResourceType as ResourceType
     from actium.plugins.hookspecs import hookimpl as hookimpl
+    from actium.tracing import trace as trace
 
 __version__ = "0.1.0"
 
@@ -37,5 +38,6 @@ __getattr__, __dir__ = lazy_names(
         "actium.models.execution": ("ExecutionStatus", "TriggerExecutionResponse"),
         "actium.models.kinds": ("PluginType", "ResourceType"),
         "actium.plugins.hookspecs": ("hookimpl",),
+        "actium.tracing": ("trace",),
     },
 )

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from actium.actions.base_action import ActionConfig, BaseActionHandler
 
 _ABSORBED = frozenset(
-    {"enabled", "service_account_id", "warnings", "description", "configuration", "auth_window", "labels", "run_policy"}
+    {
+        "enabled",
+        "service_account_id",
+        "warnings",
+        "description",
+        "configuration",
+        "auth_window",
+        "labels",
+        "run_policy",
+        "trace",
+    }
 )
 """Fields of a response, beside its name, that a flavor may change while it processes an action."""
 
@@ -67,6 +77,7 @@ def new_record(handler: BaseActionHandler, request: ActionRequest, config: Actio
         labels=request.labels,
         enabled=request.enabled,
         run_policy=_written(request.run_policy),
+        trace=request.trace,
         status=ActionStatus.READY,
         version=1,
         revision=0,
@@ -121,6 +132,7 @@ def absorbed(
             auth_window=metadata.auth_window,
             enabled=response.enabled,
             run_policy=metadata.run_policy,
+            trace=metadata.trace,
         )
     except InvalidInputError as error:
         told = "; ".join(map(str, error.problems))

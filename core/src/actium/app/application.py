@@ -33,6 +33,7 @@ from actium.plugins.registry import PluginFlavorRegistry
 from actium.plugins.relay import Relay
 from actium.plugins.store_plugins import StorePlugins
 from actium.stores.urls import open_store
+from actium.tracing.switch import TraceSwitch, application_tracing
 
 DEFAULT_STORE = "sqlite:///actium.db"
 
@@ -65,6 +66,7 @@ class Actium:
         hooks: Sequence[object] = (),
         block: Sequence[str] = (),
         strict_plugins: bool | None = None,
+        trace: TraceSwitch = None,
     ) -> None:
         """Open a store.
 
@@ -75,14 +77,22 @@ class Actium:
             block: Plugins or distributions not to use, by name; ``ACTIUM_BLOCK`` adds to them.
             strict_plugins: Whether a broken plugin keeps the application from opening; None heeds
                 ``ACTIUM_STRICT_PLUGINS=1``.
+            trace: Where the traces of everything that is called here go, beside what actions ask to be kept: True for
+                standard error, the name of a file (``.json`` for Perfetto, ``.jsonl`` for a line a span, otherwise
+                trees), or what is called with each `Trace`. A text may also filter, e.g.
+                ``trace.jsonl,hook=run_action,plugin=audit,flavor=notify.*``. None heeds ``ACTIUM_TRACE``, False does
+                not.
 
         Raises:
-            InvalidInputError: The URL cannot be understood, or nothing installed knows its scheme.
+            InvalidInputError: The URL, or what to trace, cannot be understood, or nothing installed knows its scheme.
             StoreError: The store cannot be opened.
             PluginError: An enabled hook plugin, the plugin that knows the URL's scheme, or with ``strict_plugins`` any
                 plugin, is broken.
         """
-        self.registry = PluginFlavorRegistry.from_environment(hooks=hooks, blocked=block, attach=self._attach)
+        self._tracing = application_tracing(trace)
+        self.registry = PluginFlavorRegistry.from_environment(
+            hooks=hooks, blocked=block, attach=self._attach, tracing=self._tracing
+        )
         self.registry.hook_plugins()
         if _is_strict() if strict_plugins is None else strict_plugins:
             self._refuse_broken_plugins()
@@ -102,7 +112,12 @@ class Actium:
         self._leases = Leases(self.store, on_takeover=self._wake_workers)
         self._isolated_runs = IsolatedRuns(self.store, hooks=hooks, blocked=block)
         self._runner = ExecutionRunner(
-            self.store, self.hub, self.auth, observers=self.registry.observers, coroutines=self._coroutines
+            self.store,
+            self.hub,
+            self.auth,
+            observers=self.registry.observers,
+            coroutines=self._coroutines,
+            tracing=self._tracing,
         )
         self.accounts = Accounts(self.store, project)
         self.actions = Actions(self.store, self.registry, self.hub, project)
@@ -112,6 +127,7 @@ class Actium:
         self.flavors = Flavors(self.registry)
         self.retention = Retention(self.store)
         self.doctor = Doctor(self.store, self.registry)
+        self._tracing.begin()
 
     def worker(
         self,
@@ -148,6 +164,7 @@ class Actium:
         Closing twice is harmless.
         """
         with ExitStack() as closing:
+            closing.callback(self._tracing.close)
             closing.callback(self.store.close)
             closing.callback(self._leases.close)
             closing.callback(self._coroutines.close)

@@ -7,18 +7,22 @@ from datetime import UTC, datetime, timedelta
 
 from actium.actions import recovery
 from actium.actions.base_action import BaseActionHandler
-from actium.errors import VersionConflictError
+from actium.errors import ActiumError, VersionConflictError
 from actium.event_hub.leases import gone_workers
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.models.kinds import PluginType
 from actium.models.page import MAX_PAGE_SIZE, Condition, Operator
+from actium.plugins.origin import Origin
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.stores.base_store import BaseStore, Query
 from actium.stores.records import ActionRecord, ExecutionRecord, Record
 
 DEFAULT_GRACE = timedelta(minutes=10)
 """How long a change of an action may take before it counts as left behind by a crash."""
+
+CONTRADICTION = "They stand as they were enabled. Upgrade one of them, or tell their authors."
+"""What to do about hook plugins that want to be called before each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,10 @@ class Doctor:
             mend: Whether to finish or undo half-made changes, and to have executions tried again whose worker is gone.
             grace: How long a change of an action may take before it counts as left behind.
         """
+        return (*self.examine_store(mend=mend, grace=grace), *self.examine_plugins())
+
+    def examine_store(self, *, mend: bool = False, grace: timedelta = DEFAULT_GRACE) -> tuple[Finding, ...]:
+        """Look for all that `examine` looks for, but for broken plugins."""
         findings = [
             Finding(what=f"store, {problem.where}", problem=problem.problem, remedy="Restore it from a backup.")
             for problem in self._store.check()
@@ -60,7 +68,23 @@ class Doctor:
         findings += [self._action(action, mend=mend) for action in self._half_changed(grace)]
         gone = gone_workers(self._store)
         findings += filter(None, [self._worker(worker, reason, mend=mend) for worker, reason in gone.items()])
-        findings += self._plugins()
+        return tuple(findings)
+
+    def examine_plugins(self) -> tuple[Finding, ...]:
+        """Import every plugin, and look for those that are broken."""
+        findings = [
+            Finding(what=f"distribution {problem.distribution}", problem=problem.error, remedy="Install it again.")
+            for problem in self._registry.discovery_problems()
+        ]
+        findings += [
+            _plugin(status.kind, status.origin, status.error)
+            for status in self._registry.check()
+            if status.state == "quarantined"
+        ]
+        findings += [
+            Finding(what=f"hook plugins {', '.join(sorted(names))}", problem=problem, remedy=CONTRADICTION)
+            for names, problem in self._registry.hook_contradictions()
+        ]
         return tuple(findings)
 
     def _half_changed(self, grace: timedelta) -> list[ActionRecord]:
@@ -111,23 +135,17 @@ class Doctor:
             mended=mend,
         )
 
-    def _plugins(self) -> list[Finding]:
-        findings = [
-            Finding(what=f"distribution {problem.distribution}", problem=problem.error, remedy="Install it again.")
-            for problem in self._registry.discovery_problems()
-        ]
-        findings += [
-            Finding(
-                what=f"{status.kind} plugin {status.origin}",
-                problem=status.problem or "is quarantined",
-                remedy="`actium plugin check --debug` shows where it comes from.",
-            )
-            for status in self._registry.check()
-            if status.state == "quarantined"
-        ]
-        return findings
-
     def _all(self, kind: type[Record], status: ActionStatus | ExecutionStatus, *conditions: Condition) -> list[Record]:
         asked = (Condition("status", Operator.EQUALS, status.value), *conditions)
         page = self._store.page(kind, Query(project=None, conditions=asked, max_size=MAX_PAGE_SIZE))
         return list(page.records)
+
+
+def _plugin(kind: str, origin: Origin, error: BaseException | None) -> Finding:
+    remedy = error.hint if isinstance(error, ActiumError) else None
+    problem = error.message if isinstance(error, ActiumError) else "It is quarantined."
+    return Finding(
+        what=f"{kind} plugin {origin}",
+        problem=problem,
+        remedy=f"{remedy or 'Upgrade it.'} `actium plugin check` shows where it comes from.",
+    )

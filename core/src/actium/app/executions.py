@@ -11,6 +11,7 @@ from uuid import UUID
 
 from actium.app.awaiting import LOOK_INTERVAL, AwaitedEnds
 from actium.app.doors import expect
+from actium.app.execution_traces import execution_trace
 from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import ConflictError, ExecutionFailedError, ExecutionNotEndedError, NotFoundError
 from actium.event_hub.endings import Endings
@@ -24,6 +25,7 @@ from actium.models.page import MAX_PAGE_SIZE, Page
 from actium.stores.base_store import BaseStore
 from actium.stores.records import ActionRecord, EventRecord, ExecutionRecord, TriggerRecord
 from actium.stores.responses import action_response, execution_response, trigger_response
+from actium.tracing.spans import Trace
 
 _ENDED = {
     ExecutionStatus.FAILED: "failed",
@@ -66,6 +68,16 @@ class Executions:
             self._responses if hydrate else lambda found: [execution_response(one, hydrate=False) for one in found],
             project=self._project,
         )
+
+    def trace(self, reference: UUID | str) -> Trace:
+        """How an execution went: its event, its trigger, itself, its attempts, and what every plugin did in those.
+
+        Of attempts is known what their action's ``trace`` asked to be kept: by default of those that failed.
+
+        Raises:
+            NotFoundError, AmbiguousReferenceError: None, or several fit.
+        """
+        return execution_trace(self._store, find_record(self._store, ExecutionRecord, self._project, reference))
 
     def cancel(self, reference: UUID | str) -> TriggerExecutionResponse:
         """Cancel an execution: a pending one at once; a running one when its handler heeds the request.

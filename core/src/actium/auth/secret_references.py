@@ -6,6 +6,7 @@ resolved when an execution runs, in that process, and what was resolved is maske
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from actium.models.spellings import spellings
 
 MASK = "**********"
 _SHORTEST_MASKED = 4
+_SHORTEST_IN_BASE64 = 8
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -165,9 +167,7 @@ def _resolve(secret: SecretStr, location: Location) -> SecretStr:
     except SecretResolutionError as error:
         error.add_note(f"in the field {dotted(location)}")
         raise
-    noted = _resolved_here.get()
-    if noted is not None:
-        noted.append(value)
+    note_secret(value)
     return SecretStr(value)
 
 
@@ -189,14 +189,42 @@ def _secret_fields(annotation: object, path: tuple[str, ...], above: frozenset[o
             yield from _secret_fields(argument, path, above)
 
 
+def note_secret(secret: str) -> None:
+    """Have a text masked in everything that is recorded of the execution that the running code belongs to."""
+    noted = _resolved_here.get()
+    if noted is not None:
+        noted.append(secret)
+
+
 def masked(value: Any, secrets: Sequence[str]) -> Any:
     """Replace secrets in all texts of a JSON value; the longest first, so that none is left in part.
 
-    A secret is found as it is, as ``repr`` and JSON write it, as part of a URL, and line by line.
+    A secret is found as it is, as ``repr`` and JSON write it, as part of a URL, in base64, and line by line.
     Secrets of fewer than four characters are not masked: they would tear holes into every text.
     """
-    written = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST_MASKED}
-    return _masked(value, sorted(written, key=len, reverse=True)) if written else value
+    mask = SecretMask(secrets)
+    return _masked(value, mask) if mask.longest else value
+
+
+class SecretMask:
+    """Replaces secrets in texts, see `masked`.
+
+    Attributes:
+        longest: How long the longest form is that a secret is searched in; 0 where there are none.
+    """
+
+    __slots__ = ("_forms", "longest")
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST_MASKED}
+        self._forms = sorted(forms, key=len, reverse=True)
+        self.longest = len(self._forms[0]) if forms else 0
+
+    def text(self, text: str) -> str:
+        """A text without the secrets."""
+        for form in self._forms:
+            text = text.replace(form, MASK)
+        return text
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -204,17 +232,27 @@ def _forms(secret: str) -> Iterator[str]:
         yield from (text, repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
         yield from (quote(text, safe="", errors="backslashreplace"), quote(text, errors="backslashreplace"))
         yield quote_plus(text, errors="backslashreplace")
+        yield from _base64_forms(text.encode("utf-8", "backslashreplace"))
 
 
-def _masked(value: Any, secrets: list[str]) -> Any:
+def _base64_forms(secret: bytes) -> Iterator[str]:
+    """What of a secret is the same wherever it stands in a longer text that was written in base64."""
+    for before in range(3):
+        written = base64.b64encode(bytes(before) + secret).decode()
+        first, last = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
+        inner = written[first:last]
+        if len(inner) >= _SHORTEST_IN_BASE64:
+            yield inner
+            yield inner.replace("+", "-").replace("/", "_")
+
+
+def _masked(value: Any, mask: SecretMask) -> Any:
     if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, MASK)
-        return value
+        return mask.text(value)
     if isinstance(value, dict):
-        return {_masked(key, secrets): _masked(item, secrets) for key, item in value.items()}
+        return {_masked(key, mask): _masked(item, mask) for key, item in value.items()}
     if isinstance(value, list):
-        return [_masked(item, secrets) for item in value]
+        return [_masked(item, mask) for item in value]
     return value
 
 

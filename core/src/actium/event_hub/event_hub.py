@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -20,9 +21,18 @@ from actium.models.event import Event, PublishedEvent
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.ids import new_id
 from actium.models.trigger import TriggerResponse
+from actium.plugins.publishing import Publishing
 from actium.plugins.relay import Observers
 from actium.stores.base_store import BaseStore, StaleTriggersError
-from actium.stores.records import Claim, EventDraft, EventRecord, ExecutionDraft, RecordedEvent, TriggerRecord
+from actium.stores.records import (
+    Claim,
+    EventDraft,
+    EventRecord,
+    ExecutionDraft,
+    ExecutionRecord,
+    RecordedEvent,
+    TriggerRecord,
+)
 from actium.stores.responses import event_of, execution_response, trigger_response
 
 
@@ -83,17 +93,38 @@ class EventHub(BaseEventHub):
 
     def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> tuple[PublishedEvent, ...]:
         """See `BaseEventHub.publish_events`."""
-        events = [caused(event) for event in events]
-        records = [event_record(event, project) for event in events]
-        recorded = self._record(events, records, project)
+        return self.store_events(self.begin(events), project)
+
+    def begin(self, events: Iterable[Event]) -> list[Publishing]:
+        """Begin to publish events, where their publisher calls; all of them have to be stored.
+
+        Raises:
+            BaseException: What a hook plugin refuses one of them with; then all of them are given up.
+        """
+        hooks = self._observers().publishing
+        begun: list[Publishing] = []
+        with _told_of_failure(begun):
+            for event in events:
+                begun.append(hooks.enter(caused(event)))  # noqa: PERF401  # those before one that is refused are told
+        return begun
+
+    def store_events(self, begun: Sequence[Publishing], project: str) -> tuple[PublishedEvent, ...]:
+        """Store events that were begun with, in one transaction; from any thread."""
+        events = [one.event for one in begun]
+        with _told_of_failure(begun):
+            records = [event_record(event, project) for event in events]
+            recorded = self._record(events, records, project)
         new = [(event, one) for event, one in zip(events, recorded, strict=True) if not one.duplicate]
         if any(len(one.execution_ids) > len(one.claims) for _, one in new):
             self._on_stored()
+        published = tuple([_published(one) for one in recorded])
+        for publishing, became in zip(begun, published, strict=True):
+            publishing.end(became)
         observers = self._observers()
         if observers.see_events:
             for event, one in new:
                 observers.event_published(event, one.execution_ids)
-        return tuple([_published(one) for one in recorded])
+        return published
 
     def replay_event(self, event_id: UUID) -> PublishedEvent:
         """See `BaseEventHub.replay_event`."""
@@ -107,14 +138,18 @@ class EventHub(BaseEventHub):
         self, action_id: UUID, event: Event | None = None, project: str = DEFAULT_PROJECT
     ) -> TriggerExecutionResponse:
         """See `BaseEventHub.trigger_action`."""
-        record = None if event is None else event_record(caused(event), project)
-        execution = self._store.insert_execution(
-            ExecutionDraft(id=new_id(), action_id=action_id),
-            project=project,
-            event=record,
-            cause=current_execution.get(),
-        )
+        begun = self.begin([] if event is None else [event])
+        with _told_of_failure(begun):
+            record = event_record(begun[0].event, project) if begun else None
+            execution = self._store.insert_execution(
+                ExecutionDraft(id=new_id(), action_id=action_id),
+                project=project,
+                event=record,
+                cause=current_execution.get(),
+            )
         self._on_stored()
+        for publishing in begun:
+            publishing.end(_given(execution, record))
         if record is not None and execution.event_id is not None and execution.event_id != record.id:
             record = self._store.get(EventRecord, execution.event_id)  # known already; that is what the handler gets
         return execution_response(execution, event=record)
@@ -248,6 +283,24 @@ def _draft(trigger: TriggerRecord, problem: str | None) -> ExecutionDraft:
 def _published(recorded: RecordedEvent) -> PublishedEvent:
     fields = {"id": recorded.id, "executions": recorded.execution_ids, "duplicate": recorded.duplicate}
     return assembled(PublishedEvent, fields)
+
+
+def _given(execution: ExecutionRecord, record: EventRecord | None) -> PublishedEvent:
+    """What became of an event that was given to an action by hand."""
+    is_known = record is None or execution.event_id != record.id
+    fields = {"id": execution.event_id, "executions": (execution.id,), "duplicate": is_known}
+    return assembled(PublishedEvent, fields)
+
+
+@contextmanager
+def _told_of_failure(begun: Sequence[Publishing]) -> Iterator[None]:
+    """Tell the hooks around events what keeps them from being stored."""
+    try:
+        yield
+    except BaseException as error:
+        for publishing in begun:
+            publishing.fail(error)
+        raise
 
 
 def _cause(event: Event) -> UUID | None:

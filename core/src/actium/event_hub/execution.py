@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -25,15 +26,20 @@ from actium.auth.secret_references import noting_secrets
 from actium.auth.tokens import Tokens
 from actium.errors import ExecutionCancelled, ExecutionTimeoutError, NotFoundError, StoreError
 from actium.event_hub import outcomes
+from actium.event_hub.attempt_traces import AttemptTrace
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
 from actium.event_hub.running import RunningAttempt, current_execution, forget_running, note_running
+from actium.logging import ExecutionContext, current_context, logging_for
 from actium.models.execution import ExecutionStatus, TriggerExecutionResponse
 from actium.models.run_policy import RunPolicy
+from actium.models.tracing import TraceMode
 from actium.plugins.relay import Observers
 from actium.stores.base_store import BaseStore
 from actium.stores.records import Claim, Ending, EventRecord, ExecutionRecord, Outcome
 from actium.stores.responses import execution_response
+from actium.tracing.application import NOT_TRACED, ApplicationTracing
+from actium.tracing.recorder import current as current_span
 
 logger = logging.getLogger("actium.executions")
 
@@ -59,6 +65,7 @@ class Work(NamedTuple):
     configuration: str
     auth_window: int
     policy: RunPolicy
+    trace: TraceMode
 
 
 class ExecutionRunner:
@@ -72,6 +79,7 @@ class ExecutionRunner:
         *,
         observers: Callable[[], Observers],
         coroutines: SharedLoop,
+        tracing: ApplicationTracing = NOT_TRACED,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -82,6 +90,7 @@ class ExecutionRunner:
         self.now = now
         self.draw = draw
         self._observers = observers
+        self._tracing = tracing
         self.work = lru_cache(maxsize=_REVISIONS_KEPT)(self._work)
         """What a revision of an action says; it never changes, so it is read once."""
 
@@ -93,7 +102,32 @@ class ExecutionRunner:
             configuration=json.dumps(fields["configuration"]),
             auth_window=fields["auth_window"],
             policy=RunPolicy.model_validate(fields.get("run_policy", {})),
+            trace=TraceMode(fields.get("trace", TraceMode.ON_FAILURE)),
         )
+
+    def trace(self, claim: Claim, attempt: RunningAttempt) -> AttemptTrace:
+        """Begin to record an attempt, if that is wanted."""
+        mode = TraceMode.ON_FAILURE
+        with suppress(NotFoundError, StoreError):  # it will be told as the failure of the attempt
+            mode = self.work(claim.execution.action_id, claim.execution.action_revision).trace
+        return AttemptTrace(claim, attempt, mode=mode, flavor=self._flavor(claim.execution), tracing=self._tracing)
+
+    def log_context(self, execution: ExecutionRecord, attempt: RunningAttempt) -> ExecutionContext:
+        """What the log tells of an attempt."""
+        return ExecutionContext(
+            execution.id,
+            attempt=execution.attempt,
+            action=execution.action_name,
+            flavor=self._flavor(execution),
+            secrets=lambda: attempt.secrets,
+        )
+
+    def _flavor(self, execution: ExecutionRecord) -> str:
+        try:
+            work = self.work(execution.action_id, execution.action_revision)
+        except (NotFoundError, StoreError):  # it will be told as the failure of the attempt
+            return ""
+        return f"{work.plugin_subtype}.{work.flavor}"
 
     def tell_begun(self, running: TriggerExecutionResponse) -> None:
         """Tell the observers that an attempt has begun."""
@@ -101,18 +135,22 @@ class ExecutionRunner:
         if observers.see_executions:
             observers.execution_changed(running)
 
-    def tell_ended(self, execution_ids: Iterable[UUID]) -> None:
-        """Tell the observers that attempts have ended, and were recorded."""
+    def tell_ended(self, attempts: Iterable[tuple[UUID, int]]) -> None:
+        """Tell the observers that attempts have ended, and were recorded.
+
+        Args:
+            attempts: Of which executions, and their numbers.
+        """
         observers = self._observers()
         if not observers.see_executions:
             return
-        for execution_id in execution_ids:
+        for execution_id, number in attempts:
             try:
                 ended = self.response(execution_id)
             except (StoreError, NotFoundError) as error:
                 logger.warning("The observers are not told of the end of execution %s: %s", execution_id, error)
             else:
-                observers.execution_changed(ended)
+                observers.execution_changed(_as_of(number, ended))
 
     def response(self, execution_id: UUID) -> TriggerExecutionResponse:
         """An execution as it is stored, hydrated."""
@@ -120,6 +158,22 @@ class ExecutionRunner:
         event = None if execution.event_id is None else self.store.get(EventRecord, execution.event_id)
         attempts = self.store.attempts([execution_id])
         return execution_response(execution, event=event, attempts=attempts.get(execution_id, ()))
+
+
+def _as_of(number: int, execution: TriggerExecutionResponse) -> TriggerExecutionResponse:
+    """An execution as it was when an attempt had ended: the next one may have been claimed with that ending."""
+    if execution.attempt == number:
+        return execution
+    metadata = execution.get_metadata()
+    made = tuple(attempt for attempt in metadata.attempts if attempt.number <= number)
+    reason = made[-1].reason if made else None
+    waiting = {"status": ExecutionStatus.PENDING, "attempt": number, "reason": reason, "finished": None}
+    return execution.model_copy(
+        update={
+            "body": execution.body.model_copy(update=waiting),
+            "metadata": metadata.model_copy(update={"attempts": made, "result": None}),
+        }
+    )
 
 
 class Run:
@@ -156,6 +210,8 @@ class Run:
             correlation=None if claim.event is None else claim.event.attributes.get("correlationid"),
         )
         self._policy = RunPolicy()
+        self._trace: AttemptTrace | None = None
+        self._log_context = runner.log_context(claim.execution, self._attempt)
 
     @property
     def needs_watching(self) -> bool:
@@ -200,11 +256,13 @@ class Run:
         """
         execution = self.claim.execution
         note_running(self._attempt)
-        token = current_execution.set(execution.id)
+        if self.claim.obstacle is not None:
+            self._end(Outcome(status=ExecutionStatus.SKIPPED, reason=self.claim.obstacle))
+            return
+        self._trace = self._runner.trace(self.claim, self._attempt)
+        token, span = current_execution.set(execution.id), current_span.set(self._trace.root)
+        told = current_context.set(self._log_context)
         try:
-            if self.claim.obstacle is not None:
-                self._end(Outcome(status=ExecutionStatus.SKIPPED, reason=self.claim.obstacle))
-                return
             result = self._called(execution)
             if inspect.isawaitable(result):
                 self._cancel = self._runner.coroutines.start(result, on_result=self._returned, on_error=self._raised)
@@ -218,6 +276,8 @@ class Run:
             self._end(outcomes.of_interruption(error))
             raise
         finally:
+            current_context.reset(told)
+            current_span.reset(span)
             current_execution.reset(token)
 
     def ask_to_end(self, why: Why) -> None:
@@ -275,6 +335,10 @@ class Run:
             self._end(outcomes.of_error(error, execution, self._policy, now=now, draw=draw))
 
     def _end(self, outcome: Outcome) -> None:
+        with logging_for(self._log_context):  # whichever thread it comes about in
+            self._end_once(outcome)
+
+    def _end_once(self, outcome: Outcome) -> None:
         with self._lock:
             if self._has_ended:
                 logger.warning("What execution %s came to is not recorded: it was over.", self.claim.execution.id)
@@ -285,4 +349,5 @@ class Run:
         if outcome.status is ExecutionStatus.FAILED and not outcome.is_returned:
             execution = self.claim.execution
             logger.warning("Execution %s of %r failed: %s", execution.id, execution.action_name, outcome.reason)
-        self._deliver(Ending(claimed=self.claim.execution, outcome=outcome))
+        trace = None if self._trace is None else self._trace.end(outcome)
+        self._deliver(Ending(claimed=self.claim.execution, outcome=outcome, trace=trace))

@@ -11,6 +11,7 @@ from actium.event_hub.running import RunningAttempt, running_attempt
 from actium.isolation.messages import FlavorReference, RunOrder
 from actium.models.execution import TriggerExecutionResponse
 from actium.stores.base_store import BaseStore
+from actium.tracing import trace
 
 if TYPE_CHECKING:
     from actium.isolation.pool import ProcessPool
@@ -60,6 +61,7 @@ class IsolatedRuns:
                 configuration=configuration,
                 trigger_execution=trigger_execution,
                 auth_context=auth_context,
+                is_traced=trace.is_recorded(),
             ),
             timeout=attempt.timeout,
             is_cancelled=lambda: attempt.is_to_end or self._store.cancel_requested(execution_id),

@@ -6,16 +6,16 @@ import asyncio
 import threading
 from dataclasses import dataclass
 
-from actium.event_hub.base_event_hub import BaseEventHub
-from actium.event_hub.running import caused
+from actium.event_hub.event_hub import EventHub
 from actium.models.event import Event, PublishedEvent
+from actium.plugins.publishing import Publishing
 
 MOST_TOGETHER = 256
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    event: Event
+    begun: Publishing
     project: str
     loop: asyncio.AbstractEventLoop
     published: asyncio.Future[PublishedEvent]
@@ -24,7 +24,7 @@ class _Waiting:
 class Publisher:
     """Gathers the events that coroutines publish while a transaction is under way, and stores them with the next."""
 
-    def __init__(self, hub: BaseEventHub) -> None:
+    def __init__(self, hub: EventHub) -> None:
         self._hub = hub
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
@@ -33,8 +33,8 @@ class Publisher:
     async def publish(self, event: Event, project: str) -> PublishedEvent:
         """Publish an event; see `BaseEventHub.publish_event`."""
         loop = asyncio.get_running_loop()
-        # The thread that stores it does not know which execution this coroutine belongs to.
-        waiting = _Waiting(caused(event), project, loop, loop.create_future())
+        (begun,) = self._hub.begin([event])  # here, where the context variables are the publisher's
+        waiting = _Waiting(begun, project, loop, loop.create_future())
         with self._lock:
             self._waiting.append(waiting)
             begins = not self._is_storing
@@ -56,7 +56,7 @@ class Publisher:
     def _store_together(self, waiting: list[_Waiting], project: str) -> None:
         outcomes: list[PublishedEvent | BaseException]
         try:
-            outcomes = [*self._hub.publish_events([one.event for one in waiting], project)]
+            outcomes = [*self._hub.store_events([one.begun for one in waiting], project)]
         except BaseException as error:  # each of them is told
             outcomes = [error] * len(waiting)
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, PublishedEvent | BaseException]]] = {}

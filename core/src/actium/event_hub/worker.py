@@ -287,11 +287,12 @@ class Worker:
         self._attempts += len(ended)
         for ending in ended:
             self._runs.pop(ending.claimed.id, None)
-        recorded = [one.claimed.id for one, is_there in zip(ended, exchange.accepted, strict=True) if is_there]
+        accepted = [one.claimed for one, is_there in zip(ended, exchange.accepted, strict=True) if is_there]
+        recorded = [claimed.id for claimed in accepted]
         for execution_id in {one.claimed.id for one in ended}.difference(recorded):
             logger.warning("Another attempt has taken over from execution %s.", execution_id)
         self._endings.announce(recorded)
-        self._runner.tell_ended(recorded)
+        self._runner.tell_ended([(claimed.id, claimed.attempt) for claimed in accepted])
         return exchange
 
     def _record_what_is_left(self) -> None:

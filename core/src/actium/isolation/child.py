@@ -11,6 +11,7 @@ import base64
 import faulthandler
 import inspect
 import json
+import logging
 import os
 import signal
 import socket
@@ -26,11 +27,14 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from actium.auth.context import AuthContext
 from actium.auth.secret_references import masked, noting_secrets
+from actium.isolation.child_logs import ToParent
 from actium.isolation.child_store import ChildStore
+from actium.isolation.child_traces import recorded
 from actium.isolation.errors import UnstorableResultError
 from actium.isolation.messages import MAX_RESULT_BYTES, ChildSettings, Frames, Message, RunOrder, framed
 from actium.isolation.surroundings import adopt
 from actium.isolation.transported_errors import packed
+from actium.logging import ExecutionContext, logging_for
 from actium.models.execution import TriggerExecutionResponse
 from actium.plugins.base_plugin_flavor import BasePlugin
 from actium.plugins.registry import PluginFlavorRegistry
@@ -91,6 +95,7 @@ class Run:
         self.execution_id: UUID | None = None
         self.cancel_requested = False
         self.secrets: Sequence[str] = ()
+        self.log_context: ExecutionContext | None = None
         self._connection = connection
 
     def report_progress(self, steps: Sequence[dict[str, Any]]) -> None:
@@ -117,6 +122,7 @@ class Child:
         if hasattr(os, "register_at_fork"):  # a copy must not answer, nor keep the parent from seeing this one's end
             os.register_at_fork(after_in_child=self._connection.abandon)
         signal.signal(signal.SIGTERM, self._terminate)
+        logging.getLogger().addHandler(ToParent(self._connection.send, lambda: self._run))
         threading.Thread(target=self._listen, name="actium-parent", daemon=True).start()
         self._connection.send({"kind": "ready"})
         while (order := self._orders.get()) is not None:
@@ -151,10 +157,13 @@ class Child:
         with noting_secrets() as secrets:
             secrets.append(message["access_token"])
             run.secrets = secrets
+            answer: dict[str, Any] = {}
             try:
-                answer = _succeeded(self._result(run, message), secrets)
+                with recorded(answer, lambda: secrets, is_wanted=message["is_traced"]):
+                    result = self._result(run, message)
+                answer |= _succeeded(result, secrets)
             except BaseException as error:  # also SystemExit and KeyboardInterrupt: a failed run, told to the parent
-                answer = {"error": packed(error, secrets)}
+                answer |= {"error": packed(error, secrets)}
         if os.getpid() != self._process:
             _end_the_copy()
         if self._terminated:
@@ -165,9 +174,11 @@ class Child:
         adopt(message["surroundings"])
         order = RunOrder.unpacked(message)
         run.execution_id = order.trigger_execution.id
-        handler = self._handler(order)
-        result = handler.event_hub_callback(order.configuration, order.trigger_execution, order.auth_context)
-        return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+        run.log_context = _log_context(order, run)
+        with logging_for(run.log_context):
+            handler = self._handler(order)
+            result = handler.event_hub_callback(order.configuration, order.trigger_execution, order.auth_context)
+            return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
 
     def _handler(self, order: RunOrder) -> RunsExecutions:
         if self._registry is None:
@@ -196,6 +207,17 @@ class Child:
         if self._registry is not None:
             self._registry.close()
         self._store.close()
+
+
+def _log_context(order: RunOrder, run: Run) -> ExecutionContext:
+    execution = order.trigger_execution
+    return ExecutionContext(
+        execution.id,
+        attempt=execution.attempt,
+        action=execution.name,
+        flavor=f"{order.flavor.subtype}.{order.flavor.flavor}",
+        secrets=lambda: run.secrets,
+    )
 
 
 def _hook(reference: str) -> object:

@@ -124,12 +124,14 @@ class RunOrder:
         configuration: The configuration as it is stored; its secrets are resolved in the other process.
         trigger_execution: The execution, hydrated.
         auth_context: On whose behalf; the token is handed on, and never shown.
+        is_traced: Whether what plugins do is to be recorded and sent back.
     """
 
     flavor: FlavorReference
     configuration: Mapping[str, Any]
     trigger_execution: TriggerExecutionResponse
     auth_context: AuthContext
+    is_traced: bool = False
 
     def packed(self) -> Message:
         """This order as JSON values, its token included."""
@@ -141,6 +143,7 @@ class RunOrder:
             "service_account": self.auth_context.service_account.model_dump(mode="json"),
             "access_token": self.auth_context.access_token.get_secret_value(),
             "expires": None if expires is None else expires.isoformat(),
+            "is_traced": self.is_traced,
         }
 
     @classmethod
@@ -156,6 +159,7 @@ class RunOrder:
                 access_token=SecretStr(message["access_token"]),
                 expires=None if expires is None else datetime.fromisoformat(expires),
             ),
+            is_traced=message["is_traced"],
         )
 
 

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from actium.errors import ExecutionCancelled, ExecutionTimeoutError, InvalidInputError
+from actium.isolation import child_logs
+from actium.isolation.child_traces import join
 from actium.isolation.errors import PoolClosedError, ProcessDiedError, ProcessProtocolError
 from actium.isolation.messages import ChildSettings, Message, RunOrder, hook_references
 from actium.isolation.process import ChildProcess
@@ -126,6 +128,7 @@ class ProcessPool:
                 raise _closed() from error
             raise
         self._give_back(child)
+        join(answer)
         if "error" in answer:
             raise rebuilt(answer["error"])
         return answer["result"]
@@ -183,6 +186,8 @@ class ProcessPool:
                     return message
                 if message["kind"] == "progress":
                     on_progress(message["steps"])
+                if message["kind"] == child_logs.KIND:
+                    child_logs.handle(message["record"])
             now = time.monotonic()
             if now >= ends:
                 child.stop(self._grace)

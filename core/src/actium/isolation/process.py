@@ -50,7 +50,7 @@ class ChildProcess:
         """
         self.runs = 0
         self._frames = Frames()
-        self._told = Surroundings.current()
+        self._told = Surroundings.current().of_new_child()
         self._crash_report = _CrashReport()
         self._socket, theirs = socket.socketpair()
         try:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from actium.models.run_policy import Concurrency as Concurrency
     from actium.models.run_policy import ConcurrencyMode as ConcurrencyMode
     from actium.models.run_policy import RunPolicy as RunPolicy
+    from actium.models.tracing import TraceMode as TraceMode
     from actium.models.trigger import TriggerFilter as TriggerFilter
     from actium.models.trigger import TriggerRequest as TriggerRequest
     from actium.models.trigger import TriggerResponse as TriggerResponse
@@ -78,6 +79,7 @@ __getattr__, __dir__ = lazy_names(
         "actium.models.page": ("BaseFilter", "Page"),
         "actium.models.resource": ("ResourceFilter", "ResourceReference", "ResourceResponse"),
         "actium.models.run_policy": ("Backoff", "Concurrency", "ConcurrencyMode", "RunPolicy"),
+        "actium.models.tracing": ("TraceMode",),
         "actium.models.trigger": ("TriggerFilter", "TriggerRequest", "TriggerResponse", "TriggerUpdate"),
     },
 )

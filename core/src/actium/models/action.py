@@ -14,6 +14,7 @@ from actium.models.base import BaseRequest, BaseResponse, Name, ResponsePart, Te
 from actium.models.page import BaseFilter, Columns
 from actium.models.resource import ResourceReference
 from actium.models.run_policy import RunPolicy
+from actium.models.tracing import TraceChoice, TraceMode
 from actium.models.updates import BaseUpdate
 
 MAX_AUTH_WINDOW = 525_600
@@ -53,6 +54,7 @@ class ActionRequest(BaseRequest):
         labels: For people and for filters.
         enabled: Whether it runs; executions of a disabled action are skipped with that reason.
         run_policy: How often, how long and how many at once its executions are run.
+        trace: When traces of its attempts are kept.
         project: The project it belongs to; None for the application's.
     """
 
@@ -66,6 +68,7 @@ class ActionRequest(BaseRequest):
     labels: Labels = Field(default_factory=dict)
     enabled: bool = True
     run_policy: RunPolicy = Field(default_factory=RunPolicy)
+    trace: TraceChoice = TraceMode.ON_FAILURE
     project: Name | None = None
 
 
@@ -80,6 +83,7 @@ class ActionUpdate(BaseUpdate):
         "auth_window": None,
         "labels": {},
         "run_policy": RunPolicy(),
+        "trace": TraceMode.ON_FAILURE,
     }
 
     name: Name | None = None
@@ -90,6 +94,7 @@ class ActionUpdate(BaseUpdate):
     labels: Labels | None = None
     enabled: bool | None = None
     run_policy: RunPolicy | None = None
+    trace: TraceChoice | None = None
 
 
 class ActionBody(ResponsePart):
@@ -133,6 +138,7 @@ class ActionMetadata(ResponsePart):
         auth_window: Minutes that an execution's token is valid, settled when the action was stored; 0 is no limit.
         labels: For people and for filters.
         run_policy: How often, how long and how many at once its executions are run.
+        trace: When traces of its attempts are kept.
         distribution: Which distribution provided the flavor when the action was stored last.
         distribution_version: That distribution's version.
     """
@@ -142,6 +148,7 @@ class ActionMetadata(ResponsePart):
     auth_window: int | None
     labels: dict[str, str]
     run_policy: RunPolicy
+    trace: TraceMode
     distribution: str | None
     distribution_version: str | None
 
@@ -235,6 +242,11 @@ class ActionResponse(BaseResponse[ActionBody, ActionMetadata, ActionResources]):
     def run_policy(self) -> RunPolicy:
         """How its executions are run (hydrated)."""
         return self.get_metadata().run_policy
+
+    @property
+    def trace(self) -> TraceMode:
+        """When traces of its attempts are kept (hydrated)."""
+        return self.get_metadata().trace
 
     def set_configuration(self, configuration: dict[str, Any]) -> None:
         """Replace the configuration in this response.

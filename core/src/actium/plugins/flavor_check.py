@@ -5,13 +5,17 @@ Importing this imports no models: registries list what is installed without them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, get_args
 
 from actium.errors import PluginError
 
 if TYPE_CHECKING:
     from actium.plugins.base_plugin_flavor import BasePlugin, BasePluginFlavor
+
+MAY_BE_AWAITED = "run"
+"""The one method of a working object that may be ``async def``."""
 
 
 def check_flavor(flavor: object) -> None:
@@ -32,6 +36,42 @@ def check_flavor(flavor: object) -> None:
     if not (isinstance(plugin, type) and issubclass(plugin, BasePlugin)):
         raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {plugin!r}, not a subclass of BasePlugin")
     check_config(getattr(flavor, "ACTION_CONFIG_CLASS", None))
+    check_overrides(plugin)
+
+
+def check_overrides(plugin: type[BasePlugin]) -> None:
+    """Refuse a working object's class that could not answer: what it overrides is called as in Actium's own classes.
+
+    Raises:
+        PluginError: It leaves out what it must say, or overrides something so that a call could only fail.
+    """
+    abstract = sorted(getattr(plugin, "__abstractmethods__", ()))
+    if abstract:
+        raise PluginError(f"{where(plugin)} does not define {', '.join(abstract)}")
+    for base in plugin.__mro__:
+        if base.__module__.partition(".")[0] == "actium":
+            for name, overridden in vars(base).items():
+                if not name.startswith("_") and inspect.isfunction(overridden):
+                    _check_override(plugin, overridden, name)
+
+
+def _check_override(plugin: type[BasePlugin], overridden: Callable[..., Any], name: str) -> None:
+    override = inspect.getattr_static(plugin, name)
+    if override is overridden or not inspect.isfunction(override):
+        return
+    if inspect.isasyncgenfunction(override) or (name != MAY_BE_AWAITED and inspect.iscoroutinefunction(override)):
+        told = "an `async def` with a yield" if name == MAY_BE_AWAITED else "`async def`"
+        raise PluginError(f"{where(plugin)} implements {name} as {told}, which nobody would await")
+    given = [
+        parameter.name
+        for parameter in inspect.signature(overridden).parameters.values()
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
+    try:
+        inspect.signature(override).bind(*given)
+    except TypeError as error:
+        called = f"{name}({', '.join(given[1:])})"
+        raise PluginError(f"{where(plugin)} cannot be called as {called}: {error}") from None
 
 
 def check_plugin(plugin: BasePlugin, flavor: type[BasePluginFlavor]) -> None:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
-import inspect
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import pluggy
 
 from actium.errors import PluginQuarantinedError
-from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks
+from actium.plugins.hook_implementations import (
+    ANSWERED,
+    MARK,
+    Implementation,
+    Rank,
+    Unfit,
+    check_version,
+    forgotten_marks,
+    implementations_of,
+)
+from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, EventHooks, ObserverHooks
 from actium.plugins.origin import Origin
 
 logger = logging.getLogger("actium.plugins")
 
-_OPTIONS = f"{PROJECT_NAME}_impl"
-_ONLY_PLAIN = frozenset({"render_configuration"})
+_NEVER_NONE = ANSWERED - {"run_action", "delete_action"}
 
 
 class HookPlugin:
@@ -26,7 +33,13 @@ class HookPlugin:
 
     Attributes:
         origin: Where it comes from.
+        implementations: What it implements, by the names of the hooks.
+        forgotten: Hooks that it has a function for, which nothing marks as their implementation.
     """
+
+    origin: Origin
+    implementations: Mapping[str, Implementation]
+    forgotten: tuple[str, ...]
 
     def __init__(self, plugin: object, origin: Origin) -> None:
         """Check a plugin and take its implementations.
@@ -36,65 +49,66 @@ class HookPlugin:
             origin: Where it comes from.
 
         Raises:
-            PluginQuarantinedError: It implements no hook, one that does not exist, or one in a way that cannot work.
+            PluginQuarantinedError: It implements no hook, one that does not exist, or one in a way that cannot work; or
+                it was written for newer hooks.
         """
-        self.origin = origin
-        if inspect.isclass(plugin):
-            raise self._refusal(f"is the class {plugin.__name__}", "Give an instance of it, or a module.")
-        implemented = dict(_implementations(plugin))
-        if not implemented:
-            raise self._refusal("implements no hook", f"Mark functions named {_in_words(_HOOKS)} with hookimpl.")
-        for name, (function, options) in implemented.items():
-            self._check(name, function, options)
-            setattr(self, name, _guarded(function, name, origin) if options["wrapper"] else function)
+        try:
+            check_version(plugin)
+            implemented = implementations_of(plugin)
+        except Unfit as unfit:
+            raise _refusal(origin, unfit) from None
+        self.forgotten = tuple(forgotten_marks(plugin))
+        self._take(origin, {each.hook: each for each in implemented})
         self._register_once()
 
-    def _check(self, name: str, function: Callable[..., Any], options: dict[str, Any]) -> None:
-        if name not in _HOOKS:
-            near = difflib.get_close_matches(name, _HOOKS, n=1)
-            raise self._refusal(
-                f"implements {name!r}, which is no hook",
-                f"Did you mean {near[0]!r}?" if near else f"The hooks are {_in_words(_HOOKS)}.",
+    def only(self, hook: str, rank: Rank) -> HookPlugin:
+        """This plugin with one of its implementations, at the place that a rank gives it."""
+        part = object.__new__(HookPlugin)
+        part.forgotten = ()
+        implementation = self.implementations[hook]
+        part._take(self.origin, {hook: implementation})
+        if rank is not implementation.rank:
+            placed = (
+                _guarded(implementation.function, hook, self.origin)
+                if implementation.wrapper
+                else _passed_on(implementation.function)
             )
-        if options["hookwrapper"]:
-            raise self._refusal(f"implements {name!r} as an old-style hookwrapper", "Write hookimpl(wrapper=True).")
-        if _is_async(function):
-            raise self._refusal(
-                f"implements {name!r} as `async def`, which nobody would await",
-                "Write it with `def`; wrappers see the outcome of a handler that is awaited.",
-            )
-        wrapper, answered = options["wrapper"], name in _ANSWERED
-        if wrapper and name in _ONLY_PLAIN | _OBSERVED:
-            raise self._refusal(f"wraps {name!r}, which is not wrapped", "Write hookimpl without wrapper=True.")
-        if answered and not wrapper:
-            raise self._refusal(
-                f"implements {name!r} without wrapping it, which would keep the flavor from answering",
-                "Write hookimpl(wrapper=True), and yield where the flavor runs.",
-            )
-        if wrapper and not inspect.isgeneratorfunction(function):
-            raise self._refusal(f"wraps {name!r} without a yield", "Write `return (yield)` where the flavor runs.")
+            options = {"tryfirst": rank is Rank.FIRST, "trylast": rank is Rank.LAST}
+            setattr(placed, MARK, {**implementation.options, **options})
+            setattr(part, hook, placed)
+        return part
+
+    def _take(self, origin: Origin, implementations: Mapping[str, Implementation]) -> None:
+        self.origin = origin
+        self.implementations = implementations
+        for hook, each in implementations.items():
+            setattr(self, hook, _guarded(each.function, hook, origin) if each.wrapper else each.function)
 
     def _register_once(self) -> None:
-        """Let pluggy check the arguments, at the door instead of at the first action."""
+        """Let pluggy have the last word on the arguments, at the door instead of at the first action."""
         trial = pluggy.PluginManager(PROJECT_NAME)
         trial.add_hookspecs(ActionHooks)
+        trial.add_hookspecs(EventHooks)
         trial.add_hookspecs(ObserverHooks)
         try:
             trial.register(self)
         except pluggy.PluginValidationError as error:
-            raise self._refusal(f"does not fit the hooks: {error}", "See actium.plugins.hookspecs.") from error
-
-    def _refusal(self, what: str, hint: str) -> PluginQuarantinedError:
-        return PluginQuarantinedError(f"The hook plugin {self.origin} {what}.", hint=hint)
+            unfit = Unfit(f"does not fit the hooks: {error}", "See actium.plugins.hookspecs.")
+            raise _refusal(self.origin, unfit) from error
 
 
-def _implementations(plugin: object) -> Iterator[tuple[str, tuple[Callable[..., Any], dict[str, Any]]]]:
-    for name in dir(plugin):
-        function = inspect.getattr_static(plugin, name, None)
-        function = getattr(function, "__func__", function)  # static and class methods keep the mark inside
-        options = getattr(function, _OPTIONS, None)
-        if isinstance(options, dict):
-            yield name, (getattr(plugin, name), options)
+def _refusal(origin: Origin, unfit: Unfit) -> PluginQuarantinedError:
+    return PluginQuarantinedError(f"The hook plugin {origin} {unfit.what}.", hint=unfit.hint)
+
+
+def _passed_on(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain implementation once more, so that another mark can stand on it."""
+
+    @functools.wraps(function)
+    def passed_on(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return passed_on
 
 
 def _guarded(function: Callable[..., Any], hook: str, origin: Origin) -> Callable[..., Any]:
@@ -134,28 +148,9 @@ def _guarded(function: Callable[..., Any], hook: str, origin: Origin) -> Callabl
     return guard
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
-    """Whether a call gives something to await, or to iterate with ``async for``."""
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
 def _finished(resume: Callable[[Any], Any], value: object) -> Any:
     try:
         resume(value)
     except StopIteration as stop:
         return stop.value
     raise RuntimeError("a wrapper yielded more than once; it must yield exactly once")
-
-
-def _hooks_of(specification: type) -> frozenset[str]:
-    return frozenset(name for name, member in vars(specification).items() if hasattr(member, f"{PROJECT_NAME}_spec"))
-
-
-_OBSERVED = _hooks_of(ObserverHooks)
-_ANSWERED = _hooks_of(ActionHooks) - _ONLY_PLAIN
-_NEVER_NONE = _ANSWERED - {"run_action", "delete_action"}
-_HOOKS = _OBSERVED | _ANSWERED | _ONLY_PLAIN
-
-
-def _in_words(names: frozenset[str]) -> str:
-    return ", ".join(sorted(names))

@@ -14,16 +14,23 @@ wraps the hooks of `ActionHooks`::
         finally:
             print(trigger_execution.id, time.perf_counter() - started)
 
-and implements those of `ObserverHooks` plainly. An implementation names only the arguments that it wants. Wrappers
-with ``tryfirst=True`` stand outermost, with ``trylast=True`` innermost. A wrapper sees the real outcome of an
-``async def`` handler, never its coroutine. To change a result, return another one; to refuse, raise. No implementation
-is ``async def`` itself: nobody would await it.
+wraps those of `EventHooks` likewise, and implements those of `ObserverHooks` plainly. An implementation names only the
+arguments that it wants. A wrapper sees the real outcome of an ``async def`` handler, never its coroutine. To change a
+result, return another one; to refuse, raise. No implementation is ``async def`` itself: nobody would await it.
+
+Who is called earlier stands further out. That is whoever was enabled later, unless an implementation says otherwise:
+``tryfirst=True`` is called before all that do not say so, ``trylast=True`` after all. ``before="audit"`` and
+``after="audit"`` place it beside another plugin, whatever that plugin says of itself; where that is not enabled they
+mean nothing. ``actium plugin hooks`` shows the order, and why it is as it is.
+
+A plugin may say which version of the hooks it was written for, with ``HOOK_VERSION = 1`` in what its entry point names.
+These hooks are version 1. A plugin for a newer version is not used by this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 from uuid import UUID
 
 import pluggy
@@ -36,6 +43,7 @@ if TYPE_CHECKING:
         ActionUpdate,
         BaseResponse,
         Event,
+        PublishedEvent,
         ResourceType,
         TriggerExecutionResponse,
     )
@@ -43,9 +51,66 @@ if TYPE_CHECKING:
 
 PROJECT_NAME = "actium"
 
+HOOK_VERSION = 1
+"""The version of these hooks; it grows when a plugin that was written for them could not work any more."""
+
+PLACE = f"{PROJECT_NAME}_place"
+"""The attribute of an implementation with the names that it is to be called before, and those after."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 hookspec = pluggy.HookspecMarker(PROJECT_NAME)
-hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
-"""Marks an implementation of a hook, see the module's text for how to use it."""
+_mark = pluggy.HookimplMarker(PROJECT_NAME)
+
+
+@overload
+def hookimpl(function: Function) -> Function: ...
+@overload
+def hookimpl(
+    *,
+    wrapper: bool = ...,
+    tryfirst: bool = ...,
+    trylast: bool = ...,
+    before: str | Sequence[str] = ...,
+    after: str | Sequence[str] = ...,
+    optionalhook: bool = ...,
+    hookwrapper: bool = ...,
+) -> Callable[[Function], Function]: ...
+def hookimpl(
+    function: Any = None,
+    *,
+    wrapper: bool = False,
+    tryfirst: bool = False,
+    trylast: bool = False,
+    before: str | Sequence[str] = (),
+    after: str | Sequence[str] = (),
+    optionalhook: bool = False,
+    hookwrapper: bool = False,
+) -> Any:
+    """Mark a function as the implementation of the hook that it is called like; with or without arguments.
+
+    Args:
+        function: The function, where it is marked without arguments.
+        wrapper: Whether it stands around the others, with a ``yield`` where they are called.
+        tryfirst: Whether it is called before those that do not say so.
+        trylast: Whether it is called after those that do not say so.
+        before: The plugin, or the plugins, to be called before, by name.
+        after: The plugin, or the plugins, to be called after, by name.
+        optionalhook: As in pluggy; of no use here.
+        hookwrapper: As in pluggy; refused where the plugin is enabled, which tells what to write instead.
+    """
+
+    def mark(marked: Function) -> Function:
+        setattr(marked, PLACE, (_names(before), _names(after)))
+        return _mark(
+            wrapper=wrapper, tryfirst=tryfirst, trylast=trylast, optionalhook=optionalhook, hookwrapper=hookwrapper
+        )(marked)
+
+    return mark if function is None else mark(function)
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
 
 
 class ActionHooks:
@@ -145,6 +210,33 @@ class ActionHooks:
 
         Returns:
             The configuration to run, or None to leave it to others.
+        """
+
+
+class EventHooks:
+    """The hooks of the event hub, which hook plugins wrap; no flavor answers them."""
+
+    @hookspec(firstresult=True)
+    def publish_event(  # type: ignore[empty-body]
+        self, event: Event, extensions: dict[str, str | int | bool]
+    ) -> PublishedEvent:
+        """An event is to be published, or given to an action by hand. Matching and storing happen inside.
+
+        Where several events are stored in one transaction, each is wrapped by itself. The side of a wrapper before its
+        ``yield`` runs where the publisher calls, with its context variables; the side after it perhaps in another
+        thread, and what happens between the two belongs to all of those events.
+
+        A wrapper that raises before its ``yield`` refuses the event and all that would be stored together with it, and
+        the publisher gets the exception. What is durable stays: one that raises after its ``yield`` is logged, and
+        what it returns changes nothing. What keeps the event from being stored arrives at the ``yield``.
+
+        Args:
+            event: The event, with what has caused it. To be left as it is.
+            extensions: Extension attributes to add to it, at first none; a wrapper may add to them before it yields.
+                What the event says itself stays.
+
+        Returns:
+            What became of the event, durable.
         """
 
 

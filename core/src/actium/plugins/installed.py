@@ -20,9 +20,10 @@ logger = logging.getLogger("actium.plugins")
 
 ACTION = "action"
 HOOKS = "hooks"
+STORES = "stores"
 FLAVOR_GROUPS: Mapping[str, str] = {ACTION: "actium.action_flavors"}
 """The entry point group of each type of flavor."""
-OTHER_GROUPS: Mapping[str, str] = {HOOKS: "actium.hooks", "commands": "actium.commands", "stores": "actium.stores"}
+OTHER_GROUPS: Mapping[str, str] = {HOOKS: "actium.hooks", "commands": "actium.commands", STORES: "actium.stores"}
 
 Claims = dict[str, list[EntryPointRecord]]
 
@@ -57,6 +58,8 @@ class PluginStatus:
         problem: Why it is blocked or quarantined.
         error: The exception behind that.
         import_seconds: How long its import took; None while it was not imported.
+        hooks: The hooks that a hook plugin implements, where it was imported and works.
+        notes: What is odd about it, and keeps nothing from working.
     """
 
     kind: str
@@ -67,6 +70,8 @@ class PluginStatus:
     problem: str | None = None
     error: BaseException | None = None
     import_seconds: float | None = None
+    hooks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class InstalledPlugins:
@@ -85,6 +90,7 @@ class InstalledPlugins:
         self._problems: tuple[DiscoveryProblem, ...] = ()
         self._quarantined: dict[tuple[str, str], _Quarantine] = {}
         self._import_seconds: dict[tuple[str, str], float] = {}
+        self._described: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     def problems(self) -> tuple[DiscoveryProblem, ...]:
         """Distributions whose metadata could not be read."""
@@ -110,12 +116,13 @@ class InstalledPlugins:
                 state, error = "blocked", _blocked(claim)
             elif kind in FLAVOR_GROUPS and not _is_key(name):
                 state, error = "quarantined", _misnamed(claim)
-            elif kind in FLAVOR_GROUPS and len(open_claims) > 1:
+            elif len(open_claims) > 1:
                 state, error = "quarantined", duplicate(name, map(claimant, open_claims))
             elif (quarantine := self._quarantined.get((kind, name))) is not None:
                 state, error = "quarantined", quarantine.error_with_cause()
             else:
                 state, error = "loaded" if (kind, name) in self._import_seconds else "found", None
+            hooks, notes = self._described.get((kind, name), ((), ())) if state == "loaded" else ((), ())
             yield PluginStatus(
                 kind=kind,
                 name=name,
@@ -124,7 +131,9 @@ class InstalledPlugins:
                 state=state,
                 problem=None if error is None else str(error),
                 error=error,
-                import_seconds=self._import_seconds.get((kind, name)),
+                import_seconds=None if state == "blocked" else self._import_seconds.get((kind, name)),
+                hooks=hooks,
+                notes=notes,
             )
 
     def claims(self, kind: str, name: str) -> list[EntryPointRecord]:
@@ -178,7 +187,7 @@ class InstalledPlugins:
         Later uses are told the same, without the cause's traceback: that is in this error, the log and the status.
         """
         quarantine = _Quarantine(
-            message=f"The plugin {origin_of(record)} is broken: {problem.removesuffix('.')}.",
+            message=f"The plugin {origin_of(record)} is broken: {problem}{'' if problem.endswith(('.', '?')) else '.'}",
             hint=f"Upgrade or `pip uninstall {record.distribution}`, or block it with ACTIUM_BLOCK={record.name}.",
             cause=cause,
         )
@@ -187,6 +196,10 @@ class InstalledPlugins:
         logger.warning("%s", error)
         logger.debug("The import of %s:", record.value, exc_info=cause)
         return error
+
+    def describe(self, kind: str, name: str, *, hooks: tuple[str, ...], notes: tuple[str, ...]) -> None:
+        """Let the status of a plugin that works tell more of it."""
+        self._described[kind, name] = (hooks, notes)
 
     def _kinds(self) -> dict[str, Claims]:
         if self._found is None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,20 +15,24 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from actium.errors import FlavorNotFoundError, InvalidQueryError, PluginError, PluginQuarantinedError
 from actium.plugins.discovery import DiscoveryProblem
+from actium.plugins.enabled_hooks import EnabledHooks, HookCall
 from actium.plugins.flavor_check import check_flavor, check_plugin, where
 from actium.plugins.installed import (
     ACTION,
     FLAVOR_GROUPS,
     HOOKS,
     OTHER_GROUPS,
+    STORES,
     InstalledPlugins,
     PluginStatus,
     claimant,
     duplicate,
     in_words,
+    names_in,
     origin_of,
 )
 from actium.plugins.origin import Origin
+from actium.tracing.application import NOT_TRACED, ApplicationTracing
 
 if TYPE_CHECKING:
     from actium.models import ActionFlavorResponse, Page
@@ -63,24 +66,27 @@ class PluginFlavorRegistry:
         blocked: Sequence[str] = (),
         path: Sequence[str] | None = None,
         attach: Callable[[BasePlugin, Relay], None] | None = None,
+        tracing: ApplicationTracing = NOT_TRACED,
     ) -> None:
         """Make a registry; nothing is looked for before it is needed.
 
         Args:
-            hooks: The enabled hook plugins, outermost last: names of entry points, or plugins made in code.
+            hooks: The enabled hook plugins, names of entry points or plugins made in code; what is enabled later is
+                called earlier, unless it says otherwise.
             blocked: Names of plugins or of distributions that are not to be used.
             path: Where to look for distributions; None for ``sys.path``.
             attach: Called with each new working object and its relay before it is used. When it raises, the object
                 is closed and the exception goes on.
+            tracing: What the application has traced.
         """
-        self._enabled = tuple(hooks)
         self._installed = InstalledPlugins(path=path, blocked=blocked)
+        self._hooks = EnabledHooks(self._installed, hooks)
         self._attach = attach
+        self._tracing = tracing
         self._lock = threading.RLock()
         self._classes: dict[FlavorKey, type[BasePluginFlavor]] = {}
         self._made_in_code: set[FlavorKey] = set()
         self._relays: dict[FlavorKey, tuple[BasePlugin, Relay]] = {}
-        self._hook_plugins: tuple[HookPlugin, ...] | None = None
         self._observers: Observers | None = None
         self._is_closed = False
 
@@ -91,12 +97,14 @@ class PluginFlavorRegistry:
         hooks: Sequence[object] = (),
         blocked: Sequence[str] = (),
         attach: Callable[[BasePlugin, Relay], None] | None = None,
+        tracing: ApplicationTracing = NOT_TRACED,
     ) -> PluginFlavorRegistry:
         """Make a registry that also heeds ``ACTIUM_HOOKS`` and ``ACTIUM_BLOCK``, names separated by commas."""
         return cls(
-            hooks=(*hooks, *(name for name in _names_in("ACTIUM_HOOKS") if name not in hooks)),
-            blocked=(*blocked, *_names_in("ACTIUM_BLOCK")),
+            hooks=(*hooks, *(name for name in names_in("ACTIUM_HOOKS") if name not in hooks)),
+            blocked=(*blocked, *names_in("ACTIUM_BLOCK")),
             attach=attach,
+            tracing=tracing,
         )
 
     # What there is
@@ -107,19 +115,41 @@ class PluginFlavorRegistry:
         return tuple(status for each in kinds for status in self._statuses(each))
 
     def check(self) -> tuple[PluginStatus, ...]:
-        """Import every flavor and hook plugin that is not blocked, and say what is known of all plugins then."""
+        """Import every flavor, hook plugin and store that is not blocked, and say what is known of all plugins then.
+
+        Commands are the command line's: it imports and checks them.
+        """
         for status in self.statuses():
             if status.state != "found":
                 continue
             try:
-                if status.kind in FLAVOR_GROUPS:
-                    subtype, _, flavor = status.name.partition(".")
-                    self.get_flavor_class(status.kind, subtype, flavor)
-                elif status.kind == HOOKS:
-                    self._load_hook_plugin(status.name)
+                self._load(status)
             except PluginError as error:
                 logger.debug("Quarantined while checking: %s", error)
+        self._hooks.describe_loaded()
         return self.statuses()
+
+    def hook_calls(self, hook: str, *, installed: bool = False) -> tuple[HookCall, ...]:
+        """The hook plugins' implementations of a hook in the order in which they are called, each with its reasons.
+
+        The flavor's handler is called last, inside all wrappers.
+
+        Args:
+            hook: The hook's name.
+            installed: Whether to load plugins, too, that are installed and not enabled, and to look at them as if they
+                were enabled after the others; those that are broken are passed over.
+
+        Raises:
+            InvalidInputError: There is no such hook.
+            PluginError: As for `hook_plugins`.
+        """
+        with self._lock:
+            return self._hooks.calls(hook, installed=installed)
+
+    def hook_contradictions(self) -> tuple[tuple[frozenset[str], str], ...]:
+        """What hook plugins that were loaded want of each other and cannot be: their names, and it in words."""
+        with self._lock:
+            return tuple(self._hooks.contradictions())
 
     def discovery_problems(self) -> tuple[DiscoveryProblem, ...]:
         """Distributions whose metadata could not be read."""
@@ -240,16 +270,14 @@ class PluginFlavorRegistry:
         return self._made(FlavorKey(ACTION, subtype, flavor))[1] if made is None else made[1]
 
     def hook_plugins(self) -> tuple[HookPlugin, ...]:
-        """The enabled hook plugins.
+        """The enabled hook plugins, as relays register them.
 
         Raises:
             PluginError: One of them is not installed, broken or blocked. It was enabled on purpose, perhaps to refuse
                 what must not happen, so it is never passed over.
         """
         with self._lock:
-            if self._hook_plugins is None:
-                self._hook_plugins = tuple(self._enabled_hook_plugin(enabled) for enabled in self._enabled)
-            return self._hook_plugins
+            return self._hooks.in_order()
 
     def observers(self) -> Observers:
         """What the enabled hook plugins are told by."""
@@ -359,7 +387,7 @@ class PluginFlavorRegistry:
             plugin = flavor.PLUGIN_CLASS()
             with _closed_on_failure(plugin, origin):
                 check_plugin(plugin, flavor)
-                relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins)
+                relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins, self._tracing)
         except (Exception, SystemExit) as error:
             problem = f"{where(flavor.PLUGIN_CLASS)} cannot be made: {in_words(error)}"
             if claims:
@@ -370,27 +398,18 @@ class PluginFlavorRegistry:
                 self._attach(plugin, relay)
         return plugin, relay
 
-    def _enabled_hook_plugin(self, enabled: object) -> HookPlugin:
-        from actium.plugins.hook_plugins import HookPlugin
-
-        if isinstance(enabled, str):
-            return self._load_hook_plugin(enabled)
-        return HookPlugin(enabled, Origin(getattr(enabled, "__name__", type(enabled).__name__)))
-
-    def _load_hook_plugin(self, name: str) -> HookPlugin:
-        from actium.plugins.hook_plugins import HookPlugin
-
-        record = self._installed.only_claim(HOOKS, name)
-        if record is None:
-            raise PluginError(
-                f"The hook plugin {name!r} is enabled but not installed.",
-                hint=f"Install it, or disable it. Installed are: {', '.join(self._installed.names(HOOKS)) or 'none'}.",
-            )
-        loaded = self._installed.imported(HOOKS, record)
-        try:
-            return HookPlugin(loaded() if isinstance(loaded, type) else loaded, origin_of(record))
-        except (Exception, SystemExit) as error:
-            raise self._installed.quarantine(HOOKS, record, in_words(error), error) from error
+    def _load(self, status: PluginStatus) -> None:
+        with self._lock:
+            if status.kind in FLAVOR_GROUPS:
+                subtype, _, flavor = status.name.partition(".")
+                self.get_flavor_class(status.kind, subtype, flavor)
+            elif status.kind == HOOKS:
+                self._hooks.load(status.name)
+            elif status.kind == STORES and (record := self._installed.only_claim(STORES, status.name)) is not None:
+                opener = self._installed.imported(STORES, record)
+                if not callable(opener):
+                    problem = f"{record.value} is an object of {type(opener).__name__}, which cannot be called"
+                    raise self._installed.quarantine(STORES, record, problem, TypeError(problem))
 
     def _not_found(self, key: FlavorKey) -> FlavorNotFoundError:
         known = sorted({status.name for status in self._statuses(key.type)})
@@ -418,7 +437,3 @@ def _close(plugin: BasePlugin, origin: Origin) -> None:
         plugin.close()
     except (Exception, SystemExit, GeneratorExit):
         logger.exception("The plugin %s failed to close.", origin)
-
-
-def _names_in(variable: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in os.environ.get(variable, "").split(",") if name.strip())

@@ -11,6 +11,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import deepcopy
+from functools import cached_property
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
@@ -22,6 +23,9 @@ from actium.plugins.awaiting_call import call_awaiting
 from actium.plugins.hook_plugins import HookPlugin
 from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks, hookimpl
 from actium.plugins.origin import Origin
+from actium.plugins.publishing import PublishingHooks
+from actium.tracing.application import NOT_TRACED, ApplicationTracing
+from actium.tracing.recorder import active
 
 if TYPE_CHECKING:
     from actium.auth.context import AuthContext
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
         TriggerExecutionResponse,
     )
     from actium.plugins.base_plugin_flavor import BasePluginConfig
+    from actium.plugins.traced_hooks import TracedCalls
 
 logger = logging.getLogger("actium.plugins")
 
@@ -56,8 +61,8 @@ class HandlerHooks:
     """A handler as pluggy sees it, so that the authors of handlers never meet pluggy."""
 
     def __init__(self, handler: AnswersHooks, origin: Origin, *, is_async: bool) -> None:
+        self.origin = origin
         self._handler = handler
-        self._origin = origin
         self._is_async = is_async
 
     @hookimpl
@@ -84,7 +89,7 @@ class HandlerHooks:
         if isinstance(result, CoroutineType) and not self._is_async:  # wrappers would see it in place of its outcome
             result.close()
             raise PluginError(
-                f"The run of {self._origin} returned a coroutine, but is no coroutine function.",
+                f"The run of {self.origin} returned a coroutine, but is no coroutine function.",
                 hint="Write it as `async def`, also where a decorator wraps it.",
             )
         return result
@@ -105,8 +110,15 @@ class Relay:
         is_async: Whether the flavor's handler runs as a coroutine.
     """
 
-    def __init__(self, handler: AnswersHooks, origin: Origin, hook_plugins: Sequence[HookPlugin] = ()) -> None:
+    def __init__(
+        self,
+        handler: AnswersHooks,
+        origin: Origin,
+        hook_plugins: Sequence[HookPlugin] = (),
+        tracing: ApplicationTracing = NOT_TRACED,
+    ) -> None:
         self.origin = origin
+        self._tracing = tracing
         self.is_async = inspect.iscoroutinefunction(handler.run)
         manager = pluggy.PluginManager(PROJECT_NAME)
         manager.add_hookspecs(ActionHooks)
@@ -114,7 +126,9 @@ class Relay:
         for number, plugin in enumerate(hook_plugins):  # two objects made in code may have one name
             manager.register(plugin, name=f"hooks:{number}:{plugin.origin.name}")
         self._manager = manager
-        self._run = cast("Callable[..., Any]", manager.hook.run_action)
+        # Around most handlers stands nothing; then pluggy has nothing to order, and the call is all there is.
+        alone = manager.hook.run_action.get_hookimpls() if not hook_plugins else ()
+        self._run = cast("Callable[..., Any]", alone[0].function if alone else manager.hook.run_action)
         self._renders = bool(manager.hook.render_configuration.get_hookimpls())
 
     def create_action(self, action: ActionRequest) -> ActionResponse:
@@ -162,6 +176,11 @@ class Relay:
         try:
             if self.is_async:
                 return self._run_async(config, trigger_execution, auth_context)
+            if active:
+                return self._traced.call(
+                    "run_action",
+                    {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context},
+                )
             return self._run(config=config, trigger_execution=trigger_execution, auth_context=auth_context)
         except BaseException as error:
             self._note(error, "run_action")
@@ -170,21 +189,29 @@ class Relay:
     async def _run_async(
         self, config: BasePluginConfig, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
     ) -> Any:
+        arguments = {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context}
         try:
-            return await call_awaiting(
-                self._manager.hook.run_action,
-                {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context},
-            )
+            if active:
+                return await self._traced.call_awaiting("run_action", arguments)
+            return await call_awaiting(self._manager.hook.run_action, arguments)
         except BaseException as error:
             self._note(error, "run_action")
             raise
 
     def _call(self, hook: str, **arguments: object) -> object:
         try:
+            if active:
+                return cast("object", self._traced.call(hook, arguments))
             return getattr(self._manager.hook, hook)(**arguments)
         except BaseException as error:
             self._note(error, hook)
             raise
+
+    @cached_property
+    def _traced(self) -> TracedCalls:
+        from actium.plugins.traced_hooks import TracedCalls  # most programs begin to trace with their first execution
+
+        return TracedCalls(self._manager, ActionHooks, self.origin, self._tracing, awaits=self.is_async)
 
     def _note(self, error: BaseException, hook: str) -> None:
         if not isinstance(error, ActiumError):  # ours tell all that a caller needs
@@ -192,13 +219,18 @@ class Relay:
 
 
 class Observers:
-    """What the enabled hook plugins are told. None of them can harm what they observe."""
+    """What the enabled hook plugins are told. None of them can harm what they observe.
+
+    Attributes:
+        publishing: The hooks around publishing, with which they can refuse an event.
+    """
 
     def __init__(self, hook_plugins: Sequence[HookPlugin]) -> None:
         manager = pluggy.PluginManager(PROJECT_NAME)
         manager.add_hookspecs(ObserverHooks)
         for number, plugin in enumerate(hook_plugins):  # two objects made in code may have one name
             manager.register(plugin, name=f"hooks:{number}:{plugin.origin.name}")
+        self.publishing = PublishingHooks(hook_plugins)
         self._published = manager.hook.event_published.get_hookimpls()
         self._changed = manager.hook.execution_changed.get_hookimpls()
 
@@ -225,12 +257,20 @@ class Observers:
         # Called one by one: in pluggy's own call an observer that raises would silence those behind it.
         for observer in reversed(observers):
             try:
-                told = observer.function(*(deepcopy(arguments[name]) for name in observer.argnames))
+                told = _called(observer)(*(deepcopy(arguments[name]) for name in observer.argnames))
                 if isinstance(_closed(told), CoroutineType):
                     raise TypeError("it returned a coroutine, which nobody awaits; write it with `def`")
             except (Exception, SystemExit, GeneratorExit):
                 origin = cast("HookPlugin", observer.plugin).origin
                 logger.exception("The hook plugin %s raised in %s.", origin, observer.function.__name__)
+
+
+def _called(observer: pluggy.HookImpl) -> Callable[..., object]:
+    if not active:
+        return observer.function
+    from actium.plugins.traced_hooks import traced_observer
+
+    return traced_observer(observer, cast("HookPlugin", observer.plugin).origin)
 
 
 def _closed(returned: object) -> object:

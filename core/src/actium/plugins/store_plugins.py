@@ -8,11 +8,9 @@ from typing import NoReturn, cast
 
 from actium.auth.secret_references import masked
 from actium.errors import ActiumError, PluginError
-from actium.plugins.installed import InstalledPlugins, in_words, names_in, origin_of
+from actium.plugins.installed import STORES, InstalledPlugins, in_words, names_in, origin_of
 from actium.stores.base_store import BaseStore
 from actium.stores.urls import secrets_in, shown_url, unknown_kind
-
-STORES = "stores"
 
 
 class StorePlugins:

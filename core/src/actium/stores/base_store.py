@@ -36,6 +36,7 @@ from actium.stores.records import (
     RevisionRecord,
     StoreProblem,
     TokenRecord,
+    TraceRecord,
     TriggerChanges,
     TriggerRecord,
     WorkerRecord,
@@ -448,6 +449,10 @@ class BaseStore(ABC):
     @abstractmethod
     def attempts(self, execution_ids: Collection[UUID]) -> dict[UUID, tuple[AttemptRecord, ...]]:
         """All attempts of executions, first to last; those that never began are not in it."""
+
+    @abstractmethod
+    def traces(self, execution_id: UUID) -> tuple[TraceRecord, ...]:
+        """What was kept of how an execution's attempts went, first to last; not every attempt has a trace."""
 
     # Tokens
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
+from actium.models.tracing import TraceMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class ActionRecord:
         version: Counts every write of the row.
         revision: The number of the latest usable revision; 0 before the first.
         run_policy: As `actium.models.RunPolicy` writes it; empty for the default.
+        trace: When traces of its attempts are kept.
         distribution: Which distribution provided the flavor when the row was written, None for one made in code.
     """
 
@@ -52,6 +54,7 @@ class ActionRecord:
     labels: dict[str, str]
     enabled: bool
     run_policy: dict[str, Any]
+    trace: TraceMode = TraceMode.ON_FAILURE
     status: ActionStatus
     version: int
     revision: int
@@ -69,6 +72,7 @@ def fields_of(action: ActionRecord) -> dict[str, Any]:
     for name in _TIMES:
         values[name] = values[name].isoformat()
     values["status"] = action.status.value
+    values["trace"] = action.trace.value
     return values
 
 
@@ -81,6 +85,7 @@ def action_of(values: dict[str, Any]) -> ActionRecord:
             **{name: UUID(values[name]) for name in _IDS},
             **{name: datetime.fromisoformat(values[name]) for name in _TIMES},
             "status": ActionStatus(values["status"]),
+            "trace": TraceMode(values.get("trace", TraceMode.ON_FAILURE)),
         }
     )
 
@@ -314,10 +319,25 @@ class Ending(NamedTuple):
     Attributes:
         claimed: The execution as it was claimed. Its worker and attempt are the fencing token: the store refuses what
             another attempt has overtaken.
+        trace: What is to be kept of how it went, JSON; None for nothing.
     """
 
     claimed: ExecutionRecord
     outcome: Outcome
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceRecord:
+    """What was kept of how an attempt went.
+
+    Attributes:
+        attempt: The attempt's number.
+        trace: As `actium.tracing.spans.trace_json` writes it.
+    """
+
+    attempt: int
+    trace: dict[str, Any]
 
 
 class Claim(NamedTuple):

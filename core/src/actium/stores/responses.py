@@ -95,6 +95,7 @@ def _action_metadata(action: ActionRecord) -> ActionMetadata:
             "auth_window": action.auth_window,
             "labels": dict(action.labels),
             "run_policy": RunPolicy.model_validate(action.run_policy) if action.run_policy else _DEFAULT_POLICY,
+            "trace": action.trace,
             "distribution": action.distribution,
             "distribution_version": action.distribution_version,
         },

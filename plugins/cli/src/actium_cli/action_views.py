@@ -59,6 +59,7 @@ def action_details(action: ActionResponse) -> RenderableType:
                 ("description", metadata.description),
                 ("account", resources.service_account.name),
                 ("auth window", window),
+                ("traces kept", metadata.trace.value.replace("_", " ")),
                 ("labels", ", ".join(f"{name}={text}" for name, text in metadata.labels.items())),
                 ("project", action.project),
                 ("created", views.when(action.body.created)),

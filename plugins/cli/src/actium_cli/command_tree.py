@@ -28,6 +28,12 @@ _COMPLETION = frozenset({"install_completion", "show_completion"})
 class CommandTree(TyperGroup):
     """The commands of ``actium``."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Let ``--trace`` stand alone: what follows it is never its value, which only ``--trace=...`` gives."""
+        ended = args.index("--") if "--" in args else len(args)
+        alone = [f"{arg}=1" if arg == "--trace" else arg for arg in args[:ended]]
+        return super().parse_args(ctx, [*alone, *args[ended:]])
+
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands, in the order that help shows them."""
         found = {status.name for status in found_commands(_blocked(ctx)) if status.state != "blocked"}

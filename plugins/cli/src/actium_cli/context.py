@@ -16,12 +16,13 @@ An entry point in the group ``actium.commands`` (name: the command's, value: a `
             pipelines = [...]
         output(pipelines, lambda: table(["NAME"], [[pipeline.name] for pipeline in pipelines]))
 
-Every command of such an app also takes ``--json``, ``--store``, ``--project`` and ``--debug``; it must not declare them
-itself. Errors need no care: an `actium.errors.ActiumError` is shown with its field problems and its hint, anything
-else with its type, and both end the command with exit code 1. `typer.BadParameter` ends it with 2. The app is imported
-when its command is called or help is shown; what it prints goes to standard error, so that ``--json`` stays JSON.
-Tables and other building blocks are in `actium_cli.views`, the options of listings in `actium_cli.listing`. Both, like
-this module, are for plugins to use; import what is heavy inside the command, as above, so that help stays fast.
+Every command of such an app also takes ``--json``, ``--store``, ``--project``, ``--debug``, ``--trace`` and
+``--log-json``; it must not declare them itself. Errors need no care: an `actium.errors.ActiumError` is shown with its
+field problems and its hint, anything else with its type, and both end the command with exit code 1.
+`typer.BadParameter` ends it with 2. The app is imported when its command is called or help is shown; what it prints
+goes to standard error, so that ``--json`` stays JSON. Tables and other building blocks are in `actium_cli.views`, the
+options of listings in `actium_cli.listing`. Both, like this module, are for plugins to use; import what is heavy inside
+the command, as above, so that help stays fast.
 """
 
 from __future__ import annotations
@@ -61,9 +62,16 @@ def current_app(*, hooks: Sequence[object] = ()) -> Iterator[Actium]:
         PluginError: An enabled hook plugin is broken.
     """
     from actium import Actium
+    from actium_cli.tracing import tracing_asked_for
 
     options = current.get()
-    with Actium(options.store, project=options.project, hooks=hooks, block=options.blocked) as app:
+    with Actium(
+        options.store,
+        project=options.project,
+        hooks=hooks,
+        block=options.blocked,
+        trace=tracing_asked_for(options.trace),
+    ) as app:
         yield app
 
 

@@ -65,7 +65,7 @@ def _run(command: Callable[[], None], given: dict[str, Any]) -> None:
     options = current.get().overridden(given)
     with (
         holding(options),
-        logs_shown(debug=options.debug),
+        logs_shown(debug=options.debug, as_json=options.log_json),
         kept_stdout() as stdout,
         answering_on(Output(stdout, as_json=options.as_json)),
     ):

@@ -1,4 +1,4 @@
-"""The options that every command takes, before it or after it: ``--store``, ``--project``, ``--json``, ``--debug``."""
+"""The options that every command takes, before it or after it: ``--store``, ``--json``, ``--trace`` and others."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ DEFAULT_STORE = "sqlite:///actium.db"
 DEFAULT_PROJECT = "default"
 PANEL = "Options of every command"
 
+TRACE_METAVAR = "[=FILE|FILTER]"
+TRACE_HELP = "Show what each plugin did, or write it to FILE: .json for Perfetto, .jsonl for a line a span, else trees."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -24,6 +27,8 @@ class Options:
         project: Where names are looked up.
         as_json: Whether to answer in JSON.
         debug: Whether to show tracebacks and what Actium logs.
+        trace: What to trace, as ``ACTIUM_TRACE`` has it; None to heed that.
+        log_json: Whether to log in JSON.
         blocked: Plugins and distributions that are not used.
     """
 
@@ -31,6 +36,8 @@ class Options:
     project: str = DEFAULT_PROJECT
     as_json: bool = False
     debug: bool = False
+    trace: str | None = None
+    log_json: bool = False
     blocked: tuple[str, ...] = ()
 
     def overridden(self, given: dict[str, Any]) -> Options:
@@ -67,6 +74,14 @@ AFTER_THE_COMMAND: dict[str, Any] = {
     "debug": Annotated[
         bool,
         typer.Option("--debug", help="Show tracebacks and logs.", show_default=False, rich_help_panel=PANEL),
+    ],
+    "trace": Annotated[
+        str | None,
+        typer.Option("--trace", metavar=TRACE_METAVAR, help=TRACE_HELP, show_default=False, rich_help_panel=PANEL),
+    ],
+    "log_json": Annotated[
+        bool,
+        typer.Option("--log-json", help="Log in JSON, a line a record.", show_default=False, rich_help_panel=PANEL),
     ],
 }
 """The types of the parameters that are added to every command, by the field of `Options` that they override."""

@@ -37,6 +37,11 @@ class Output:
         """Where to show how far something is: standard output, or standard error where JSON is wanted there."""
         return sys.stderr if self.as_json else self._stream
 
+    def write(self, text: str) -> None:
+        """Print a text as it is."""
+        self._stream.write(text)
+        self._stream.flush()
+
     def console(self) -> Console:
         """A console on standard output."""
         return console_on(self._stream)

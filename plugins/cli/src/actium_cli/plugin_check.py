@@ -5,17 +5,36 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from actium.errors import PluginError
+from actium.errors import ActiumError, PluginError
+from actium.plugins.installed import HOOKS, in_words
 from actium.plugins.registry import PluginFlavorRegistry
 from actium_cli.command_tree import load_command
 from actium_cli.logs import without_warnings
+from actium_cli.own_traceback import own_traceback
 
 if TYPE_CHECKING:
     from actium.plugins.installed import PluginStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """What is wrong with plugins that can be loaded.
+
+    Attributes:
+        about: ``requirements`` of their distribution that are not met, or the ``order`` of hook plugins.
+        problem: What is wrong.
+        remedy: What to do about it.
+    """
+
+    about: str
+    problem: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +47,12 @@ class CheckedPlugin:
         state: ``found``, ``loaded``, ``blocked`` or ``quarantined``.
         distribution: What to ``pip uninstall``.
         version: The distribution's version.
-        problem: What is wrong, None where nothing is known to be.
+        problem: Why it is blocked or quarantined, None where it is neither.
+        hint: What to do about that.
+        traceback: Where in the plugin's own code that comes from, None where it does not come from there.
+        conflicts: What is wrong although it may be loaded.
+        notes: What is odd, and keeps nothing from working.
+        hooks: The hooks that a hook plugin implements; empty while it was not imported.
         import_seconds: How long its import took; None while it was not imported.
     """
 
@@ -38,12 +62,17 @@ class CheckedPlugin:
     distribution: str | None
     version: str | None
     problem: str | None = None
+    hint: str | None = None
+    traceback: str | None = None
+    conflicts: tuple[Conflict, ...] = ()
+    notes: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
     import_seconds: float | None = None
 
     @property
     def is_broken(self) -> bool:
-        """Whether it should work and does not."""
-        return self.state == "quarantined"
+        """Whether it should work and does not, or may not."""
+        return self.state == "quarantined" or bool(self.conflicts)
 
 
 def found_plugins(blocked: Sequence[str]) -> list[CheckedPlugin]:
@@ -56,8 +85,9 @@ def check(blocked: Sequence[str], *, debug: bool) -> list[CheckedPlugin]:
 
     Args:
         blocked: Plugins and distributions to leave out.
-        debug: Whether to print the tracebacks of those that are broken.
+        debug: Whether to print the whole tracebacks of those that are broken.
     """
+    import_module("actium.app")  # so that the first flavor is not said to take as long as all that flavors share
     registry = PluginFlavorRegistry.from_environment(blocked=blocked)
     with without_warnings("actium.plugins"):
         statuses = registry.check()
@@ -67,7 +97,8 @@ def check(blocked: Sequence[str], *, debug: bool) -> list[CheckedPlugin]:
                 traceback.print_exception(status.error, file=sys.stderr)
     checked = [_described(status) for status in statuses if status.kind != "commands"]
     checked += _commands([status for status in statuses if status.kind == "commands"], debug=debug)
-    return [*checked, *_enabled_hooks(registry, checked), *_unreadable(registry)]
+    checked += [*_enabled_hooks(registry, checked), *_unreadable(registry)]
+    return list(_with_conflicts(checked, registry.hook_contradictions()))
 
 
 def _commands(statuses: Sequence[PluginStatus], *, debug: bool) -> Iterator[CheckedPlugin]:
@@ -76,34 +107,34 @@ def _commands(statuses: Sequence[PluginStatus], *, debug: bool) -> Iterator[Chec
             yield _described(status)
             continue
         claims = [other for other in statuses if other.name == status.name]
-        state: str
-        problem: str | None
         started = time.perf_counter()
+        found: PluginError | None = None
         try:
             load_command(status.name, claims)
         except PluginError as error:
             if debug:
                 traceback.print_exception(error, file=sys.stderr)
-            state, problem = "quarantined", str(error)
-        else:
-            state, problem = "loaded", None
+            found = error
         seconds = time.perf_counter() - started
-        yield replace(_described(status), state=state, problem=problem, import_seconds=seconds)
+        state = "loaded" if found is None else "quarantined"
+        yield _with_error(replace(_described(status), state=state, import_seconds=seconds), found)
 
 
 def _enabled_hooks(registry: PluginFlavorRegistry, checked: Sequence[CheckedPlugin]) -> Iterator[CheckedPlugin]:
     """What keeps the enabled hook plugins from being used, unless it has been told already."""
     try:
-        registry.hook_plugins()
+        with without_warnings("actium.plugins"):
+            registry.hook_plugins()
     except PluginError as error:
-        if str(error) not in {plugin.problem for plugin in checked}:
+        if error.message not in {plugin.problem for plugin in checked if plugin.is_broken}:
             yield CheckedPlugin(
                 name="ACTIUM_HOOKS",
-                kind="hooks",
+                kind=HOOKS,
                 state="quarantined",
                 distribution=None,
                 version=None,
-                problem=str(error),
+                problem=error.message,
+                hint=error.hint,
             )
 
 
@@ -116,16 +147,51 @@ def _unreadable(registry: PluginFlavorRegistry) -> Iterator[CheckedPlugin]:
             distribution=problem.distribution,
             version=problem.version,
             problem=f"The metadata of {problem.distribution or 'a distribution'} cannot be read: {problem.error}",
+            hint="Install it again.",
         )
 
 
+def _with_conflicts(
+    plugins: Iterable[CheckedPlugin], contradictions: Sequence[tuple[frozenset[str], str]]
+) -> Iterator[CheckedPlugin]:
+    from actium.app.doctor import CONTRADICTION
+    from actium_cli.requirements import unmet_requirements
+
+    unmet = cache(unmet_requirements)
+    for plugin in plugins:
+        if plugin.state == "blocked" or plugin.kind == "metadata":
+            yield plugin
+            continue
+        conflicts = [
+            Conflict(about="requirements", problem=each.problem, remedy=each.remedy)
+            for each in (() if plugin.distribution is None else unmet(plugin.distribution))
+        ]
+        if plugin.kind == HOOKS:
+            conflicts += [
+                Conflict(about="order", problem=problem, remedy=CONTRADICTION)
+                for names, problem in contradictions
+                if plugin.name in names
+            ]
+        yield replace(plugin, conflicts=tuple(conflicts))
+
+
 def _described(status: PluginStatus) -> CheckedPlugin:
-    return CheckedPlugin(
+    described = CheckedPlugin(
         name=status.name,
         kind=status.kind,
         state=status.state,
         distribution=status.origin.distribution,
         version=status.origin.version,
-        problem=status.problem,
+        notes=status.notes,
+        hooks=status.hooks,
         import_seconds=status.import_seconds,
     )
+    return _with_error(described, status.error)
+
+
+def _with_error(plugin: CheckedPlugin, error: BaseException | None) -> CheckedPlugin:
+    if not isinstance(error, ActiumError):
+        return replace(plugin, problem=None if error is None else in_words(error))
+    cause = error.__cause__
+    told = None if cause is None else own_traceback(cause)
+    return replace(plugin, problem=error.message, hint=error.hint, traceback=told)

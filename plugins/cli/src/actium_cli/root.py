@@ -8,7 +8,8 @@ import typer
 
 from actium_cli import __version__
 from actium_cli.command_tree import CommandTree
-from actium_cli.options import DEFAULT_PROJECT, DEFAULT_STORE, Options, holding
+from actium_cli.logs import is_json_asked_for
+from actium_cli.options import DEFAULT_PROJECT, DEFAULT_STORE, TRACE_HELP, TRACE_METAVAR, Options, holding
 
 app = typer.Typer(
     cls=CommandTree,
@@ -45,6 +46,14 @@ def actium(
     ] = DEFAULT_PROJECT,
     as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON.", show_default=False)] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.", show_default=False)] = False,
+    trace: Annotated[
+        str | None,
+        typer.Option("--trace", metavar=TRACE_METAVAR, help=f"{TRACE_HELP} Also ACTIUM_TRACE.", show_default=False),
+    ] = None,
+    log_json: Annotated[
+        bool,
+        typer.Option("--log-json", help="Log in JSON, a line a record. Also ACTIUM_LOG=json.", show_default=False),
+    ] = False,
     blocked: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,5 +70,13 @@ def actium(
     ] = False,
 ) -> None:
     """Configure actions now; run them later, by events or by hand."""
-    options = Options(store=store, project=project, as_json=as_json, debug=debug, blocked=tuple(blocked or ()))
+    options = Options(
+        store=store,
+        project=project,
+        as_json=as_json,
+        debug=debug,
+        trace=trace,
+        log_json=log_json or is_json_asked_for(),
+        blocked=tuple(blocked or ()),
+    )
     context.with_resource(holding(options))

@@ -9,6 +9,7 @@ from typing import Final
 from actium.errors import StoreCorruptError, StoreVersionError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
+from actium.models.tracing import TraceMode
 from actium.stores.sqlite.database import Database
 
 APPLICATION_ID: Final = 0x41637469
@@ -286,7 +287,19 @@ _DURABLE_EXECUTION: Migration = (
     """,
 )
 
-MIGRATIONS: Sequence[Migration] = (_FIRST, _DURABLE_EXECUTION)
+_TRACES: Migration = (
+    f"ALTER TABLE actions ADD COLUMN trace TEXT NOT NULL DEFAULT 'on_failure' {_one_of('trace', [*TraceMode])}",
+    """
+    CREATE TABLE execution_traces (
+        execution_id TEXT NOT NULL REFERENCES executions (id) ON DELETE CASCADE,
+        attempt INTEGER NOT NULL,
+        trace TEXT NOT NULL,
+        PRIMARY KEY (execution_id, attempt)
+    )
+    """,
+)
+
+MIGRATIONS: Sequence[Migration] = (_FIRST, _DURABLE_EXECUTION, _TRACES)
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 
 

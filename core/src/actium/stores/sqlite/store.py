@@ -32,11 +32,12 @@ from actium.stores.records import (
     RevisionRecord,
     StoreProblem,
     TokenRecord,
+    TraceRecord,
     TriggerChanges,
     TriggerRecord,
     WorkerRecord,
 )
-from actium.stores.sqlite import actions, executions, listing, publication, retention, work
+from actium.stores.sqlite import actions, executions, listing, publication, retention, traces, work
 from actium.stores.sqlite.database import BUSY_SECONDS, Database
 from actium.stores.sqlite.rows import insert, not_found, read_all, read_many, read_one, replace_row
 from actium.stores.sqlite.schema import prepare
@@ -344,6 +345,11 @@ class SQLiteStore(BaseStore):
             return {}
         with self._database.reading() as connection:
             return executions.attempts(connection, execution_ids)
+
+    def traces(self, execution_id: UUID) -> tuple[TraceRecord, ...]:
+        """See `BaseStore.traces`."""
+        with self._database.reading() as connection:
+            return traces.traces(connection, execution_id)
 
     def insert_token(self, token: TokenRecord) -> None:
         """See `BaseStore.insert_token`."""

@@ -18,6 +18,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from actium.errors import InvalidInputError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
+from actium.models.tracing import TraceMode
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
@@ -220,6 +221,7 @@ ACTIONS = Table(
         "labels": JSON,
         "enabled": TRUTH,
         "run_policy": JSON,
+        "trace": _enum(TraceMode),
         "status": _enum(ActionStatus),
         "version": PLAIN,
         "revision": PLAIN,

@@ -30,7 +30,7 @@ from actium.stores.records import (
     Outcome,
     WorkerRecord,
 )
-from actium.stores.sqlite import turns
+from actium.stores.sqlite import traces, turns
 from actium.stores.sqlite.rows import read_all, read_many
 from actium.stores.sqlite.tables import (
     ACCOUNTS,
@@ -88,6 +88,7 @@ def exchange(
         raise _lost(worker)
     now = datetime.now(UTC)
     accepted = _end_all(connection, endings, now)
+    traces.keep(connection, [one for one, is_there in zip(endings, accepted, strict=True) if is_there])
     claims = _claim(connection, worker, limit, execution_id, now) if limit else ()
     return Exchange(accepted=accepted, claims=claims, next_due=None if len(claims) else next_due(connection))
 
@@ -242,7 +243,7 @@ def _finish(connection: sqlite3.Connection, endings: Sequence[Ending], now: date
             claimed.attempt,
             claimed.worker,
         )
-        for claimed, outcome in endings
+        for claimed, outcome, _ in endings
     ]
     changed = connection.execute(
         "UPDATE executions SET status = json_extract(ending.value, '$[1]'), "

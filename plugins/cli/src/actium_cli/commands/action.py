@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,15 @@ from actium_cli.run_policies import policy_of, taking_run_policy
 
 PANEL = "Configure"
 app = typer.Typer(help="Actions: stored, named configurations of one flavor.", no_args_is_help=True)
+
+
+class TraceChoice(StrEnum):
+    """The values of ``--keep-trace``; `actium.models.TraceMode` explains them."""
+
+    OFF = "off"
+    ON_FAILURE = "on_failure"
+    ON = "on"
+
 
 Reference = Annotated[str, typer.Argument(metavar="ACTION", help="Its name or id, or a unique beginning of either.")]
 Account = Annotated[str | None, typer.Option(metavar="ACCOUNT", help="The service account that it runs as.")]
@@ -28,6 +38,14 @@ Settings = Annotated[
 ]
 AuthWindow = Annotated[
     int | None, typer.Option(min=0, metavar="MINUTES", help="How long an execution's token is valid; 0 is no limit.")
+]
+KeepTrace = Annotated[
+    TraceChoice | None,
+    typer.Option(
+        "--keep-trace",
+        metavar="MODE",
+        help="When traces of its attempts are kept: off, on_failure (the default) or on; see `actium execution trace`.",
+    ),
 ]
 Labels = Annotated[
     list[str] | None, typer.Option("--label", metavar="NAME=TEXT", help="A label. May be given several times.")
@@ -47,6 +65,7 @@ def create_action(
     description: Description = None,
     auth_window: AuthWindow = None,
     labels: Labels = None,
+    keep_trace: KeepTrace = None,
     disabled: Annotated[bool, typer.Option("--disabled", help="Create it switched off.")] = False,
     file: FromFile = None,
     *,
@@ -70,6 +89,7 @@ def create_action(
             "labels": labels_of(labels),
             "enabled": False if disabled else None,
             "run_policy": policy_of(None, policy),
+            "trace": keep_trace,
         },
         missing="Give the action's name, or -f and a file.",
     )
@@ -117,6 +137,7 @@ def update_action(
         bool, typer.Option("--default-auth-window", help="Leave the auth window to the flavor again.")
     ] = False,
     labels: Labels = None,
+    keep_trace: KeepTrace = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether it runs.", show_default=False)
     ] = None,
@@ -147,6 +168,7 @@ def update_action(
             labels=labels_of(labels),
             enabled=enabled,
             run_policy=policy_of(None if default_run_policy else present.run_policy, policy),
+            trace=keep_trace,
         )
         if default_auth_window:
             changed["auth_window"] = None

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from actium_cli.context import current_app, output
-from actium_cli.logs import without_warnings
+from actium_cli.context import current_options, output
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,31 +27,37 @@ def doctor(
         float, typer.Option(min=0, metavar="MINUTES", help="How long a change of an action may take.")
     ] = 10,
 ) -> None:
-    """Find, and mend, what a crash left behind.
+    """Find what is wrong with the plugins and the store, and mend what a crash left behind.
 
     That is: actions that are half-changed, and executions whose worker is gone, which are tried again; any worker has
-    that done, too. Also tells damage of the store and broken plugins. Exit code 1 when something stays wrong.
+    that done, too. Also tells damage of the store, and all that `actium plugin check` finds. Exit code 1 when something
+    stays wrong.
     """
-    with current_app() as actium, without_warnings("actium.plugins"):
-        findings = actium.doctor.examine(mend=mend, grace=timedelta(minutes=grace))
-    output(list(findings), lambda: _told(findings))
+    from actium_cli.examination import examined
+
+    options = current_options()
+    findings = examined(mend=mend, grace=timedelta(minutes=grace))
+    output(findings, lambda: _told(findings, options.store))
     if not all(finding.mended for finding in findings):
         raise typer.Exit(1)
 
 
-def _told(findings: tuple[Finding, ...]) -> RenderableType:
+def _told(findings: list[Finding], store: str) -> RenderableType:
     from rich.console import Group
     from rich.padding import Padding
     from rich.text import Text
 
+    from actium.stores.urls import shown_url
+
     if not findings:
-        return Text("All is well.", style="green")
+        looked_at = f"Looked at the plugins, and at the store {shown_url(store)}."
+        return Group(Text("All is well.", style="green"), Text(looked_at, style="dim"))
     lines: list[RenderableType] = []
     for finding in findings:
         mark = ("✓ ", "bold green") if finding.mended else ("✗ ", "bold red")
         lines += [
             Text.assemble(mark, (finding.what, "bold")),
             Padding(Text(finding.problem), (0, 0, 0, 2)),
-            Padding(Text(finding.remedy, style="dim"), (0, 0, 0, 2)),
+            Padding(Text(finding.remedy, style="cyan"), (0, 0, 0, 2)),
         ]
     return Group(*lines)

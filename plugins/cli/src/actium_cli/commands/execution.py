@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +28,14 @@ SUCCEEDED, FAILED, CANCELLED, SKIPPED, NOT_ENDED = 0, 1, 3, 4, 124
 """The exit codes of ``watch``; the last is that of ``timeout`` of the shell."""
 
 _EXIT_CODES = {"succeeded": SUCCEEDED, "failed": FAILED, "cancelled": CANCELLED, "skipped": SKIPPED}
+
+
+class Form(StrEnum):
+    """The values of ``trace --format``."""
+
+    TREE = "tree"
+    JSON = "json"
+    CHROME = "chrome"
 
 
 @app.command("list")
@@ -103,6 +113,37 @@ def watch_execution(
     output(execution, lambda: execution_details(execution))
     if code := _EXIT_CODES[execution.status.value]:
         raise typer.Exit(code)
+
+
+@app.command("trace")
+def show_trace(
+    reference: Reference,
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="tree (the default), json (a line a span), or chrome, which Perfetto opens."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            dir_okay=False,
+            help="Write it there; unless --format says, .json is for Perfetto, .jsonl has a line a span.",
+        ),
+    ] = None,
+) -> None:
+    """Show what every plugin did in an execution, how long, and with which outcome.
+
+    Traces of attempts that failed are kept, unless the action asks for more or less; see --keep-trace of `actium
+    action`.
+    """
+    from actium_cli.tracing import show_or_write
+
+    with current_app() as actium:
+        execution = actium.executions.get(reference, hydrate=False)
+        trace = actium.executions.trace(execution.id)
+    show_or_write(execution, trace, form=None if form is None else form.value, file=file)
 
 
 @app.command("cancel")

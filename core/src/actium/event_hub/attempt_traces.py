@@ -1,0 +1,151 @@
+"""The traces of attempts: recorded while they run, and kept, handed on or dropped at their end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from actium.event_hub.running import RunningAttempt
+from actium.models.execution import ExecutionStatus
+from actium.models.tracing import TraceMode
+from actium.stores.records import Claim, EventRecord, ExecutionRecord, Outcome
+from actium.tracing.application import ApplicationTracing
+from actium.tracing.recorder import OpenSpan, Recording
+from actium.tracing.spans import Span, SpanKind, Trace, joined
+
+logger = logging.getLogger("actium.tracing")
+
+
+class AttemptTrace:
+    """What is recorded of one attempt.
+
+    Attributes:
+        root: The span of the attempt; what runs inside is a part of it.
+    """
+
+    def __init__(
+        self, claim: Claim, attempt: RunningAttempt, *, mode: TraceMode, flavor: str, tracing: ApplicationTracing
+    ) -> None:
+        """Begin to record.
+
+        Args:
+            claim: What is run.
+            attempt: Knows its secrets.
+            mode: When it is kept.
+            flavor: The key of its flavor.
+            tracing: What the application has traced besides.
+        """
+        self._claim = claim
+        self._mode = mode
+        self._is_wanted = tracing.wants(flavor)
+        self._tracing = tracing
+        self._recording: Recording | None = None
+        self.root: OpenSpan | None = None
+        if mode is not TraceMode.OFF or self._is_wanted:
+            execution = claim.execution
+            self._recording = Recording(secrets=lambda: attempt.secrets, flavor=flavor)
+            self.root = self._recording.begin(
+                None, SpanKind.ATTEMPT, f"attempt {execution.attempt}", None, {"worker": execution.worker}
+            )
+
+    def end(self, outcome: Outcome) -> str | None:
+        """Record nothing more.
+
+        Returns:
+            What is to be kept with the execution, as it is stored; None for nothing.
+        """
+        if self._recording is None:
+            return None
+        from actium.tracing.taking import dropped, taken, written
+
+        keeps = self._keeps(outcome)
+        if not (keeps or self._is_wanted):
+            dropped(self._recording)
+            return None
+        try:
+            self._note(outcome)
+            trace = taken(self._recording, attempt=self._claim.execution.attempt)
+            if self._is_wanted:
+                self._tracing.deliver(self._whole(trace, self._recording))
+            return written(trace) if keeps else None
+        except Exception:  # an execution must not fail because its trace cannot be told
+            logger.exception("The trace of execution %s is lost.", self._claim.execution.id)
+            return None
+
+    def _keeps(self, outcome: Outcome) -> bool:
+        if self._mode is TraceMode.OFF:
+            return False
+        has_failed = outcome.status is ExecutionStatus.FAILED and not outcome.is_returned
+        return has_failed or self._mode is TraceMode.ON or self._is_wanted
+
+    def _note(self, outcome: Outcome) -> None:
+        from actium.tracing.failures import RawFailure
+
+        if self.root is None:
+            return
+        self.root.end()
+        self.root.arguments = {**(self.root.arguments or {}), "status": outcome.status.value}
+        if outcome.error is not None:
+            self.root.failure = RawFailure(outcome.error["type"], outcome.error["message"], None, ())
+        elif outcome.reason is not None:
+            self.root.arguments["reason"] = outcome.reason
+
+    def _whole(self, trace: Trace, recording: Recording) -> Trace:
+        mask = recording.mask()
+        above = [
+            replace(span, arguments={name: mask.text(str(value)) for name, value in span.arguments.items()})
+            for span in spans_above(
+                self._claim.execution, self._claim.event, end_ns=max(span.end_ns for span in trace.spans)
+            )
+        ]
+        return replace(trace, spans=joined([trace.spans], above))
+
+
+def spans_above(
+    execution: ExecutionRecord, event: EventRecord | None, *, end_ns: int, trigger: str | None = None
+) -> Sequence[Span]:
+    """What an attempt is a part of: the event and the trigger that led to the execution, and the execution.
+
+    Args:
+        execution: The execution.
+        event: What led to it; None where it was run by hand.
+        end_ns: When the last of its attempts that is known ended.
+        trigger: The trigger's name, where that is known.
+    """
+    created = nanoseconds(execution.created)
+    ended = max(end_ns, created)
+    spans: list[Span] = []
+
+    def add(kind: SpanKind, name: str, start: int, **arguments: str) -> None:
+        number = len(spans) + 1
+        spans.append(
+            Span(
+                id=number,
+                parent=number - 1 or None,
+                kind=kind,
+                name=name,
+                start_ns=start,
+                nanoseconds=ended - start,
+                arguments=arguments,
+            )
+        )
+
+    if event is not None:
+        add(
+            SpanKind.EVENT,
+            event.type,
+            min(nanoseconds(event.received), created),
+            id=event.event_id,
+            source=event.source,
+        )
+    if execution.trigger_id is not None:
+        add(SpanKind.TRIGGER, trigger or str(execution.trigger_id), created, id=str(execution.trigger_id))
+    add(SpanKind.EXECUTION, execution.action_name, created, id=str(execution.id))
+    return spans
+
+
+def nanoseconds(time: datetime) -> int:
+    """A time in nanoseconds since 1970."""
+    return round(time.timestamp() * 1e6) * 1_000

@@ -1,0 +1,148 @@
+"""Publishing as hook plugins wrap it: entered where the publisher calls, left when the event is stored or cannot be.
+
+In between it waits, for many events may be stored in one transaction, and perhaps by another thread.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from types import coroutine
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from actium.errors import PluginError
+from actium.plugins.awaiting_call import call_awaiting
+from actium.plugins.hookspecs import PROJECT_NAME, EventHooks, hookimpl
+
+if TYPE_CHECKING:
+    from actium.models import Event, PublishedEvent
+    from actium.plugins.hook_plugins import HookPlugin
+
+logger = logging.getLogger("actium.plugins")
+
+Call = Coroutine[None, Any, Any]
+
+
+class PublishingHooks:
+    """The hooks around every event that is published."""
+
+    def __init__(self, hook_plugins: Sequence[HookPlugin]) -> None:
+        manager = pluggy.PluginManager(PROJECT_NAME)
+        manager.add_hookspecs(EventHooks)
+        for number, plugin in enumerate(hook_plugins):  # two objects made in code may have one name
+            manager.register(plugin, name=f"hooks:{number}:{plugin.origin.name}")
+        self._is_wrapped = bool(manager.hook.publish_event.get_hookimpls())
+        manager.register(_Answering(), name="event hub")
+        self._caller = manager.hook.publish_event
+
+    def enter(self, event: Event) -> Publishing:
+        """Begin to publish an event.
+
+        Raises:
+            PluginError: A hook plugin adds what no event can have.
+            BaseException: What a hook plugin refuses it with.
+        """
+        if not self._is_wrapped:
+            return Publishing(event)
+        extensions: dict[str, Any] = {}
+        call = call_awaiting(self._caller, {"event": event, "extensions": extensions})
+        try:
+            call.send(None)
+        except StopIteration:
+            raise PluginError(
+                f"A hook plugin answered publish_event for the event {event.id!r}, which was not stored.",
+                hint="A wrapper that catches what another one refuses an event with must raise it again.",
+            ) from None
+        try:
+            return Publishing(_extended(event, extensions), call)
+        except PluginError as error:
+            Publishing(event, call).fail(error)
+            raise
+
+
+class Publishing:
+    """An event that is being published.
+
+    Attributes:
+        event: The event, with what hook plugins have added.
+    """
+
+    __slots__ = ("_call", "event")
+
+    def __init__(self, event: Event, call: Call | None = None) -> None:
+        """Note an event.
+
+        Args:
+            event: The event.
+            call: The hooks around it, entered; None where there are none.
+        """
+        self.event = event
+        self._call = call
+
+    def end(self, published: PublishedEvent) -> None:
+        """Tell the hooks what became of it."""
+        call, self._call = self._call, None
+        if call is not None:
+            self._leave(lambda: call.send(published))
+
+    def fail(self, error: BaseException) -> None:
+        """Tell the hooks what keeps it from being stored; harmless when they know how it ended."""
+        call, self._call = self._call, None
+        if call is not None:
+            self._leave(lambda: call.throw(error), unless=error)
+
+    def _leave(self, resume: Callable[[], object], *, unless: BaseException | None = None) -> None:
+        try:
+            resume()
+        except StopIteration:
+            return
+        except (Exception, SystemExit, GeneratorExit) as error:  # what happened stays as it is
+            if error is not unless:
+                logger.exception("A hook plugin raised in publish_event, after the event %s.", self.event.id)
+        except BaseException as error:
+            if error is not unless:
+                raise
+
+
+class _Answering:
+    """What stands inside all wrappers: it waits until the event hub tells what became of the event."""
+
+    @hookimpl
+    def publish_event(self) -> Any:
+        return _answer()
+
+
+@coroutine
+def _answer() -> Generator[None, PublishedEvent, PublishedEvent]:
+    return (yield)
+
+
+def _extended(event: Event, extensions: Mapping[str, Any]) -> Event:
+    """The event with further extension attributes; what it says itself stays.
+
+    Raises:
+        PluginError: They are nothing that an event can have.
+    """
+    from actium.models.event import Event
+
+    given = event.extensions()
+    added = {name: value for name, value in extensions.items() if name not in given}
+    if not added:
+        return event
+    try:
+        checked = Event.model_validate({"source": event.source, "type": event.type} | added).extensions()
+    except ValueError as error:
+        raise PluginError(
+            f"A hook plugin adds {', '.join(map(repr, added))} to an event in publish_event: {error}",
+            hint="Extension attributes have lower-case letters and digits in their names, and short plain values.",
+        ) from error
+    if checked.keys() != added.keys():
+        raise PluginError(
+            f"A hook plugin changes {', '.join(sorted(added.keys() - checked.keys()))} of an event in publish_event.",
+            hint="It may add extension attributes, and change nothing that CloudEvents defines.",
+        )
+    extended = event.model_copy()
+    extended.__pydantic_extra__ = {**given, **checked}
+    return extended
