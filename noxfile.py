@@ -15,7 +15,7 @@ import nox
 
 ROOT = Path(__file__).parent
 CORE = "core"
-PLUGINS = ["plugins/pipeline-run", "plugins/cli", "plugins/command", "plugins/python"]
+PLUGINS = ["plugins/pipeline-run", "plugins/cli", "plugins/command", "plugins/python", "plugins/http"]
 EXAMPLES = ["examples/actium-http-call"]
 DISTRIBUTIONS = [CORE, *PLUGINS, *EXAMPLES]
 
