@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import signal
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -64,6 +63,8 @@ class CommandActionHandler(BaseActionHandler):
                 "Commands need process groups and limits, which this system does not have.",
                 hint="Run the worker on Linux or macOS.",
             )
+        import tempfile
+
         from actium_command.output_tail import OutputTail
         from actium_command.supervised import CommandOrder, SupervisedCommand
 

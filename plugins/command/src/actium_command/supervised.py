@@ -122,7 +122,7 @@ class SupervisedCommand:
             is_cancelled: Asked several times a second; when it says so, the command is asked to end, then killed.
         """
         next_look = self._started
-        while self._connection in self._watched():
+        while self._connection in self._watched() and not self._is_past_hope():
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + POLL_SECONDS
                 if self._asked is None and is_cancelled():
@@ -179,6 +179,10 @@ class SupervisedCommand:
         self._has_given_up = True
         with suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)  # its answer can still be read
+
+    def _is_past_hope(self) -> bool:
+        """Whether even what was killed does not end, as what waits for a disk that is gone."""
+        return self._asked is not None and time.monotonic() > self._asked + GRACE_SECONDS + _GONE_SECONDS
 
     def _take(self, seconds: float) -> None:
         for key, events in self._selector.select(seconds):

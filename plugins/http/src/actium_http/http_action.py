@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,6 +22,8 @@ from actium_http.errors import (
 )
 
 if TYPE_CHECKING:
+    import ssl
+
     from actium_http.answers import Answer
 
 TOLD_CHARACTERS = 2_000
@@ -64,6 +64,8 @@ class HttpRequestActionHandler(BaseActionHandler):
             ForbiddenAddressError: It is where nothing may be sent to.
             RequestFailedError, RequestTimeoutError: It did not answer, or not in time.
         """
+        import asyncio
+
         from actium_http.exchange import exchange
 
         secret_headers = _secret_headers(config, auth_context)

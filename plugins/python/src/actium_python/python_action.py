@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from importlib import import_module
@@ -65,7 +64,7 @@ class PythonCallActionHandler(BaseActionHandler):
             **{name: _given(kind, trigger_execution, auth_context) for name, kind in config.inject.items()},
         }
         result = function(*config.args, **keywords)
-        return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+        return _awaited(result) if inspect.isawaitable(result) else result
 
 
 class PythonCallActionFlavor(BaseActionFlavor):
@@ -142,8 +141,13 @@ def _check_arguments(config: PythonCallConfig, function: Callable[..., Any]) -> 
         )
 
 
-async def _awaited(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+def _awaited(awaitable: Awaitable[Any]) -> Any:
+    import asyncio  # takes longer to import than all of this flavor
+
+    async def wait() -> Any:
+        return await awaitable
+
+    return asyncio.run(wait())
 
 
 def _given(kind: Given, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext) -> Any:
