@@ -11,8 +11,8 @@ Network = IPv4Network | IPv6Network
 _HOLD_IPV4 = (ip_network("64:ff9b::/96"), ip_network("::/96"))
 """Networks whose addresses end with an IPv4 one: that of NAT64, and one that is out of use."""
 
-_LOCAL = (ip_network("64:ff9b:1::/48"), ip_network("fec0::/10"))
-"""Local networks that older releases of Python take for public ones."""
+_LOCAL = (ip_network("64:ff9b:1::/48"), ip_network("2002::/16"), ip_network("fec0::/10"))
+"""Local networks, and one out of use that leads to any IPv4 address, that some releases of Python take for public."""
 
 
 def is_allowed(address: Address, allowed: Collection[Network]) -> bool:
@@ -43,13 +43,8 @@ def unmapped(address: Address) -> Address:
 def _meant(address: Address) -> Iterator[Address]:
     """An address, and those that gateways on the way make of it."""
     yield address
-    if isinstance(address, IPv6Address):
-        if address.sixtofour is not None:
-            yield address.sixtofour
-        if address.teredo is not None:
-            yield from address.teredo
-        if any(address in network for network in _HOLD_IPV4):
-            yield IPv4Address(int(address) & 0xFFFF_FFFF)
+    if any(address in network for network in _HOLD_IPV4):
+        yield IPv4Address(int(address) & 0xFFFF_FFFF)
 
 
 def _is_public(address: Address) -> bool:

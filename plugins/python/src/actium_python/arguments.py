@@ -13,7 +13,7 @@ _BY_NAME = {Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY}
 
 
 def mismatches(signature: Signature, *, positional: int, keywords: Mapping[str, str]) -> list[FieldProblem]:
-    """What of some arguments a signature does not take. Nothing exactly where ``signature.bind`` takes them.
+    """What of some arguments a signature does not take. Nothing exactly where a call would take them.
 
     Args:
         signature: What the function takes.
