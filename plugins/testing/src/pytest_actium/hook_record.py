@@ -19,6 +19,9 @@ from actium.errors import Retry
 FILE = "PYTEST_ACTIUM_CALLS"
 REPEAT = "PYTEST_ACTIUM_REPEAT"
 """With any value, the first attempt of each execution is made again although the flavor was done with it."""
+REPEAT_AFTER = 3_600.0
+REFUSE = "PYTEST_ACTIUM_REFUSE"
+"""The name of a hook that is refused after the flavor was done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +128,33 @@ class HookRecorder:
 class Repeater:
     """A hook plugin that has the first attempt of each execution made again, as after a lost worker."""
 
-    @hookimpl(wrapper=True, trylast=True)
+    @hookimpl(wrapper=True)
     def run_action(self, trigger_execution: TriggerExecutionResponse) -> Generator[None, Any, Any]:
         result = yield
         if trigger_execution.attempt == 1 and REPEAT in os.environ:
-            raise Retry("The outcome of the first attempt was lost on purpose.", after=0)
+            raise Retry("The outcome of the first attempt was lost on purpose.", after=REPEAT_AFTER)
+        return result
+
+
+class RefusedError(Exception):
+    """What `Refuser` raises."""
+
+
+class Refuser:
+    """A hook plugin that refuses a change when the flavor was done with it, as a policy may."""
+
+    @hookimpl(wrapper=True)
+    def create_action(self) -> Generator[None, Any, Any]:
+        return (yield from self._refused("create_action"))
+
+    @hookimpl(wrapper=True)
+    def update_action(self) -> Generator[None, Any, Any]:
+        return (yield from self._refused("update_action"))
+
+    def _refused(self, hook: str) -> Generator[None, Any, Any]:
+        result = yield
+        if os.environ.get(REFUSE) == hook:
+            raise RefusedError(f"{hook} is refused on purpose.")
         return result
 
 
@@ -137,6 +162,7 @@ RECORDER = HookRecorder("recorder")
 OUTER = HookRecorder("outer")
 INNER = HookRecorder("inner")
 REPEATER = Repeater()
+REFUSER = Refuser()
 """Objects of a module can be found by other processes, which run the hooks of isolated flavors."""
 
 

@@ -20,7 +20,7 @@ from actium.stores.base_store import Query
 from actium.stores.records import ResourceRecord
 from pytest_actium import applications
 from pytest_actium.conformance import Conformance
-from pytest_actium.hook_record import FILE, INNER, OUTER, REPEATER, RecordedCall, recorded_in
+from pytest_actium.hook_record import FILE, INNER, OUTER, REFUSER, REPEATER, RecordedCall, recorded_in
 from pytest_actium.plugin import known
 from pytest_actium.verdicts import fail
 
@@ -83,11 +83,22 @@ class Bench:
         """Create an action of the flavor."""
         return self.app.actions.create(self.request(configuration, **fields))
 
+    def created(self, **fields: Any) -> ActionResponse:
+        """Create an action with the valid configuration; the test is left out where that fails, which has its own."""
+        try:
+            return self.create(**fields)
+        except Exception as error:
+            pytest.skip(f"the valid configuration is not taken: {error}")
+
     def run(
         self, configuration: Mapping[str, Any] | None = None, *, times: int = 1, **fields: Any
     ) -> list[TriggerExecutionResponse]:
         """Create an action of the flavor, run it and give its executions, each at its end."""
-        action = self.create(configuration, **fields)
+        action = self.created(**fields) if configuration is None else self.create(configuration, **fields)
+        return self.run_again(action, times=times)
+
+    def run_again(self, action: ActionResponse, *, times: int = 1) -> list[TriggerExecutionResponse]:
+        """Run an action and give its executions, each at its end."""
         started = [self.app.actions.run(action.id, self.event).id for _ in range(times)]
         if not applications.run_until_idle(self.app, seconds=self.seconds, concurrency=times):
             fail(
@@ -96,12 +107,16 @@ class Bench:
             )
         return [self.app.executions.get(one) for one in started]
 
-    def succeeded(self, **options: Any) -> TriggerExecutionResponse:
+    def succeeded(self, action: ActionResponse | None = None, **options: Any) -> TriggerExecutionResponse:
         """Run the flavor once; the test is left out where that does not succeed, which has a test of its own."""
-        (execution,) = self.run(**options)
+        (execution,) = self.run(**options) if action is None else self.run_again(action)
         if execution.status is not ExecutionStatus.SUCCEEDED:
             pytest.skip(f"its run does not succeed: {execution.reason}")
         return execution
+
+    def overrides(self, point: str) -> bool:
+        """Whether the flavor overrides an override point."""
+        return getattr(type(self.handler), point) is not getattr(BaseActionHandler, point)
 
     def resources(self) -> list[tuple[str, str]]:
         """The resources in the store, whoever keeps them."""
@@ -187,8 +202,8 @@ class FlavorSubject(Conformance):
 
     @pytest.fixture
     def actium_hooks(self) -> Sequence[object]:
-        """Two plugins that record, one around the other, and one that can have an attempt made again."""
-        return (REPEATER, INNER, OUTER)
+        """Two plugins that record, around them one that has attempts made again and one that refuses; both when asked."""
+        return (INNER, REPEATER, REFUSER, OUTER)
 
     @pytest.fixture(autouse=True)
     def working_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -204,6 +219,8 @@ class FlavorSubject(Conformance):
     @pytest.fixture
     def secrets(self, configuration: Configuration, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         """The values of the secrets that the valid configuration refers to, by the names of their variables."""
+        for other in filter(None, (self.OTHER, self.LASTING)):
+            made_up_secrets(other, monkeypatch)
         return made_up_secrets(configuration, monkeypatch)
 
     @pytest.fixture
