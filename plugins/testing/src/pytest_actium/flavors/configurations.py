@@ -19,17 +19,6 @@ from pytest_actium.verdicts import fail, in_words
 _NO_FIELD = "no_field_has_this_name"
 
 
-def _survives(bench: Bench, configuration: Configuration) -> bool:
-    try:
-        stored = dump_with_references(bench.handler.validate_action_configuration(configuration))
-    except Exception:
-        return True  # it is not even taken
-    try:
-        return stored == dump_with_references(bench.handler.validate_action_configuration(stored))
-    except Exception:
-        return False
-
-
 class ConfigurationRules(SchemaRules):
     """What becomes of configurations."""
 
@@ -38,7 +27,7 @@ class ConfigurationRules(SchemaRules):
         try:
             action = bench.create()
         except Exception as error:
-            if not _survives(bench, bench.configuration):
+            if not bench.survives_storage():
                 pytest.skip("it does not survive storage")
             fail(
                 f"{self.key} does not take the configuration that is named as valid: {in_words(error)}",

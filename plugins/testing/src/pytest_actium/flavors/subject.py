@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import pytest
 
 from actium import Actium, BaseActionFlavor, BaseActionHandler, Event, ExecutionStatus, TriggerExecutionResponse
+from actium.auth.secret_references import dump_with_references
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest
 from actium.models.run_policy import RunPolicy
 from actium.stores.base_store import Query
@@ -113,6 +114,17 @@ class Bench:
         if execution.status is not ExecutionStatus.SUCCEEDED:
             pytest.skip(f"its run does not succeed: {execution.reason}")
         return execution
+
+    def survives_storage(self) -> bool:
+        """Whether the valid configuration, if it is taken, is the same after it was stored and read."""
+        try:
+            stored = dump_with_references(self.handler.validate_action_configuration(self.configuration))
+        except Exception:
+            return True  # it is not even taken
+        try:
+            return stored == dump_with_references(self.handler.validate_action_configuration(stored))
+        except Exception:
+            return False
 
     def overrides(self, point: str) -> bool:
         """Whether the flavor overrides an override point."""
