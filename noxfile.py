@@ -131,7 +131,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; warnings are errors."""
-    install_all(session, "sphinx>=8", "myst-parser", "furo", "sphinx-copybutton")
+    install_all(session, "sphinx>=8", "myst-parser", "furo", "sphinx-copybutton", "sphinxcontrib-mermaid")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
 
 

@@ -30,6 +30,7 @@ class Row:
         ratio: Median of the pairs' ratios of ``value`` to ``beside_value``.
         at_most: What the ratio may be at most, None for no limit.
         at_least: What the value must be at least, None for no limit.
+        ratio_at_least: What the ratio must be at least, None for no limit.
     """
 
     subject: str
@@ -41,12 +42,15 @@ class Row:
     ratio: float | None = None
     at_most: float | None = None
     at_least: float | None = None
+    ratio_at_least: float | None = None
 
     @property
     def holds(self) -> bool | None:
         """Whether the limit is kept, None where there is none."""
         if self.at_most is not None and self.ratio is not None:
             return self.ratio <= self.at_most
+        if self.ratio_at_least is not None and self.ratio is not None:
+            return self.ratio >= self.ratio_at_least
         return None if self.at_least is None else self.value >= self.at_least
 
 
@@ -62,6 +66,8 @@ class Effort:
         flavors: How many flavors "many" are.
         actions: How many actions one round of the store stores.
         executions: How many executions one round runs.
+        passing: How many executions pass while memory is looked at.
+        finished: How many executions that have ended a full store holds.
     """
 
     processes: int
@@ -71,11 +77,43 @@ class Effort:
     flavors: int
     actions: int
     executions: int
+    passing: int
+    finished: int
 
 
-FULL = Effort(processes=40, rounds=15, seconds=0.2, store_rounds=9, flavors=1000, actions=2000, executions=1000)
-QUICK = Effort(processes=7, rounds=5, seconds=0.05, store_rounds=3, flavors=1000, actions=300, executions=200)
-SMOKE = Effort(processes=1, rounds=1, seconds=0.001, store_rounds=1, flavors=20, actions=20, executions=10)
+FULL = Effort(
+    processes=40,
+    rounds=15,
+    seconds=0.2,
+    store_rounds=9,
+    flavors=1000,
+    actions=2000,
+    executions=1000,
+    passing=100_000,
+    finished=1_000_000,
+)
+QUICK = Effort(
+    processes=7,
+    rounds=5,
+    seconds=0.05,
+    store_rounds=3,
+    flavors=1000,
+    actions=300,
+    executions=300,
+    passing=10_000,
+    finished=50_000,
+)
+SMOKE = Effort(
+    processes=1,
+    rounds=1,
+    seconds=0.001,
+    store_rounds=1,
+    flavors=20,
+    actions=20,
+    executions=130,
+    passing=1_000,
+    finished=200,
+)
 
 Side = Callable[[], float]
 

@@ -25,6 +25,8 @@ SUBJECTS = {
     "relay": "relays",
     "actions": "actions",
     "executions": "executions",
+    "workers": "workers",
+    "endurance": "endurance",
 }
 EFFORTS = {"full": FULL, "quick": QUICK, "smoke": SMOKE}
 
@@ -60,6 +62,8 @@ def _told(row: Row) -> str:
     limit = ""
     if row.at_most is not None:
         limit = f"<= {row.at_most}"
+    elif row.ratio_at_least is not None:
+        limit = f">= {row.ratio_at_least:g}"
     elif row.at_least is not None:
         limit = f">= {row.at_least:,.0f} {row.unit}"
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"

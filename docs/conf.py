@@ -29,6 +29,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "sphinxcontrib.mermaid",
 ]
 exclude_patterns = ["_build"]
 default_role = "any"
@@ -38,6 +39,7 @@ python_maximum_signature_line_length = 110
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+myst_fence_as_directive = ["mermaid"]  # code hosts draw this fence, too
 
 autodoc_default_options = {
     "members": True,

@@ -21,12 +21,22 @@ def test_every_subject_is_measured(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     results = json.loads(written.read_text())
-    assert {row["subject"] for row in results["rows"]} == {"start-up", "listing", "relay", "actions", "executions"}
+    assert {row["subject"] for row in results["rows"]} == {
+        "start-up",
+        "listing",
+        "relay",
+        "actions",
+        "executions",
+        "workers",
+        "endurance",
+    }
     assert all(row["value"] > 0 for row in results["rows"])
     assert {row["subject"] for row in results["rows"] if row["holds"] is not None} == {
         "start-up",
         "listing",
         "relay",
         "actions",
+        "workers",
+        "endurance",
     }
     assert results["machine"].keys() == {"cores", "architecture", "system", "python", "sqlite"}

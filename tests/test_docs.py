@@ -105,11 +105,18 @@ def test_executions_go_the_ways_that_are_documented_and_no_other(tmp_path: Path)
     rows = table("reference/states.md", "Executions")
     documented = {CODE.findall(status)[0]: set(CODE.findall(after)) for status, _, after in rows}
     assert list(documented) == [status.value for status in ExecutionStatus]
-    assert {status for status, after in documented.items() if not after} == {
-        status.value for status in ExecutionStatus if status.is_final
-    }
+    assert [status for status, after in documented.items() if not after] == ["succeeded"]
     taken = changes_that_a_store_takes(tmp_path / "actium.db")
     assert taken == {(before, after) for before in documented for after in documented[before]}
+
+
+def test_the_diagram_of_executions_is_what_a_store_takes(tmp_path: Path) -> None:
+    """The arrows of the state diagram are the changes that the database takes, no more and no fewer."""
+    page = (DOCS / "reference/states.md").read_text()
+    (diagram,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", page, re.DOTALL)
+    arrows = {(before, after) for before, after in re.findall(r"(\w+) --> (\w+):", diagram)}
+    assert arrows == changes_that_a_store_takes(tmp_path / "actium.db")
+    assert re.findall(r"\[\*\] --> (\w+)", diagram) == ["pending"]
 
 
 def changes_that_a_store_takes(path: Path) -> set[tuple[str, str]]:
@@ -123,15 +130,29 @@ def changes_that_a_store_takes(path: Path) -> set[tuple[str, str]]:
         connection.execute(
             f"INSERT INTO executions ({', '.join(columns)}, status) SELECT {copied}, ? FROM executions", (before,)
         )
-        try:
-            connection.execute("UPDATE executions SET status = ? WHERE id = 'copy'", (after,))
-            taken.add((before, after))
-        except sqlite3.IntegrityError:
-            refused.add((before, after))
+        connection.execute("UPDATE executions SET allowance = 9 WHERE id = 'copy'")
+        which = taken if any(is_taken(connection, after, *rest) for rest in RESTS) else refused
+        which.add((before, after))
         connection.execute("ROLLBACK")
     connection.close()
     assert len(taken) + len(refused) == len(ExecutionStatus) * (len(ExecutionStatus) - 1)
     return taken
+
+
+RESTS = (("attempt + 1", "NULL"), ("attempt", "'2026-01-01'"), ("attempt", "NULL"))
+"""What else may change with a status: the number of the attempt, and when it has ended."""
+
+
+def is_taken(connection: sqlite3.Connection, status: str, attempt: str, finished: str) -> bool:
+    try:
+        connection.execute(
+            f"UPDATE executions SET status = ?, attempt = {attempt}, finished = {finished}, worker = 'w' "
+            "WHERE id = 'copy'",
+            (status,),
+        )
+    except sqlite3.IntegrityError:
+        return False
+    return True
 
 
 def store_one_execution(path: Path) -> None:
@@ -219,7 +240,7 @@ def test_the_tree_of_errors_is_the_tree_of_classes() -> None:
     drawn: dict[str, str] = {}
     above: list[str] = []
     for indent, name, built_in in re.findall(
-        r"^    ([│├└─ ]*)(\w+Error|ExecutionCancelled)(?: \((\w+)\))?", errors.__doc__, re.MULTILINE
+        r"^    ([│├└─ ]*)(\w+Error|ExecutionCancelled|Retry)(?: \((\w+)\))?", errors.__doc__, re.MULTILINE
     ):
         depth = len(indent) // 4
         above[depth:] = [name]

@@ -420,7 +420,9 @@ class TestEventsAndExecutions:
         assert claim(store, execution_id=third.id) is None
         claimed = [claim(store) for _ in range(3)]
         assert [item and item.id for item in claimed] == [first.id, second.id, None]
-        assert [(item.number, item.worker, item.status) for item in store.attempts(first.id)] == [(1, "w", None)]
+        assert [(item.number, item.worker, item.status) for item in store.attempts([first.id])[first.id]] == [
+            (1, "w", None)
+        ]
 
     def test_finishing_records_the_outcome_once(self, store: BaseStore, action: ActionRecord) -> None:
         """An outcome is recorded for the running attempt only; any other is refused and changes nothing."""
@@ -430,7 +432,7 @@ class TestEventsAndExecutions:
         assert not finish(store, execution, outcome)
         claimed = claim(store)
         assert claimed is not None
-        assert not finish(store, replace(claimed, attempt=2), outcome)
+        assert not finish(store, claimed._replace(attempt=2), outcome)
         assert store.get(ExecutionRecord, execution.id) == claimed
         assert finish(store, claimed, outcome)
         finished = store.get(ExecutionRecord, execution.id)
@@ -440,14 +442,14 @@ class TestEventsAndExecutions:
             [1],
             {"type": "E", "message": "m"},
         )
-        (attempt,) = store.attempts(execution.id)
+        (attempt,) = store.attempts([execution.id])[execution.id]
         assert (attempt.status, attempt.error, attempt.finished) == (
             outcome.status,
             outcome.error,
             finished.finished,
         )
         assert not finish(store, claimed, outcome)
-        assert not finish(store, replace(claimed, id=uuid4()), outcome)
+        assert not finish(store, claimed._replace(id=uuid4()), outcome)
 
     def test_cancelling(self, store: BaseStore, action: ActionRecord) -> None:
         """A pending execution is cancelled at once, a running one is marked, an ended one refused."""

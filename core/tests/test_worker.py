@@ -430,3 +430,62 @@ class TestRetention:
         """Neither the future nor the time before the calendar is pruned."""
         with pytest.raises(InvalidInputError, match="An age of"):
             app.retention.prune(age)
+
+
+class TestAwaiting:
+    """Coroutines that wait for executions to end."""
+
+    def test_many_wait_at_once(self, app: Actium, create: CreateAction) -> None:
+        """Each of a hundred coroutines, some for the same execution, gets its own end; they look together."""
+        action = create(flavor=flavor_of(app, "test.quick", lambda config, trigger_execution: trigger_execution.name))
+        executions = [app.actions.run(action.id) for _ in range(50)]
+        looks: list[int] = []
+        get_many = app.store.get_many
+
+        def counted(kind: Any, ids: Any) -> Any:
+            looks.append(len(ids))
+            return get_many(kind, ids)
+
+        app.store.get_many = counted  # type: ignore[method-assign]  # counts, and does what it did
+
+        async def wait_for_all() -> list[TriggerExecutionResponse]:
+            return await asyncio.gather(*(app.executions.await_end(one.id) for one in executions * 2))
+
+        with working(app):
+            ended = asyncio.run(wait_for_all())
+        assert [one.id for one in ended] == [one.id for one in executions * 2]
+        assert {one.result for one in ended} == {action.name}
+        assert len({id(one) for one in ended}) == 100  # whoever gets one may change it
+        assert max(looks) > 1
+
+    def test_one_that_gives_up_disturbs_nobody(self, app: Actium, create: CreateAction) -> None:
+        """A coroutine that is cancelled while it waits leaves the others of the same execution waiting."""
+        execution = app.actions.run(create().id)
+
+        async def wait() -> TriggerExecutionResponse:
+            impatient = asyncio.ensure_future(app.executions.await_end(execution.id))
+            patient = asyncio.ensure_future(app.executions.await_end(execution.id))
+            await asyncio.sleep(0)
+            impatient.cancel()
+            await asyncio.get_running_loop().run_in_executor(None, app.worker().run_until_idle)
+            return await patient
+
+        assert asyncio.run(wait()).status is ExecutionStatus.SUCCEEDED
+
+    def test_what_another_process_ends(self, app: Actium, create: CreateAction) -> None:
+        """An end that nobody in this process announces is seen at the next look."""
+        execution = app.actions.run(create().id)
+
+        async def wait() -> TriggerExecutionResponse:
+            waiting = asyncio.ensure_future(app.executions.await_end(execution.id))
+            await asyncio.sleep(0)
+            app.store.request_cancel(execution.id)
+            return await waiting
+
+        assert asyncio.run(wait()).status is ExecutionStatus.CANCELLED
+
+    @pytest.mark.parametrize("reference", [uuid4(), "0000"])
+    def test_what_is_not_there(self, app: Actium, reference: Any) -> None:
+        """Waiting for what does not exist is refused at once."""
+        with pytest.raises(NotFoundError):
+            asyncio.run(app.executions.await_end(reference))

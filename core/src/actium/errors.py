@@ -29,7 +29,7 @@ Each class also derives from the built-in exception that a caller who has never 
     ├── ExecutionCancelled                        a handler ends because it was asked to
     ├── Retry                                     a handler wants to be called again
     ├── PermanentError                            a handler would fail again in the same way
-    ├── ExecutionTimeoutError (TimeoutError)           an attempt took too long
+    ├── ExecutionTimeoutError (TimeoutError)      an attempt took too long
     ├── ExecutionNotEndedError (TimeoutError)     an execution has not ended in time
     ├── ExecutionFailedError                      an execution has ended without a result
     ├── WorkerLostError                           others have taken over from a worker

@@ -67,7 +67,7 @@ class Accounts:
             self._store,
             AccountRecord,
             ServiceAccountFilter() if asked is None else expect(asked, ServiceAccountFilter),
-            lambda account: account_response(account, hydrate=hydrate),
+            lambda found: [account_response(account, hydrate=hydrate) for account in found],
             project=self._project,
         )
 

@@ -77,7 +77,7 @@ class Actions:
             self._store,
             ActionRecord,
             ActionFilter() if asked is None else expect(asked, ActionFilter),
-            lambda action: self._response(action, hydrate=hydrate),
+            lambda found: [self._response(action, hydrate=hydrate) for action in found],
             project=self._project,
         )
 

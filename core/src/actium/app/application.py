@@ -25,6 +25,7 @@ from actium.event_hub.event_hub import EventHub
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.isolated_runs import IsolatedRuns
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
+from actium.event_hub.offers import Offer
 from actium.event_hub.worker import DEFAULT_POLL_INTERVAL, Worker
 from actium.models.base import DEFAULT_PROJECT
 from actium.plugins.base_plugin_flavor import BasePlugin
@@ -95,6 +96,7 @@ class Actium:
             observers=self.registry.observers,
             find_handler=self.registry.get_relay,
             on_stored=self._wake_workers,
+            offer=self._offer,
         )
         self._endings = Endings()
         self._leases = Leases(self.store, on_takeover=self._wake_workers)
@@ -158,6 +160,11 @@ class Actium:
                 worker.join()
             for worker in workers:
                 worker.close()
+
+    def _offer(self, most: int) -> Offer | None:
+        """Room that a worker has for executions that are about to be stored."""
+        offers = (worker.offer(most) for worker in tuple(self._workers))
+        return next((offer for offer in offers if offer is not None), None)
 
     def _wake_workers(self) -> None:
         for worker in tuple(self._workers):

@@ -41,7 +41,7 @@ class Events:
         return self._hub.publish_event(expect(event, Event), project or self._project)
 
     def publish_many(self, events: Iterable[Event], *, project: str | None = None) -> tuple[PublishedEvent, ...]:
-        """Store many events, in transactions of up to `PUBLISHED_TOGETHER`, each all or nothing.
+        """Store many events, in transactions of up to 256, each all or nothing.
 
         When this returns, all of it is durable; when it raises, the events before the transaction that failed are.
         Publishing all of them again is harmless where they have ids of their own.
@@ -90,7 +90,7 @@ class Events:
             self._store,
             EventRecord,
             EventFilter() if asked is None else expect(asked, EventFilter),
-            lambda record: self._response(record, hydrate=hydrate),
+            lambda found: [self._response(record, hydrate=hydrate) for record in found],
             project=self._project,
         )
 

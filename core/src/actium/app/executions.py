@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
+from actium.app.awaiting import LOOK_INTERVAL, AwaitedEnds
 from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.errors import ConflictError, ExecutionFailedError, ExecutionNotEndedError, NotFoundError
@@ -22,11 +22,8 @@ from actium.models.execution import (
 )
 from actium.models.page import MAX_PAGE_SIZE, Page
 from actium.stores.base_store import BaseStore
-from actium.stores.records import ActionRecord, EventRecord, ExecutionRecord, Record, TriggerRecord
+from actium.stores.records import ActionRecord, EventRecord, ExecutionRecord, TriggerRecord
 from actium.stores.responses import action_response, execution_response, trigger_response
-
-LOOK_INTERVAL = 0.25
-"""Seconds between looks at an execution that is waited for: another process may be what ends it."""
 
 _ENDED = {
     ExecutionStatus.FAILED: "failed",
@@ -43,6 +40,7 @@ class Executions:
         self._project = project
         self._endings = endings
         self._wake_workers = wake_workers
+        self._awaited = AwaitedEnds(self._ended_of, endings)
 
     def get(self, reference: UUID | str, *, hydrate: bool = True) -> TriggerExecutionResponse:
         """Read an execution by its id or a unique beginning of it.
@@ -50,7 +48,8 @@ class Executions:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
         """
-        return self._response(find_record(self._store, ExecutionRecord, self._project, reference), hydrate=hydrate)
+        execution = find_record(self._store, ExecutionRecord, self._project, reference)
+        return self._response(execution) if hydrate else execution_response(execution, hydrate=False)
 
     def list(
         self, asked: TriggerExecutionFilter | None = None, *, hydrate: bool = False
@@ -64,7 +63,7 @@ class Executions:
             self._store,
             ExecutionRecord,
             TriggerExecutionFilter() if asked is None else expect(asked, TriggerExecutionFilter),
-            lambda execution: self._response(execution, hydrate=hydrate),
+            self._responses if hydrate else lambda found: [execution_response(one, hydrate=False) for one in found],
             project=self._project,
         )
 
@@ -79,7 +78,7 @@ class Executions:
         if cancelled.status.is_final:
             self._endings.announce([cancelled.id])
         self._wake_workers()
-        return self._response(cancelled, hydrate=True)
+        return self._response(cancelled)
 
     def retry(self, reference: UUID | str, *, latest: bool = False) -> TriggerExecutionResponse:
         """Make an execution that has failed, or was cancelled or skipped, pending again; its attempts are kept.
@@ -98,7 +97,7 @@ class Executions:
         """
         again = self._store.retry_execution(self._id(reference), latest=latest)
         self._wake_workers()
-        return self._response(again, hydrate=True)
+        return self._response(again)
 
     def retry_all(
         self, asked: TriggerExecutionFilter | None = None, *, latest: bool = False
@@ -149,7 +148,7 @@ class Executions:
             while True:
                 execution = self._store.get(ExecutionRecord, execution_id)
                 if execution.status.is_final:
-                    return self._response(execution, hydrate=True)
+                    return self._response(execution)
                 left = LOOK_INTERVAL if until is None else min(LOOK_INTERVAL, until - time.monotonic())
                 if left <= 0:
                     raise _not_ended(execution, timeout)
@@ -161,15 +160,8 @@ class Executions:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
         """
-        execution_id, loop, ended = self._id(reference), asyncio.get_running_loop(), asyncio.Event()
-        with self._endings.listening(execution_id, lambda: loop.call_soon_threadsafe(ended.set)):
-            while True:
-                execution = self._store.get(ExecutionRecord, execution_id)
-                if execution.status.is_final:
-                    return self._response(execution, hydrate=True)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_INTERVAL):
-                        await ended.wait()
+        execution_id = reference if isinstance(reference, UUID) else self._id(reference)
+        return await self._awaited.end_of(execution_id)
 
     async def await_result(self, reference: UUID | str) -> Any:
         """Wait, in a coroutine, for what an execution's handler returns.
@@ -187,30 +179,44 @@ class Executions:
             )
         return ended.result
 
-    def _response(self, execution: ExecutionRecord, *, hydrate: bool) -> TriggerExecutionResponse:
-        if not hydrate:
-            return execution_response(execution, hydrate=False)
-        event = None if execution.event_id is None else self._store.get(EventRecord, execution.event_id)
-        action = self._if_there(ActionRecord, execution.action_id)
-        trigger = None if execution.trigger_id is None else self._if_there(TriggerRecord, execution.trigger_id)
-        return execution_response(
-            execution,
-            event=event,
-            attempts=self._store.attempts(execution.id),
-            resources=TriggerExecutionResources(
-                action=None if action is None else action_response(action, hydrate=False),
-                trigger=None if trigger is None else trigger_response(trigger, hydrate=False),
-            ),
-        )
+    def _response(self, execution: ExecutionRecord) -> TriggerExecutionResponse:
+        return self._responses([execution])[0]
 
-    def _if_there(self, kind: type[Record], record_id: UUID) -> Record | None:
-        try:
-            return self._store.get(kind, record_id)
-        except NotFoundError:
-            return None  # deleted since; the execution outlives it
+    def _responses(self, executions: Sequence[ExecutionRecord]) -> Sequence[TriggerExecutionResponse]:
+        """Executions, hydrated; what they refer to is read together. An action or trigger may be gone since."""
+        store = self._store
+        events = store.get_many(EventRecord, {one.event_id for one in executions if one.event_id is not None})
+        actions = store.get_many(ActionRecord, {one.action_id for one in executions})
+        triggers = store.get_many(TriggerRecord, {one.trigger_id for one in executions if one.trigger_id is not None})
+        attempts = store.attempts([one.id for one in executions])
+        return [
+            execution_response(
+                one,
+                event=None if one.event_id is None else events.get(one.event_id),
+                attempts=attempts.get(one.id, ()),
+                resources=_resources(
+                    actions.get(one.action_id), None if one.trigger_id is None else triggers.get(one.trigger_id)
+                ),
+            )
+            for one in executions
+        ]
+
+    def _ended_of(self, execution_ids: Collection[UUID]) -> dict[UUID, TriggerExecutionResponse | None]:
+        """Of some executions, those that have ended, and None for those that have not."""
+        found = self._store.get_many(ExecutionRecord, execution_ids)
+        here = [one for one in found.values() if one.project == self._project]
+        ended = self._responses([one for one in here if one.status.is_final])
+        return {**{one.id: None for one in here}, **{one.id: one for one in ended}}
 
     def _id(self, reference: UUID | str) -> UUID:
         return find_id(self._store, ExecutionRecord, self._project, reference)
+
+
+def _resources(action: ActionRecord | None, trigger: TriggerRecord | None) -> TriggerExecutionResources:
+    return TriggerExecutionResources(
+        action=None if action is None else action_response(action, hydrate=False),
+        trigger=None if trigger is None else trigger_response(trigger, hydrate=False),
+    )
 
 
 def _not_ended(execution: ExecutionRecord, timeout: float | None) -> ExecutionNotEndedError:

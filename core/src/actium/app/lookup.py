@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -78,7 +78,7 @@ def list_page(
     store: BaseStore,
     kind: type[Record],
     asked: BaseFilter,
-    respond: Callable[[Record], ResponseT],
+    respond: Callable[[Sequence[Record]], Sequence[ResponseT]],
     *,
     project: str = DEFAULT_PROJECT,
 ) -> Page[ResponseT]:
@@ -111,7 +111,7 @@ def list_page(
         max_size=asked.max_size,
         total=found.total,
         total_pages=total_pages,
-        items=[respond(record) for record in found.records],
+        items=list(respond(found.records)),
     )
 
 

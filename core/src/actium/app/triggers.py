@@ -72,7 +72,7 @@ class Triggers:
             self._store,
             TriggerRecord,
             TriggerFilter() if asked is None else expect(asked, TriggerFilter),
-            lambda trigger: self._response(trigger, hydrate=hydrate),
+            lambda found: [self._response(trigger, hydrate=hydrate) for trigger in found],
             project=self._project,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -14,6 +14,7 @@ class Endings:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: dict[UUID, list[Callable[[], object]]] = {}
+        self._watchers: tuple[Callable[[Collection[UUID]], object], ...] = ()
 
     @contextmanager
     def listening(self, execution_id: UUID, listener: Callable[[], object]) -> Iterator[None]:
@@ -32,8 +33,20 @@ class Endings:
                 if not listeners:
                     del self._listeners[execution_id]
 
-    def announce(self, execution_ids: Iterable[UUID]) -> None:
+    def watch(self, watcher: Callable[[Collection[UUID]], object]) -> None:
+        """Have a function called, in a worker's thread, with all executions that end in this process."""
+        with self._lock:
+            self._watchers = (*self._watchers, watcher)
+
+    def unwatch(self, watcher: Callable[[Collection[UUID]], object]) -> None:
+        """Call a watcher no more."""
+        with self._lock:
+            self._watchers = tuple(one for one in self._watchers if one != watcher)
+
+    def announce(self, execution_ids: Collection[UUID]) -> None:
         """Tell that executions have ended."""
+        for watcher in self._watchers:
+            watcher(execution_ids)
         if not self._listeners:
             return
         with self._lock:

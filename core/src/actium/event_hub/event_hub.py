@@ -12,16 +12,17 @@ from uuid import UUID
 from actium.errors import VersionConflictError
 from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
 from actium.event_hub.matching import MatchIndex
+from actium.event_hub.offers import Offer
 from actium.event_hub.running import current_execution, running_attempt
 from actium.filters import EventView, parse_filters
-from actium.models.base import DEFAULT_PROJECT
+from actium.models.base import DEFAULT_PROJECT, assembled
 from actium.models.event import Event, PublishedEvent
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.ids import new_id
 from actium.models.trigger import TriggerResponse
 from actium.plugins.relay import Observers
 from actium.stores.base_store import BaseStore, StaleTriggersError
-from actium.stores.records import EventDraft, EventRecord, ExecutionDraft, RecordedEvent, TriggerRecord
+from actium.stores.records import Claim, EventDraft, EventRecord, ExecutionDraft, RecordedEvent, TriggerRecord
 from actium.stores.responses import event_of, execution_response, trigger_response
 
 
@@ -40,6 +41,7 @@ class EventHub(BaseEventHub):
         observers: Callable[[], Observers],
         find_handler: Callable[[str, str], object] | None = None,
         on_stored: Callable[[], object] = lambda: None,
+        offer: Callable[[int], Offer | None] = lambda most: None,
     ) -> None:
         """Make a hub.
 
@@ -48,13 +50,16 @@ class EventHub(BaseEventHub):
             observers: Gives the hook plugins' observers.
             find_handler: Called with subtype and flavor when no handler of that flavor is subscribed yet; makes
                 the handler, which subscribes itself.
-            on_stored: Called whenever executions were stored, e.g. to wake workers.
+            on_stored: Called whenever executions were stored that wait for a worker, e.g. to wake one.
+            offer: Called with a number of executions that are about to be stored; gives the room that a worker of this
+                process has for them.
         """
         super().__init__()
         self._store = store
         self._observers = observers
         self._find_handler = find_handler
         self._on_stored = on_stored
+        self._offer = offer
         self._process = os.getpid()
         self._triggers = TriggerIndexes(store)
 
@@ -82,22 +87,21 @@ class EventHub(BaseEventHub):
         records = [event_record(event, project) for event in caused]
         recorded = self._record(caused, records, project)
         new = [(event, one) for event, one in zip(caused, recorded, strict=True) if not one.duplicate]
-        if any(one.execution_ids for _, one in new):
+        if any(len(one.execution_ids) > len(one.claims) for _, one in new):
             self._on_stored()
         observers = self._observers()
-        for event, one in new:
-            observers.event_published(event, one.execution_ids)
-        return tuple(
-            PublishedEvent(id=one.id, executions=one.execution_ids, duplicate=one.duplicate) for one in recorded
-        )
+        if observers.see_events:
+            for event, one in new:
+                observers.event_published(event, one.execution_ids)
+        return tuple([_published(one) for one in recorded])
 
     def replay_event(self, event_id: UUID) -> PublishedEvent:
         """See `BaseEventHub.replay_event`."""
         record = self._store.get(EventRecord, event_id)
         (recorded,) = self._record([event_of(record)], [record], record.project, is_replay=True)
-        if recorded.execution_ids:
+        if len(recorded.execution_ids) > len(recorded.claims):
             self._on_stored()
-        return PublishedEvent(id=recorded.id, executions=recorded.execution_ids)
+        return _published(recorded)
 
     def trigger_action(
         self, action_id: UUID, event: Event | None = None, project: str = DEFAULT_PROJECT
@@ -134,9 +138,24 @@ class EventHub(BaseEventHub):
                     )
                 )
             try:
-                return self._store.record_events(drafts)
+                return self._stored(drafts)
             except StaleTriggersError:
                 triggers.refresh()
+
+    def _stored(self, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
+        """Store, and let a worker of this process begin with what it has room for."""
+        number = sum([len(draft.executions) for draft in drafts])
+        offer = self._offer(number) if number else None
+        if offer is None:
+            return self._store.record_events(drafts)
+        claims: list[Claim] = []
+        try:
+            recorded = self._store.record_events(drafts, worker=offer.worker, limit=offer.room)
+            for one in recorded:
+                claims += one.claims
+            return recorded
+        finally:
+            offer.take(claims)
 
     def _current_triggers(self) -> TriggerIndexes:
         """The indexes; new ones after a fork, which may have come while another thread held their locks."""
@@ -226,6 +245,11 @@ def _draft(trigger: TriggerRecord, problem: str | None) -> ExecutionDraft:
     return ExecutionDraft(id=new_id(), action_id=trigger.action_id, trigger_id=trigger.id, problem=told)
 
 
+def _published(recorded: RecordedEvent) -> PublishedEvent:
+    fields = {"id": recorded.id, "executions": recorded.execution_ids, "duplicate": recorded.duplicate}
+    return assembled(PublishedEvent, fields)
+
+
 def _caused(event: Event) -> Event:
     """The event with what has led to it, where an execution publishes it and it does not say so itself."""
     execution_id = current_execution.get()
@@ -238,8 +262,11 @@ def _caused(event: Event) -> Event:
 
 def _cause(event: Event) -> UUID | None:
     """The execution that an event names as its cause; None where it names none, or something else."""
+    cause = event.extensions().get("causationid")
+    if cause is None:
+        return None
     try:
-        return UUID(str(event.extensions().get("causationid")))
+        return UUID(str(cause))
     except ValueError:
         return None
 

@@ -118,7 +118,8 @@ class ExecutionRunner:
         """An execution as it is stored, hydrated."""
         execution = self.store.get(ExecutionRecord, execution_id)
         event = None if execution.event_id is None else self.store.get(EventRecord, execution.event_id)
-        return execution_response(execution, event=event, attempts=self.store.attempts(execution_id))
+        attempts = self.store.attempts([execution_id])
+        return execution_response(execution, event=event, attempts=attempts.get(execution_id, ()))
 
 
 class Run:

@@ -15,12 +15,15 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from actium.errors import InvalidInputError, StoreBusyError, StoreClosedError, StoreError, WorkerLostError
+from actium.event_hub import outcomes
 from actium.event_hub.endings import Endings
 from actium.event_hub.execution import ExecutionRunner, Run, Why
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
+from actium.event_hub.offers import Offer
 from actium.event_hub.threads import RunThreads
 from actium.models.execution import TriggerExecutionResponse
 from actium.stores.records import Claim, Ending, Exchange
@@ -31,7 +34,7 @@ DEFAULT_POLL_INTERVAL = 1.0
 DEFAULT_GRACE = 30.0
 """Seconds that what runs is given to end when its worker stops."""
 
-MOST_CLAIMED = 256
+MOST_CLAIMED = 1_024
 """How many executions may wait in a worker for a thread."""
 
 MOST_UNDER_WAY = 1_280
@@ -90,7 +93,9 @@ class Worker:
         self._lease = lease
         self._process = os.getpid()
         self._working = threading.RLock()
-        self._inbox: queue.SimpleQueue[Ending | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Ending | Sequence[Claim] | None] = queue.SimpleQueue()
+        self._offering = threading.Lock()
+        self._is_open = False
         self._is_woken = False
         self._stop_at: float | None = None
         self._begin_anew()
@@ -99,6 +104,7 @@ class Worker:
         self._arrived: list[Ending] = []
         self._runs: dict[UUID, Run] = {}
         self._here: deque[Run] = deque()
+        self._offered = 0
         self._threads = RunThreads(self._concurrency, on_ran=self._note_seconds)
         self._mean_seconds = _CLAIM_FOR
         self._attempts = 0
@@ -145,7 +151,7 @@ class Worker:
 
         Args:
             grace: Seconds after which what still runs is asked to end and given back, for others to try again. A
-                handler that does not heed `cancel_requested` goes on unheard until its process ends.
+                handler that does not heed ``cancel_requested`` goes on unheard until its process ends.
         """
         self._stop_at = time.monotonic() + grace
         self.wake()
@@ -165,20 +171,53 @@ class Worker:
         """End the threads, those that run something as soon as it has ended."""
         self._threads.close()
 
+    def offer(self, most: int) -> Offer | None:
+        """Room for executions that are about to be stored; None where there is none. May be called from any thread."""
+        if self._process != os.getpid():
+            return None
+        with self._offering:
+            if not self._is_open or not self.name or self._stop_at is not None:
+                return None
+            room = min(most, self._space() - self._offered)
+            if room <= 0:
+                return None
+            self._offered += room
+        return Offer(worker=self.name, room=room, take=partial(self._take, room))
+
+    def _take(self, room: int, claims: Sequence[Claim]) -> None:
+        with self._offering:
+            is_open = self._is_open
+            self._offered -= room - len(claims) if is_open else room
+            if claims and is_open:
+                self._inbox.put(claims)
+        if claims and not is_open:  # it has been interrupted meanwhile
+            returned = outcomes.of_return("its worker was stopped before it began", datetime.now(UTC))
+            endings = [Ending(claimed=claim.execution, outcome=returned) for claim in claims]
+            self._runner.store.exchange(claims[0].execution.worker or "", endings, limit=0)
+
     def _work(self, *, until_idle: bool) -> int:
         with self._working:
             before = self._attempts
+            self._is_open = True
             try:
-                while self._goes_on(until_idle=until_idle):
+                while self._goes_on(until_idle=until_idle) or not self._has_shut():
                     self._turn(limit=self._room(), is_patient=not until_idle)
             except BaseException:
+                with self._offering:
+                    self._is_open = False
                 self._give_back_what_waits()
                 self._record_what_is_left()
                 raise
             return self._attempts - before
 
+    def _has_shut(self) -> bool:
+        """Offer no more, unless someone still holds an offer."""
+        with self._offering:
+            self._is_open = self._offered > 0
+            return not self._is_open
+
     def _goes_on(self, *, until_idle: bool) -> bool:
-        if self._runs or self._arrived:
+        if self._runs or self._arrived or self._offered:
             return True
         if self._stop_at is not None:
             return False
@@ -208,7 +247,7 @@ class Worker:
             self._begin(claim)
         self._run_here()
         self._look_after_runs()
-        if self._runs or (is_patient and self._stop_at is None):
+        if self._runs or self._offered or (is_patient and self._stop_at is None):
             self._wait(0.0 if self._here else self._pause())
 
     def _collected(self) -> list[Ending]:
@@ -216,10 +255,24 @@ class Worker:
         self._is_woken = False
         ended, self._arrived = self._arrived, []
         while not self._inbox.empty():
-            ending = self._inbox.get()
-            if ending is not None:
-                ended.append(ending)
+            arrived = self._inbox.get()
+            if isinstance(arrived, Ending):
+                ended.append(arrived)
+            elif arrived is not None:
+                self._begin_with(arrived)
         return ended
+
+    def _begin_with(self, claims: Sequence[Claim]) -> None:
+        """Begin with what was claimed when it was stored; what others have taken over since is theirs."""
+        with self._offering:
+            self._offered -= len(claims)
+        for claim in claims:
+            if claim.execution.worker != self.name:
+                continue
+            if self._is_open and self._stop_at is None:
+                self._begin(claim)
+            else:
+                Run(self._runner, claim, self._inbox.put, on_deadline=self.wake).return_unmade()
 
     def _exchange(self, ended: Sequence[Ending], *, limit: int, execution_id: UUID | None = None) -> Exchange:
         store = self._runner.store
@@ -257,6 +310,7 @@ class Worker:
     def _register(self) -> None:
         if self._process != os.getpid():  # what the process that forked has begun is its own affair
             self._process, self.name, self._inbox = os.getpid(), "", queue.SimpleQueue()
+            self._offering = threading.Lock()
             self._begin_anew()
         name = self._leases.name(self._lease)
         if self.name and name != self.name:
@@ -289,10 +343,11 @@ class Worker:
             self._note_seconds(time.monotonic() - started)
 
     def _room(self) -> int:
-        if self._stop_at is not None or self._here:
-            return 0
+        return 0 if self._stop_at is not None or self._here else self._space()
+
+    def _space(self) -> int:
         ahead = min(MOST_CLAIMED, max(1, int(_CLAIM_FOR / max(self._mean_seconds, 1e-6))) * self._concurrency)
-        return max(0, min(ahead - self._threads.load, MOST_UNDER_WAY - len(self._runs)))
+        return max(0, min(ahead - self._threads.load - len(self._here), MOST_UNDER_WAY - len(self._runs)))
 
     def _note_seconds(self, seconds: float) -> None:
         self._mean_seconds += (seconds - self._mean_seconds) / 8
@@ -310,11 +365,13 @@ class Worker:
 
     def _wait(self, seconds: float) -> None:
         try:
-            ending = self._inbox.get(block=seconds > 0, timeout=seconds or None)
+            arrived = self._inbox.get(block=seconds > 0, timeout=seconds or None)
         except queue.Empty:
             return
-        if ending is not None:
-            self._arrived.append(ending)
+        if isinstance(arrived, Ending):
+            self._arrived.append(arrived)
+        elif arrived is not None:
+            self._begin_with(arrived)
 
     def _look_after_runs(self) -> None:
         now = time.monotonic()

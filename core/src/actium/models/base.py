@@ -78,7 +78,7 @@ class BaseRequest(BaseModel):
 
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
-        """Make one of a mapping, see `pydantic.BaseModel.model_validate`."""
+        """Make one of a mapping, see ``pydantic.BaseModel.model_validate``."""
         try:
             return super().model_validate(obj, **options)
         except ValidationError as error:
@@ -86,7 +86,7 @@ class BaseRequest(BaseModel):
 
     @classmethod
     def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
-        """Make one of JSON, see `pydantic.BaseModel.model_validate_json`."""
+        """Make one of JSON, see ``pydantic.BaseModel.model_validate_json``."""
         try:
             return super().model_validate_json(json_data, **options)
         except ValidationError as error:
@@ -94,7 +94,7 @@ class BaseRequest(BaseModel):
 
     @classmethod
     def model_validate_strings(cls, obj: Any, **options: Any) -> Self:
-        """Make one of a mapping of texts, see `pydantic.BaseModel.model_validate_strings`."""
+        """Make one of a mapping of texts, see ``pydantic.BaseModel.model_validate_strings``."""
         try:
             return super().model_validate_strings(obj, **options)
         except ValidationError as error:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from actium.models.attributes import is_attribute_name, meant_attribute
 from actium.models.base import BaseRequest, BaseResponse, NoResources, ResponsePart, storable
@@ -20,6 +20,9 @@ MAX_EVENT_BYTES = 1_048_576
 
 MAX_EXTENSION_NUMBER = 2_147_483_647
 """The largest whole number that an extension attribute may be, and its negative less one the smallest."""
+
+_LONGEST_NUMBER = 640
+"""Digits that Python always reads again; see `sys.set_int_max_str_digits`."""
 
 Attribute = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(storable)]
 
@@ -72,10 +75,9 @@ class Event(BaseRequest):
     def _as_json(cls, data: Any) -> Any:
         try:
             plain = to_jsonable_python(data, bytes_mode="base64", inf_nan_mode="constants")
-            text = json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+            size = _size(plain)
         except (PydanticSerializationError, ValueError, RecursionError) as error:
             raise ValueError(f"must be something JSON can hold: {error}") from error
-        size = len(text.encode(errors="surrogatepass"))
         if size > MAX_EVENT_BYTES:
             raise ValueError(
                 f"must be at most {MAX_EVENT_BYTES:,} bytes of JSON, is {size:,}; pass a reference to it instead"
@@ -135,6 +137,25 @@ class Event(BaseRequest):
         for name, value in self.extensions().items():
             attributes[name] = str(value).lower() if isinstance(value, bool) else str(value)
         return attributes
+
+
+def _size(plain: Any) -> int:
+    """How many bytes of UTF-8 a JSON value takes.
+
+    Raises:
+        ValueError: It is not a number.
+    """
+    try:
+        text = to_json(plain, inf_nan_mode="constants")
+    except PydanticSerializationError:  # unpaired surrogates
+        return _size_in_python(plain)
+    may_be_refused = len(text) > _LONGEST_NUMBER or b"NaN" in text or b"Infinity" in text
+    return _size_in_python(plain) if may_be_refused else len(text)
+
+
+def _size_in_python(plain: Any) -> int:
+    text = json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return len(text.encode(errors="surrogatepass"))
 
 
 class EventBody(ResponsePart):

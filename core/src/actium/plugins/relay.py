@@ -203,6 +203,11 @@ class Observers:
         self._changed = manager.hook.execution_changed.get_hookimpls()
 
     @property
+    def see_events(self) -> bool:
+        """Whether anyone wants to be told of events."""
+        return bool(self._published)
+
+    @property
     def see_executions(self) -> bool:
         """Whether anyone wants to be told of executions."""
         return bool(self._changed)

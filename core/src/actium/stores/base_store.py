@@ -112,6 +112,10 @@ class BaseStore(ABC):
         """
 
     @abstractmethod
+    def get_many(self, kind: type[Record], record_ids: Collection[UUID]) -> dict[UUID, Record]:
+        """Read records of one kind, all of one moment; those that are not there are left out."""
+
+    @abstractmethod
     def find(self, kind: type[Record], project: str, reference: str) -> tuple[Reference, ...]:
         """Find what a person means by an id, a name, or the beginning of either.
 
@@ -297,10 +301,18 @@ class BaseStore(ABC):
     # Events and executions
 
     @abstractmethod
-    def record_events(self, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
+    def record_events(
+        self, drafts: Sequence[EventDraft], *, worker: str | None = None, limit: int = 0
+    ) -> tuple[RecordedEvent, ...]:
         """Store events and their executions, all together or none; each once for its (project, source, event_id).
 
-        How the run policy of an action bears on an execution that is stored is told by `actium.stores.drafts`.
+        How the run policy of an action bears on an execution that is stored is told by ``actium.stores.drafts``.
+
+        Args:
+            drafts: What to store.
+            worker: Who claims new executions in the same transaction, as `exchange` would, where nothing that was
+                stored before waits for a worker. A store may leave that to `exchange`.
+            limit: How many that worker takes at most.
 
         Returns:
             What became of each, in the order of the drafts.
@@ -434,8 +446,8 @@ class BaseStore(ABC):
         """Replace what is known of an execution's steps; ignored once it has ended."""
 
     @abstractmethod
-    def attempts(self, execution_id: UUID) -> tuple[AttemptRecord, ...]:
-        """All attempts of an execution, first to last."""
+    def attempts(self, execution_ids: Collection[UUID]) -> dict[UUID, tuple[AttemptRecord, ...]]:
+        """All attempts of executions, first to last; those that never began are not in it."""
 
     # Tokens
 

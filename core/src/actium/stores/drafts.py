@@ -26,6 +26,7 @@ class Target:
 
     Attributes:
         run_policy: As it is stored, JSON.
+        can_begin: Whether it may be run now: it is not disabled, and nobody deletes it.
     """
 
     id: UUID
@@ -34,6 +35,7 @@ class Target:
     revision: int
     service_account_id: UUID
     run_policy: str
+    can_begin: bool
 
     @property
     def policy(self) -> RunPolicy:
@@ -47,50 +49,86 @@ def read_policy(text: str) -> RunPolicy:
     return RunPolicy.model_validate_json(text)
 
 
-def drafted(
-    draft: ExecutionDraft, target: Target, event: EventRecord | None, *, depth: int, now: datetime
-) -> ExecutionRecord:
-    """The execution of a draft: ``pending``, unless it cannot be run or is one too many in a chain."""
-    policy = target.policy
-    status, reason = ExecutionStatus.PENDING, draft.problem
-    if draft.problem is not None:
-        status = ExecutionStatus.FAILED
-    elif depth > MAX_DEPTH:
-        status = ExecutionStatus.SKIPPED
-        reason = (
-            f"it is the {depth}th in a chain of executions that lead to one another, and {MAX_DEPTH} are allowed: "
-            "an action publishes what it is triggered by"
+class Drafting:
+    """Turns drafts into executions, all of them at one time. Those of one kind are alike but for a few fields."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self._alike: dict[tuple[UUID, UUID | None, int, str | None], ExecutionRecord] = {}
+
+    def execution(
+        self, draft: ExecutionDraft, target: Target, event: EventRecord | None, *, depth: int, worker: str | None = None
+    ) -> ExecutionRecord:
+        """The execution of a draft: ``pending``, unless it cannot be run or is one too many in a chain.
+
+        Args:
+            draft: What to run.
+            target: Its action.
+            event: What led to it.
+            depth: How many executions have led to it.
+            worker: Who begins with it at once, where nothing is to be waited for; it is ``running`` then.
+        """
+        key = (target.id, draft.trigger_id, depth, worker)
+        alike = self._alike.get(key)
+        if alike is None:
+            alike = self._alike[key] = self._pending(draft, target, depth, worker)
+        event_id = None if event is None else event.id
+        if draft.problem is not None:
+            failed = ExecutionStatus.FAILED
+            return alike._replace(
+                id=draft.id, event_id=event_id, status=failed, reason=draft.problem, finished=self.now
+            )
+        if alike.slots is None:
+            return alike._replace(id=draft.id, event_id=event_id)
+        return alike._replace(id=draft.id, event_id=event_id, kind=_kind(target.id, target.policy.concurrency, event))
+
+    def _pending(self, draft: ExecutionDraft, target: Target, depth: int, worker: str | None) -> ExecutionRecord:
+        policy, now = target.policy, self.now
+        slots = policy.concurrency.slots
+        is_too_deep = depth > MAX_DEPTH
+        begins = worker is not None and slots is None and not is_too_deep
+        return ExecutionRecord(
+            id=draft.id,
+            project=target.project,
+            action_id=target.id,
+            action_name=target.name,
+            action_revision=target.revision,
+            service_account_id=target.service_account_id,
+            trigger_id=draft.trigger_id,
+            event_id=None,
+            status=_status(is_too_deep=is_too_deep, begins=begins),
+            reason=_too_deep(depth) if is_too_deep else None,
+            result=None,
+            error=None,
+            progress=[],
+            cancel_requested=False,
+            attempt=1 if begins else 0,
+            allowance=policy.max_attempts,
+            losses=0,
+            depth=depth,
+            kind=None,
+            slots=slots,
+            held=False,
+            available=now,
+            expires=None if policy.deadline is None else now + timedelta(seconds=policy.deadline),
+            worker=worker if begins else None,
+            created=now,
+            began=now if begins else None,
+            started=now if begins else None,
+            finished=now if is_too_deep else None,
         )
-    concurrency = policy.concurrency
-    return ExecutionRecord(
-        id=draft.id,
-        project=target.project,
-        action_id=target.id,
-        action_name=target.name,
-        action_revision=target.revision,
-        service_account_id=target.service_account_id,
-        trigger_id=draft.trigger_id,
-        event_id=None if event is None else event.id,
-        status=status,
-        reason=reason,
-        result=None,
-        error=None,
-        progress=[],
-        cancel_requested=False,
-        attempt=0,
-        allowance=policy.max_attempts,
-        losses=0,
-        depth=depth,
-        kind=None if concurrency.slots is None else _kind(target.id, concurrency, event),
-        slots=concurrency.slots,
-        held=False,
-        available=now,
-        expires=None if policy.deadline is None else now + timedelta(seconds=policy.deadline),
-        worker=None,
-        created=now,
-        began=None,
-        started=None,
-        finished=None if status is ExecutionStatus.PENDING else now,
+
+
+def _status(*, is_too_deep: bool, begins: bool) -> ExecutionStatus:
+    if is_too_deep:
+        return ExecutionStatus.SKIPPED
+    return ExecutionStatus.RUNNING if begins else ExecutionStatus.PENDING
+
+
+def _too_deep(depth: int) -> str:
+    return (
+        f"it is the {depth}th in a chain of executions that lead to one another, and {MAX_DEPTH} are allowed: "
+        "an action publishes what it is triggered by"
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from actium.models.action import ActionStatus
@@ -149,9 +149,8 @@ class TriggerChanges:
     removed: tuple[UUID, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRecord:
-    """An event.
+class EventRecord(NamedTuple):
+    """An event. Like executions it passes in great numbers: a tuple is made in a fraction of the time of a dataclass.
 
     Attributes:
         event_id: The CloudEvents ``id``, unique for its source and project.
@@ -171,8 +170,7 @@ class EventRecord:
     data: Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionDraft:
+class ExecutionDraft(NamedTuple):
     """An execution to store as ``pending``; the store pins the action's revision and service account.
 
     Attributes:
@@ -185,8 +183,7 @@ class ExecutionDraft:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventDraft:
+class EventDraft(NamedTuple):
     """An event to store, with what it matched.
 
     Attributes:
@@ -203,23 +200,23 @@ class EventDraft:
     is_replay: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordedEvent:
+class RecordedEvent(NamedTuple):
     """What became of an event in the store.
 
     Attributes:
         id: The stored event.
         execution_ids: Its executions, in the order of the drafts.
         duplicate: Whether the event was known already; nothing was written then.
+        claims: Those of its executions that the worker has that was named.
     """
 
     id: UUID
     execution_ids: tuple[UUID, ...]
     duplicate: bool
+    claims: tuple[Claim, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionRecord:
+class ExecutionRecord(NamedTuple):
     """One run of an action.
 
     Attributes:
@@ -311,8 +308,7 @@ class Outcome:
     is_returned: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Ending(NamedTuple):
     """The end of an attempt, as its worker tells the store.
 
     Attributes:
@@ -324,8 +320,7 @@ class Ending:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """An execution that a worker is to run, with what it needs for that, all of one moment.
 
     Attributes:
@@ -338,7 +333,7 @@ class Claim:
     execution: ExecutionRecord
     event: EventRecord | None
     account: AccountRecord | None
-    obstacle: str | None
+    obstacle: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

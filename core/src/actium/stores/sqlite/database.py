@@ -54,6 +54,7 @@ class Database:
         self._busy_seconds = busy_seconds
         self._closed = False
         self._opened = False
+        self._file: os.stat_result | None = None
         self._read_only = False
         self._process = os.getpid()
         self._writer = self._new_writer()
@@ -65,11 +66,17 @@ class Database:
         """What messages call it."""
         return "the store in memory" if self._path is None else f"the store {str(self._path)!r}"
 
+    @property
+    def _at_the_beginning(self) -> str:
+        """The name where a sentence begins."""
+        return f"T{self.name[1:]}"
+
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that writes: committed at the end, rolled back when anything is raised."""
         self._after_fork()
         with self._in_our_words(), self._writer.transaction() as connection:
+            self._check_file()
             yield connection
 
     @contextmanager
@@ -124,7 +131,23 @@ class Database:
         if self._read_only:
             connection.close()
             raise self._is_read_only()
+        self._file = None if self._path is None else self._path.stat()
         return connection
+
+    def _check_file(self) -> None:
+        """Refuse to write to a file that nobody can find any more: what is in it ends with this process."""
+        if self._path is None or self._file is None:
+            return
+        try:
+            present = self._path.stat()
+        except FileNotFoundError:
+            present = None
+        if present is None or not os.path.samestat(present, self._file):
+            raise StoreError(
+                f"The file of {self.name} was {'deleted' if present is None else 'replaced by another'} while it was "
+                "open.",
+                hint="Put it back, e.g. from a backup, and start what uses it again.",
+            )
 
     def _borrowed(self) -> sqlite3.Connection:
         if self._closed:
@@ -201,11 +224,11 @@ class Database:
         except ActiumError:
             raise
         except sqlite3.IntegrityError as error:
-            raise ConflictError(f"{self.name.capitalize()} refused a change: {error}.") from error
+            raise ConflictError(f"{self._at_the_beginning} refused a change: {error}.") from error
         except sqlite3.Error as error:
             raise self._translated(error) from error
         except (UnicodeEncodeError, OverflowError) as error:
-            raise InvalidInputError(f"{self.name.capitalize()} cannot keep or compare a value: {error}.") from error
+            raise InvalidInputError(f"{self._at_the_beginning} cannot keep or compare a value: {error}.") from error
 
     def _translated(self, error: sqlite3.Error) -> StoreError:
         if self._closed or _says(error, "closed database"):
@@ -219,21 +242,21 @@ class Database:
             return self._is_read_only()
         if _says(error, "not a database", "malformed", "corrupt"):
             return StoreCorruptError(
-                f"{self.name.capitalize()} is no usable SQLite database: {error}.",
+                f"{self._at_the_beginning} is no usable SQLite database: {error}.",
                 hint="Check the path; if it is right, restore the file from a backup.",
             )
         if _says(error, "full"):
             return StoreError(f"There is no room left for {self.name}.", hint="Free some disk space and try again.")
         return StoreError(
-            f"{self.name.capitalize()} failed: {error}.", hint="Check that the file is there and its disk is well."
+            f"{self._at_the_beginning} failed: {error}.", hint="Check that the file is there and its disk is well."
         )
 
     def _is_closed(self) -> StoreClosedError:
-        return StoreClosedError(f"{self.name.capitalize()} was closed.", hint="Open it again.")
+        return StoreClosedError(f"{self._at_the_beginning} was closed.", hint="Open it again.")
 
     def _is_read_only(self) -> StoreReadOnlyError:
         return StoreReadOnlyError(
-            f"{self.name.capitalize()} cannot be written.", hint="Check the permissions of the file and its folder."
+            f"{self._at_the_beginning} cannot be written.", hint="Check the permissions of the file and its folder."
         )
 
 

@@ -316,12 +316,10 @@ def _version(database: Database, connection: sqlite3.Connection, newest: int) ->
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION_ID and (application or version or tables):
-        raise StoreCorruptError(
-            f"{database.name.capitalize()} is another program's database.", hint="Choose another file."
-        )
+        raise StoreCorruptError(f"The file of {database.name} is another program's database.", hint="Choose another file.")
     if version > newest:
         raise StoreVersionError(
-            f"{database.name.capitalize()} has version {version}; this Actium knows up to {newest}.",
+            f"The file of {database.name} has version {version}; this Actium knows up to {newest}.",
             hint="Upgrade: `pip install --upgrade actium`.",
         )
     return int(version)

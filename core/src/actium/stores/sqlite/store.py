@@ -36,9 +36,9 @@ from actium.stores.records import (
     TriggerRecord,
     WorkerRecord,
 )
-from actium.stores.sqlite import actions, executions, listing, retention, work
+from actium.stores.sqlite import actions, executions, listing, publication, retention, work
 from actium.stores.sqlite.database import BUSY_SECONDS, Database
-from actium.stores.sqlite.rows import insert, not_found, read_all, read_one, replace_row
+from actium.stores.sqlite.rows import insert, not_found, read_all, read_many, read_one, replace_row
 from actium.stores.sqlite.schema import prepare
 from actium.stores.sqlite.tables import (
     ACCOUNTS,
@@ -105,6 +105,13 @@ class SQLiteStore(BaseStore):
         """See `BaseStore.get`."""
         with self._database.reading() as connection:
             return read_one(connection, table_of(kind), record_id)
+
+    def get_many(self, kind: type[Record], record_ids: Collection[UUID]) -> dict[UUID, Record]:
+        """See `BaseStore.get_many`."""
+        if not record_ids:
+            return {}
+        with self._database.reading() as connection:
+            return {one.id: one for one in read_many(connection, table_of(kind), record_ids)}
 
     def find(self, kind: type[Record], project: str, reference: str) -> tuple[Reference, ...]:
         """See `BaseStore.find`."""
@@ -242,17 +249,19 @@ class SQLiteStore(BaseStore):
         with self._database.reading() as connection:
             return executions.trigger_changes(connection, since)
 
-    def record_events(self, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
+    def record_events(
+        self, drafts: Sequence[EventDraft], *, worker: str | None = None, limit: int = 0
+    ) -> tuple[RecordedEvent, ...]:
         """See `BaseStore.record_events`."""
         with self._database.writing() as connection:
-            return executions.record_events(connection, drafts)
+            return publication.record_events(connection, drafts, worker=worker, limit=limit)
 
     def insert_execution(
         self, draft: ExecutionDraft, *, project: str, event: EventRecord | None, cause: UUID | None = None
     ) -> ExecutionRecord:
         """See `BaseStore.insert_execution`."""
         with self._database.writing() as connection:
-            return executions.insert_execution(connection, draft, project, event, cause)
+            return publication.insert_execution(connection, draft, project, event, cause)
 
     def executions_of_event(self, event_id: UUID) -> tuple[UUID, ...]:
         """See `BaseStore.executions_of_event`."""
@@ -329,10 +338,12 @@ class SQLiteStore(BaseStore):
         with self._database.writing() as connection:
             executions.record_progress(connection, execution_id, progress)
 
-    def attempts(self, execution_id: UUID) -> tuple[AttemptRecord, ...]:
+    def attempts(self, execution_ids: Collection[UUID]) -> dict[UUID, tuple[AttemptRecord, ...]]:
         """See `BaseStore.attempts`."""
+        if not execution_ids:
+            return {}
         with self._database.reading() as connection:
-            return executions.attempts(connection, execution_id)
+            return executions.attempts(connection, execution_ids)
 
     def insert_token(self, token: TokenRecord) -> None:
         """See `BaseStore.insert_token`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
+
+from pydantic_core import PydanticSerializationError, to_json
 
 from actium.errors import InvalidInputError
 from actium.models.action import ActionStatus
@@ -65,6 +68,15 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 """Made once: ``json.dumps`` makes one for every call that differs from its defaults."""
 
 
+def plain_text(value: Any) -> str:
+    """As `json_text`, for what is known to be plain JSON, such as an event's data: in a third of the time."""
+    try:
+        text = to_json(value, inf_nan_mode="constants")
+    except PydanticSerializationError:  # unpaired surrogates, which only escapes can write
+        return json_text(value)
+    return json_text(value) if b"NaN" in text or b"Infinity" in text else text.decode()
+
+
 def _enum(kind: type[StrEnum]) -> Kind:
     members = {member.value: member for member in kind}
     return Kind(str, members.__getitem__)
@@ -82,8 +94,13 @@ SHARED_ID = Kind(lru_cache(maxsize=4_096)(str), lru_cache(maxsize=4_096)(UUID))
 """An id that many rows have in common."""
 TIME = Kind(time_text, datetime.fromisoformat)
 JSON = Kind(json_text, json_value)
+PLAIN_JSON = Kind(plain_text, json_value)
 TRUTH = Kind(int, bool)
+_NEVER_NULL = (JSON, PLAIN_JSON)
 PLAIN: Kind | None = None
+
+
+_MOST_INSERTIONS = 128
 
 
 class Table(Generic[RowT]):
@@ -103,24 +120,43 @@ class Table(Generic[RowT]):
         self.record = record
         self.columns = columns
         self.selected = ", ".join(columns)
-        self._insertions: dict[int, str] = {}
-        self._places = f"({', '.join('?' * len(columns))})"
-        self.insertion = self.insertion_of(1)
+        self.insertion = f"INSERT INTO {name} ({self.selected}) VALUES ({', '.join('?' * len(columns))})"
         changed = ", ".join(f"{column} = :{column}" for column in columns if column not in {"id", "created"})
         self.replacement = f"UPDATE {name} SET {changed} WHERE id = :id AND version = :expected_version"
         self._names = tuple(columns)
         self._values = attrgetter(*columns)
-        kinds = list(enumerate(columns.values()))
-        self._encoders = [(index, kind.encode, kind is JSON) for index, kind in kinds if kind]
+        self._kinds = tuple(columns.values())
+        kinds = list(enumerate(self._kinds))
+        self._encoders = [(index, kind.encode, kind in _NEVER_NULL) for index, kind in kinds if kind]
         self._decoders = [(index, kind.decode) for index, kind in kinds if kind]
+        self._is_tuple = issubclass(record, tuple)
+        self._insertion_of = lru_cache(maxsize=_MOST_INSERTIONS)(self._made_insertion)
 
-    def insertion_of(self, count: int) -> str:
-        """The INSERT that takes what `written` gives for so many records, one behind the other."""
-        made = self._insertions.get(count)
-        if made is None:
-            made = f"INSERT INTO {self.name} ({self.selected}) VALUES {', '.join([self._places] * count)}"
-            self._insertions[count] = made
-        return made
+    def insertion_of(self, records: Sequence[RowT]) -> tuple[str, list[Any]]:
+        """The INSERT of several records, and what it takes.
+
+        Rows that are stored together are alike, an execution's in all but two or three columns. What all of them have
+        in common is encoded and bound once.
+        """
+        columns = list(zip(*map(self._values, records), strict=True))
+        is_shared = tuple(len(set(map(id, column))) == 1 for column in columns)
+        values: list[Any] = []
+        varying = []
+        for column, kind, shared in zip(columns, self._kinds, is_shared, strict=True):
+            if shared:
+                values += _written(column[:1], kind)
+            else:
+                varying.append(_written(column, kind))
+        values += itertools.chain.from_iterable(zip(*varying, strict=True))
+        return self._insertion_of(len(records), is_shared), values
+
+    def _made_insertion(self, count: int, is_shared: tuple[bool, ...]) -> str:
+        shared, own = sum(is_shared), len(is_shared) - sum(is_shared)
+        rows = []
+        for row in range(count):
+            of_all, of_row = itertools.count(1), itertools.count(shared + row * own + 1)
+            rows.append(f"({', '.join(f'?{next(of_all if one else of_row)}' for one in is_shared)})")
+        return f"INSERT INTO {self.name} ({self.selected}) VALUES {', '.join(rows)}"
 
     def written(self, record: RowT) -> list[Any]:
         """A record as a row. What is empty is NULL, but in JSON it is written as ``null``."""
@@ -142,7 +178,16 @@ class Table(Generic[RowT]):
             value = fields[index]
             if value is not None:
                 fields[index] = decode(value)
+        if self._is_tuple:
+            return self.record(*fields)
         return self.record(**dict(zip(self._names, fields, strict=True)))
+
+
+def _written(column: Sequence[Any], kind: Kind | None) -> Sequence[Any]:
+    if kind is None:
+        return column
+    encode, is_json = kind.encode, kind in _NEVER_NULL
+    return [encode(value) if value is not None or is_json else None for value in column]
 
 
 ACCOUNTS = Table(
@@ -226,8 +271,8 @@ EVENTS = Table(
         "subject": PLAIN,
         "time": TIME,
         "received": TIME,
-        "attributes": JSON,
-        "data": JSON,
+        "attributes": PLAIN_JSON,
+        "data": PLAIN_JSON,
     },
 )
 EXECUTIONS = Table(

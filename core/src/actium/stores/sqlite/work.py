@@ -31,7 +31,7 @@ from actium.stores.records import (
     WorkerRecord,
 )
 from actium.stores.sqlite import turns
-from actium.stores.sqlite.rows import read_all
+from actium.stores.sqlite.rows import read_all, read_many
 from actium.stores.sqlite.tables import (
     ACCOUNTS,
     ACTIONS,
@@ -44,8 +44,6 @@ from actium.stores.sqlite.tables import (
 )
 
 RowT = TypeVar("RowT", AccountRecord, ActionRecord, EventRecord)
-
-_MOST_IDS = 500
 
 
 def beat(connection: sqlite3.Connection, worker: str) -> None:
@@ -175,13 +173,7 @@ def _read_as_claimed(
 
 
 def _by_id(connection: sqlite3.Connection, table: Table[RowT], ids: Iterable[UUID | None]) -> dict[UUID, RowT]:
-    wanted = [str(one) for one in dict.fromkeys(ids) if one is not None]
-    found: dict[UUID, RowT] = {}
-    for begin in range(0, len(wanted), _MOST_IDS):
-        some = wanted[begin : begin + _MOST_IDS]
-        places = ", ".join("?" * len(some))
-        found.update((row.id, row) for row in read_all(connection, table, f"id IN ({places})", some))
-    return found
+    return {row.id: row for row in read_many(connection, table, {one for one in ids if one is not None})}
 
 
 def _obstacle(execution: ExecutionRecord, action: ActionRecord | None, now: datetime) -> str | None:
@@ -198,24 +190,36 @@ def _obstacle(execution: ExecutionRecord, action: ActionRecord | None, now: date
 
 def _end_all(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> tuple[bool, ...]:
     """Record endings; for each, whether its attempt was still the latest."""
+    if _are_simple(endings) and _finish_all(connection, endings, now):
+        return (True,) * len(endings)
     valid = _still_running(connection, [ending.claimed for ending in endings])
-    simple = [
-        ending
-        for ending in endings
-        if ending.claimed.id in valid and ending.outcome.next_attempt is None and ending.claimed.kind is None
-    ]
-    _finish(connection, simple, now)
-    at_once = {ending.claimed.id for ending in simple}
     for ending in endings:
-        if ending.claimed.id in valid and ending.claimed.id not in at_once:
+        if ending.claimed.id in valid:
             _end(connection, ending.claimed, ending.outcome, now)
-    return tuple(ending.claimed.id in valid for ending in endings)
+    return tuple([ending.claimed.id in valid for ending in endings])
+
+
+def _are_simple(endings: Sequence[Ending]) -> bool:
+    """Whether all of them are final, and of executions that no other one of their kind waits for."""
+    return all(ending.outcome.next_attempt is None and ending.claimed.kind is None for ending in endings)
+
+
+def _finish_all(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> bool:
+    """Record final outcomes, all of them or, where an attempt was overtaken, none."""
+    if len(endings) <= 1:
+        return not endings or _finish(connection, endings, now)
+    connection.execute("SAVEPOINT endings")
+    try:
+        is_done = _finish(connection, endings, now)
+        if not is_done:
+            connection.execute("ROLLBACK TO endings")
+    finally:
+        connection.execute("RELEASE endings")
+    return is_done
 
 
 def _still_running(connection: sqlite3.Connection, claimed: Sequence[ExecutionRecord]) -> set[UUID]:
     """Those whose attempt no other has overtaken."""
-    if not claimed:
-        return set()
     fences = json_text([[str(one.id), one.attempt, one.worker] for one in claimed])
     (ids,) = connection.execute(
         "SELECT json_group_array(executions.id) FROM json_each(?) AS fence "
@@ -226,27 +230,30 @@ def _still_running(connection: sqlite3.Connection, claimed: Sequence[ExecutionRe
     return set(map(UUID, json.loads(ids)))
 
 
-def _finish(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> None:
-    """Record final outcomes of executions that no other one of their kind waits for."""
-    if not endings:
-        return
+def _finish(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> bool:
+    """Record the final outcomes of attempts that no other has overtaken; whether that was so of all."""
     rows = [
         (
-            str(ending.claimed.id),
-            ending.outcome.status.value,
-            ending.outcome.reason,
-            json_text(ending.outcome.result),
-            json_text(ending.outcome.error),
+            str(claimed.id),
+            outcome.status.value,
+            outcome.reason,
+            json_text(outcome.result),
+            json_text(outcome.error),
+            claimed.attempt,
+            claimed.worker,
         )
-        for ending in endings
+        for claimed, outcome in endings
     ]
-    connection.execute(
+    changed = connection.execute(
         "UPDATE executions SET status = json_extract(ending.value, '$[1]'), "
         "reason = json_extract(ending.value, '$[2]'), result = json_extract(ending.value, '$[3]'), "
         "error = json_extract(ending.value, '$[4]'), finished = ? "
-        "FROM json_each(?) AS ending WHERE executions.id = json_extract(ending.value, '$[0]')",
+        "FROM json_each(?) AS ending WHERE executions.id = json_extract(ending.value, '$[0]') "
+        "AND executions.status = 'running' AND attempt = json_extract(ending.value, '$[5]') "
+        "AND worker = json_extract(ending.value, '$[6]')",
         (time_text(now), json_text(rows)),
-    )
+    ).rowcount
+    return changed == len(endings)
 
 
 def _end(connection: sqlite3.Connection, claimed: ExecutionRecord, outcome: Outcome, now: datetime) -> None:

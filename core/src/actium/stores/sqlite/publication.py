@@ -1,0 +1,222 @@
+"""Storing events and the executions that they lead to, inside a transaction of the caller.
+
+An execution that nothing keeps waiting may begin in the transaction that stores it: it then goes to a worker of this
+process from memory, and needs no claim.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias
+from uuid import UUID
+
+from actium.errors import ConflictError, NotReadyError
+from actium.models.action import ActionStatus
+from actium.models.execution import ExecutionStatus
+from actium.models.run_policy import ConcurrencyMode
+from actium.stores.base_store import StaleTriggersError
+from actium.stores.drafts import Drafting, Target
+from actium.stores.records import (
+    AccountRecord,
+    Claim,
+    EventDraft,
+    EventRecord,
+    ExecutionDraft,
+    ExecutionRecord,
+    RecordedEvent,
+)
+from actium.stores.sqlite import turns
+from actium.stores.sqlite.executions import executions_of, must_wait, target_of, trigger_generation
+from actium.stores.sqlite.rows import insert_many, not_found, read_all, read_one
+from actium.stores.sqlite.tables import ACCOUNTS, ACTIONS, EVENTS, EXECUTIONS, json_text, time_text
+
+EventName: TypeAlias = tuple[str, str, str]
+
+
+def record_events(
+    connection: sqlite3.Connection, drafts: Sequence[EventDraft], *, worker: str | None = None, limit: int = 0
+) -> tuple[RecordedEvent, ...]:
+    """See `BaseStore.record_events`."""
+    known = _known_events(connection, [draft.event for draft in drafts if not draft.is_replay])
+    generation = trigger_generation(connection)
+    publication = _Publication(connection, worker, limit)
+    recorded: list[RecordedEvent] = []
+    for draft in drafts:
+        event = draft.event
+        if not draft.is_replay:
+            first = known.setdefault(_name_of(event), event.id)
+            if first != event.id:
+                recorded.append(RecordedEvent(id=first, execution_ids=(), duplicate=True))
+                continue
+        if draft.generation != generation:
+            raise StaleTriggersError("The triggers have changed since they were matched.", hint="Match again.")
+        recorded.append(publication.add(draft))
+    publication.insert()
+    return tuple(
+        one._replace(execution_ids=executions_of(connection, one.id)) if one.duplicate else one for one in recorded
+    )
+
+
+def insert_execution(
+    connection: sqlite3.Connection, draft: ExecutionDraft, project: str, event: EventRecord | None, cause: UUID | None
+) -> ExecutionRecord:
+    """See `BaseStore.insert_execution`."""
+    action = read_one(connection, ACTIONS, draft.action_id)
+    if action.project != project:
+        raise not_found(ACTIONS, draft.action_id)
+    if action.revision == 0 or action.status is ActionStatus.DELETING:
+        raise NotReadyError(
+            f"The action {action.name!r} is {action.status.value}.",
+            hint="Wait for that to end; if its process is gone, `actium doctor --mend` finishes or undoes it.",
+        )
+    if event is not None:
+        known = _known_events(connection, [event]).get(_name_of(event))
+        if known is None:
+            insert_many(connection, EVENTS, [event])
+        else:
+            stored = read_one(connection, EVENTS, known)
+            _check_same(stored, event)
+            event = stored
+    target = target_of(action)
+    drafting = Drafting(datetime.now(UTC))
+    execution = drafting.execution(draft, target, event, depth=_depth_below(connection, cause))
+    return _insert(connection, [execution], {target.id: target})[0]
+
+
+class _Publication:
+    """The events of one transaction, and what they lead to."""
+
+    def __init__(self, connection: sqlite3.Connection, worker: str | None, limit: int) -> None:
+        self._connection = connection
+        self._drafting = Drafting(datetime.now(UTC))
+        self._events: list[EventRecord] = []
+        self._executions: list[ExecutionRecord] = []
+        self._targets: dict[UUID, Target] = {}
+        self._accounts: dict[UUID, AccountRecord | None] = {}
+        self._worker = worker
+        self._room = limit if worker is not None and self._is_next(worker) else 0
+
+    def add(self, draft: EventDraft) -> RecordedEvent:
+        if draft.is_replay:
+            read_one(self._connection, EVENTS, draft.event.id)  # it may have been pruned
+        else:
+            self._events.append(draft.event)
+        if not draft.executions:
+            return RecordedEvent(id=draft.event.id, execution_ids=(), duplicate=False)
+        depth = _depth_below(self._connection, draft.cause)
+        executions = [self._drafted(execution, draft.event, depth) for execution in draft.executions]
+        self._executions += executions
+        begun = [execution for execution in executions if execution.status is ExecutionStatus.RUNNING]
+        return RecordedEvent(
+            id=draft.event.id,
+            execution_ids=tuple([execution.id for execution in executions]),
+            duplicate=False,
+            claims=tuple([self._claim(execution, draft.event) for execution in begun]),
+        )
+
+    def insert(self) -> None:
+        insert_many(self._connection, EVENTS, self._events)
+        _insert(self._connection, self._executions, self._targets)
+
+    def _drafted(self, draft: ExecutionDraft, event: EventRecord, depth: int) -> ExecutionRecord:
+        target = self._targets.get(draft.action_id) or self._read_target(draft.action_id)
+        begins = self._room > 0 and target.can_begin and draft.problem is None
+        worker = self._worker if begins else None
+        execution = self._drafting.execution(draft, target, event, depth=depth, worker=worker)
+        if execution.status is ExecutionStatus.RUNNING:
+            self._room -= 1
+        return execution
+
+    def _read_target(self, action_id: UUID) -> Target:
+        target = target_of(read_one(self._connection, ACTIONS, action_id))
+        self._targets[action_id] = target
+        return target
+
+    def _claim(self, execution: ExecutionRecord, event: EventRecord) -> Claim:
+        return Claim(execution=execution, event=event, account=self._account(execution.service_account_id))
+
+    def _account(self, account_id: UUID | None) -> AccountRecord | None:
+        if account_id is None:
+            return None
+        if account_id not in self._accounts:
+            found = read_all(self._connection, ACCOUNTS, "id = ?", (str(account_id),))
+            self._accounts[account_id] = found[0] if found else None
+        return self._accounts[account_id]
+
+    def _is_next(self, worker: str) -> bool:
+        """Whether a worker is there, and nothing that was stored before waits for one."""
+        row = self._connection.execute(
+            "SELECT 1 FROM workers WHERE name = ? AND NOT EXISTS ("
+            "SELECT 1 FROM executions WHERE status = 'pending' AND held = 0 AND available <= ?)",
+            (worker, time_text(self._drafting.now)),
+        ).fetchone()
+        return row is not None
+
+
+def _name_of(event: EventRecord) -> EventName:
+    return event.project, event.event_id, event.source
+
+
+def _known_events(connection: sqlite3.Connection, events: Sequence[EventRecord]) -> dict[EventName, UUID]:
+    """Which of some events are stored already, by what makes them unique."""
+    wanted = json_text([_name_of(event) for event in events])
+    rows = connection.execute(
+        "SELECT project, event_id, source, events.id FROM json_each(?) JOIN events "
+        "ON project = json_extract(value, '$[0]') AND event_id = json_extract(value, '$[1]') "
+        "AND source = json_extract(value, '$[2]')",
+        (wanted,),
+    )
+    return {(project, event_id, source): UUID(known) for project, event_id, source, known in rows.fetchall()}
+
+
+def _check_same(known: EventRecord, event: EventRecord) -> None:
+    """An event that is known runs as it is stored; one that says something else would not do what its giver expects."""
+    differing = [
+        name for name in ("type", "subject", "attributes", "data") if getattr(known, name) != getattr(event, name)
+    ]
+    if differing:
+        raise ConflictError(
+            f"The event {event.event_id!r} of {event.source!r} is known with another {' and '.join(differing)}.",
+            hint="Give it an id of its own, or run the action with the event as it is stored.",
+        )
+
+
+def _depth_below(connection: sqlite3.Connection, cause: UUID | None) -> int:
+    """How deep in a chain those are that an execution causes; 0 where nothing has caused them."""
+    if cause is None:
+        return 0
+    row = connection.execute("SELECT depth FROM executions WHERE id = ?", (str(cause),)).fetchone()
+    return 0 if row is None else int(row[0]) + 1
+
+
+def _insert(
+    connection: sqlite3.Connection, executions: Sequence[ExecutionRecord], targets: Mapping[UUID, Target]
+) -> Sequence[ExecutionRecord]:
+    """Store executions, those that depend on others of their kind one after the other."""
+    if all(execution.kind is None for execution in executions):
+        insert_many(connection, EXECUTIONS, executions)
+        return executions
+    stored = []
+    for execution in executions:
+        placed = execution
+        if execution.kind is not None and execution.status is ExecutionStatus.PENDING:
+            mode = targets[execution.action_id].policy.concurrency.mode
+            placed = _in_turn(connection, execution, execution.kind, mode)
+        insert_many(connection, EXECUTIONS, [placed])
+        stored.append(placed)
+    return stored
+
+
+def _in_turn(
+    connection: sqlite3.Connection, execution: ExecutionRecord, kind: str, mode: ConcurrencyMode
+) -> ExecutionRecord:
+    if mode is ConcurrencyMode.SINGLE:
+        other = turns.under_way(connection, kind)
+        if other is not None:
+            reason = f"execution {other} of the same kind has not ended, and only one may be under way"
+            return execution._replace(status=ExecutionStatus.SKIPPED, reason=reason, finished=execution.created)
+    if mode is ConcurrencyMode.RESTART:
+        turns.make_room(connection, kind, execution.created)
+    return execution._replace(held=must_wait(connection, execution))
