@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from uuid import uuid4
 
 from sound import SoundHandler, flavor, pause
 
-from actium.errors import ExecutionCancelled
+from actium.errors import ExecutionCancelled, VersionConflictError
 from actium.stores.records import ActionRecord
 
-_HERE = set()
-_numbers = itertools.count()
+_HERE: set[str] = set()
 
 
 class Failing(SoundHandler):
@@ -70,7 +68,8 @@ class Rewriting(SoundHandler):
         action = self.store.get(ActionRecord, trigger_execution.body.action_id)
         if action.description == "":
             changed = replace(action, description="ran")
-            self.store.update_action(changed, None, expected_version=action.version, changed_by="run")
+            with suppress(VersionConflictError):
+                self.store.update_action(changed, None, expected_version=action.version, changed_by="run")
         return super().run(config, trigger_execution, auth_context)
 
 

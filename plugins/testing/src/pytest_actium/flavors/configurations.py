@@ -132,6 +132,7 @@ class ConfigurationRules(SchemaRules):
 
     def test_unknown_keys_do_not_pass_in_silence(self, bench: Bench, configuration: Configuration) -> None:
         """A key that no field has is refused or reported, since it is a misspelled one."""
+        bench.created(name="without-it")
         try:
             action = bench.create({**configuration, _NO_FIELD: 1})
         except InvalidConfigurationError as error:

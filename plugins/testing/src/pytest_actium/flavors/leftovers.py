@@ -14,7 +14,7 @@ import pytest
 
 from actium import Actium
 from pytest_actium import applications
-from pytest_actium.flavors.subject import Bench, FlavorSubject, files_below
+from pytest_actium.flavors.subject import Bench, FlavorSubject, Life, files_below
 from pytest_actium.plugin import known
 from pytest_actium.remains import children, new_threads, open_files, until_gone
 from pytest_actium.verdicts import fail
@@ -38,11 +38,9 @@ class LeftoverRules(FlavorSubject):
     _left: ClassVar[dict[type, Leftovers]] = {}
 
     @pytest.fixture
-    def leftovers(self, bench: Bench, actium_url: str, monkeypatch: pytest.MonkeyPatch) -> Leftovers:
+    def leftovers(self, bench: Bench, lived: Life, actium_url: str, monkeypatch: pytest.MonkeyPatch) -> Leftovers:
         """What two applications left behind that each lived through an action's whole life; looked at once."""
         if type(self) not in self._left:
-            bench.succeeded(name="warm-up")
-            bench.app.actions.delete("warm-up")
             mark = f"{MARK}={uuid.uuid4()}"
             monkeypatch.setenv(*mark.split("="))
             threads, processes = set(threading.enumerate()), set(children())

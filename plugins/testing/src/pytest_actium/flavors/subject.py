@@ -8,6 +8,8 @@ import re
 import secrets as randomness
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -108,9 +110,9 @@ class Bench:
             )
         return [self.app.executions.get(one) for one in started]
 
-    def succeeded(self, action: ActionResponse | None = None, **options: Any) -> TriggerExecutionResponse:
+    def succeeded(self) -> TriggerExecutionResponse:
         """Run the flavor once; the test is left out where that does not succeed, which has a test of its own."""
-        (execution,) = self.run(**options) if action is None else self.run_again(action)
+        (execution,) = self.run()
         if execution.status is not ExecutionStatus.SUCCEEDED:
             pytest.skip(f"its run does not succeed: {execution.reason}")
         return execution
@@ -136,6 +138,23 @@ class Bench:
         return [(record.type, record.name) for record in page.records]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What was seen of an action that was created, run once, read and deleted.
+
+    Attributes:
+        created: The action as it was created.
+        execution: Its execution, at its end.
+        after: The action as it was read after the run.
+        calls: What the recording hook plugins saw.
+    """
+
+    created: ActionResponse
+    execution: TriggerExecutionResponse
+    after: ActionResponse
+    calls: tuple[RecordedCall, ...]
+
+
 class FlavorSubject(Conformance):
     """What an author says of a flavor.
 
@@ -153,8 +172,11 @@ class FlavorSubject(Conformance):
         EVENT_DATA: The payload of the event that runs are given (fixture ``event``).
         RUN_SECONDS: How long a run of ``VALID`` may take.
         IMPORT_SECONDS: How long importing the flavor may take, once Actium is imported.
+        RECORD_TYPES: The types of resources that are kept of each attempt, as a history; they are not compared.
         NOT_SECRET: The names of fields that are named like secrets and are none.
     """
+
+    _lives: ClassVar[dict[type, Life]] = {}
 
     FLAVOR: ClassVar[str | type[BaseActionFlavor]]
     VALID: ClassVar[Mapping[str, Any]] = {}
@@ -165,6 +187,7 @@ class FlavorSubject(Conformance):
     EVENT_DATA: ClassVar[Any] = {}
     RUN_SECONDS: ClassVar[float] = 10.0
     IMPORT_SECONDS: ClassVar[float] = 0.5
+    RECORD_TYPES: ClassVar[Collection[str]] = ()
     NOT_SECRET: ClassVar[Collection[str]] = ()
 
     # What an author may override
@@ -257,11 +280,33 @@ class FlavorSubject(Conformance):
             calls=calls,
         )
 
+    @pytest.fixture
+    def life(self, request: pytest.FixtureRequest) -> Life:
+        """An ordinary life of an action, which several tests look at; it is lived once."""
+        if type(self) not in self._lives:
+            bench: Bench = request.getfixturevalue("bench")
+            created = bench.created()
+            (execution,) = bench.run_again(created)
+            after = bench.app.actions.get(created.id)
+            with suppress(Exception):  # deleting has tests of its own
+                bench.app.actions.delete(created.id)
+            self._lives[type(self)] = Life(
+                created=created, execution=execution, after=after, calls=tuple(bench.calls)
+            )
+        return self._lives[type(self)]
+
+    @pytest.fixture
+    def lived(self, life: Life) -> Life:
+        """The same, where the run has succeeded; that it does has a test of its own."""
+        if life.execution.status is not ExecutionStatus.SUCCEEDED:
+            pytest.skip(f"its run does not succeed: {life.execution.reason}")
+        return life
+
     def world(self, bench: Bench) -> dict[str, object]:
         """All that a flavor could have provisioned, to be compared before and after."""
         return {
             "provisioned": self.provisioned(bench.app),
-            "resources": bench.resources(),
+            "resources": [each for each in bench.resources() if each[0] not in self.RECORD_TYPES],
             "files": files_below(Path.cwd()),
         }
 
