@@ -9,11 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_actium.clock import Clock as Clock
+    from pytest_actium.crash import Crash as Crash
+    from pytest_actium.crash import Moment as Moment
+    from pytest_actium.crash import NotKilledError as NotKilledError
     from pytest_actium.flavors.suite import FlavorConformance as FlavorConformance
 
-_PLACES = {"FlavorConformance": "pytest_actium.flavors.suite"}
+_PLACES = {
+    "Clock": "pytest_actium.clock",
+    "Crash": "pytest_actium.crash",
+    "FlavorConformance": "pytest_actium.flavors.suite",
+    "Moment": "pytest_actium.crash",
+    "NotKilledError": "pytest_actium.crash",
+}
 
-__all__ = ["FlavorConformance"]
+__all__ = ["Clock", "Crash", "FlavorConformance", "Moment", "NotKilledError"]
 
 
 def __getattr__(name: str) -> Any:

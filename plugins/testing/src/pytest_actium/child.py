@@ -89,15 +89,27 @@ def work(order: Mapping[str, Any]) -> dict[str, Any]:
         return {"attempts": app.worker().run_until_idle()}
 
 
+def mend(order: Mapping[str, Any]) -> list[str]:
+    """Mend what a crash left of actions; gives what could not be mended."""
+    from datetime import timedelta
+
+    with open_application(order) as app:
+        findings = app.doctor.examine(mend=True, grace=timedelta(0))
+    return [each.problem for each in findings if each.what.startswith("action ") and not each.mended]
+
+
 def main() -> None:
     """Do what standard input asks for."""
     order = json.loads(sys.stdin.read())
+    answer: Any
     if order["task"] == "probe":
         from pytest_actium.probe import probe
 
         answer = probe(order["key"])
     elif order["task"] == "work":
         answer = work(order)
+    elif order["task"] == "mend":
+        answer = mend(order)
     else:
         from pytest_actium.killed import change
 

@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from actium import Actium, BaseActionFlavor, Event, TriggerExecutionResponse
     from actium.models import ActionResponse, ServiceAccountResponse
+    from pytest_actium.clock import Clock
+    from pytest_actium.crash import Crash
     from pytest_actium.hook_record import RecordedCall
 
 RUN_SECONDS = 30.0
@@ -171,6 +173,24 @@ def recorded_hooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordedH
     file = tmp_path / "calls.jsonl"
     monkeypatch.setenv(FILE, str(file))
     return RecordedHooks(file)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time as Actium sees it, to be moved: ``clock.advance(timedelta(hours=1))``, or seconds."""
+    from pytest_actium.clock import Clock
+
+    clock = Clock()
+    clock.install(monkeypatch)
+    return clock
+
+
+@pytest.fixture
+def crash(actium_app: Actium, actium_url: str) -> Crash:
+    """Does something in another process on the store of `actium_app`, and kills that process at a moment."""
+    from pytest_actium.crash import Crash
+
+    return Crash(actium_app, actium_url)
 
 
 def known(app: Actium, flavor: str | type[BaseActionFlavor]) -> str:

@@ -21,7 +21,7 @@ def refused() -> str | None:
 
 class KeepsWhileCreating(SoundHandler):
     def process_action_delete(self, action: Any, config: Any, force: bool) -> None:
-        if action.status is not ActionStatus.CREATING:
+        if action.status is not ActionStatus.CREATING or action.version > 1:
             super().process_action_delete(action, config, force)
 
 
@@ -39,7 +39,7 @@ refused_late = flavor("refused_late", KeepsWhatIsRefused)  # breaks test_a_creat
 
 class NeverBack(SoundHandler):
     def process_action_update(self, action: Any, config: Any, previous_action: Any, previous_config: Any) -> None:
-        if previous_action.status is ActionStatus.READY:
+        if previous_action.status is ActionStatus.READY or previous_action.version > 3:
             super().process_action_update(action, config, previous_action, previous_config)
 
 
@@ -128,3 +128,49 @@ class Unstable(SoundHandler):
 
 
 unstable = flavor("unstable", Unstable)  # breaks test_extracting_resources_is_stable
+
+
+class Remembering(SoundHandler):
+    """It knows what it has made, as long as its process lives."""
+
+    def process_action_request(self, action: Any, config: Any) -> None:
+        super().process_action_request(action, config)
+        own = Path(f"{action.id}.own")
+        own.write_text("made")
+        config.labels = {**config.labels, "own": own.name}
+
+    def process_action_delete(self, action: Any, config: Any, force: bool) -> None:
+        super().process_action_delete(action, config, force)
+        if "own" in config.labels:
+            Path(config.labels["own"]).unlink(missing_ok=True)
+
+
+killed_creating = flavor("killed_creating", Remembering)  # breaks test_a_creation_that_was_killed_is_undone
+
+
+_WENT: set[Any] = set()
+
+
+class ForgetsTheWayBack(SoundHandler):
+    def process_action_update(self, action: Any, config: Any, previous_action: Any, previous_config: Any) -> None:
+        if previous_action.status is ActionStatus.READY or action.id in _WENT:
+            super().process_action_update(action, config, previous_action, previous_config)
+        _WENT.add(action.id)
+
+
+killed_updating = flavor("killed_updating", ForgetsTheWayBack)  # breaks test_an_update_that_was_killed_is_undone
+
+_MADE: set[Any] = set()
+
+
+class DeletesItsOwn(SoundHandler):
+    def process_action_request(self, action: Any, config: Any) -> None:
+        super().process_action_request(action, config)
+        _MADE.add(action.id)
+
+    def process_action_delete(self, action: Any, config: Any, force: bool) -> None:
+        if action.id in _MADE or action.status is ActionStatus.CREATING:
+            super().process_action_delete(action, config, force)
+
+
+killed_deleting = flavor("killed_deleting", DeletesItsOwn)  # breaks test_a_deletion_that_was_killed_is_finished
