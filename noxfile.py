@@ -15,7 +15,14 @@ import nox
 
 ROOT = Path(__file__).parent
 CORE = "core"
-PLUGINS = ["plugins/pipeline-run", "plugins/cli", "plugins/command", "plugins/python", "plugins/http"]
+PLUGINS = [
+    "plugins/pipeline-run",
+    "plugins/cli",
+    "plugins/command",
+    "plugins/python",
+    "plugins/http",
+    "plugins/testing",
+]
 EXAMPLES = ["examples/actium-http-call"]
 DISTRIBUTIONS = [CORE, *PLUGINS, *EXAMPLES]
 
@@ -124,7 +131,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all distributions, strictly."""
-    install_all(session, "mypy>=1.15", "types-PyYAML", "nox")
+    install_all(session, "mypy>=1.15", "types-PyYAML", "types-jsonschema", "hypothesis", "nox")
     session.run("mypy", *[f"{distribution}/src" for distribution in DISTRIBUTIONS], "noxfile.py")
 
 

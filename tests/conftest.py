@@ -19,6 +19,7 @@ NAMES = {
     "plugins/command": "actium_command",
     "plugins/python": "actium_python",
     "plugins/http": "actium_http",
+    "plugins/testing": "pytest_actium",
     "examples/actium-http-call": "actium_http_call",
 }
 """What the wheel of each distribution is called, by its folder."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -49,7 +49,7 @@ def endpoint() -> Iterator[str]:
 
 class TestHttpCall(FlavorConformance):
     FLAVOR = "http_call.request"
-    INVALID = {
+    INVALID: ClassVar[dict[str, dict[str, Any]]] = {
         "method": {"url": "http://127.0.0.1/", "method": "BREW"},
         "url": {"url": "http://ada:secret@127.0.0.1/"},
         "headers": {"url": "http://127.0.0.1/", "headers": {"Idempotency-Key": "env:MINE"}},

@@ -39,7 +39,7 @@ Configure = Callable[..., dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A store with a snapshot of the flow, and the snapshot's id; a process is started to take it, so it is taken once."""
+    """A store with a snapshot of the flow, and its id; taken once, as a process is started for that."""
     folder = tmp_path_factory.mktemp("prepared")
     (folder / "flow.py").write_text(FLOW)
     with Actium(f"sqlite:///{folder / 'actium.db'}") as app:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_actium import FlavorConformance
+
 pytest_plugins = "pytester"
 
 BROKEN = Path(__file__).parent / "broken"
@@ -29,7 +31,7 @@ ERROR = re.compile(r"^ERROR \S+::.*", re.MULTILINE)
 def names_of_flavors(subject: str) -> dict[str, str]:
     """The flavors of a module, and the tests that are named as the rules that they break."""
     text = (BROKEN / f"{subject}.py").read_text()
-    return dict(re.findall(r'^(\w+) = flavor\(.*\)  # breaks (test_\w+)$', text, re.MULTILINE))
+    return dict(re.findall(r'^(\w+) = flavor\([^)]*breaks="(test_\w+)"', text, re.MULTILINE))
 
 
 @pytest.fixture
@@ -83,3 +85,74 @@ def test_exactly_the_broken_rule_is_told(pytester: pytest.Pytester, installed: P
     assert broken
     provide(installed, {name: f"{subject}:{name}" for name in broken})
     assert failed(pytester, *broken) == {name: {test} for name, test in broken.items()}
+
+
+AT_IMPORT = {
+    "test_importing_it_is_fast": "import time\nend = time.process_time() + 0.7\nwhile time.process_time() < end: pass",
+    "test_importing_it_changes_nothing": "import logging\nlogging.getLogger().addHandler(logging.NullHandler())",
+    "test_importing_it_prints_nothing": "print('here I am')",
+}
+
+
+@pytest.mark.parametrize("test", AT_IMPORT)
+def test_what_an_import_does_is_told(pytester: pytest.Pytester, installed: Path, test: str) -> None:
+    """A flavor whose module does at its import what it must not is told so, and nothing else."""
+    only_there = textwrap.indent(AT_IMPORT[test], "    ")
+    begin = "import sys\nfrom sound import flavor\n\neager = flavor('eager')\n"
+    text = f"{begin}if 'pytest' not in sys.modules:\n{only_there}\n"
+    (installed / "eager_module.py").write_text(text)
+    provide(installed, {"eager": "eager_module:eager"})
+    assert failed(pytester, "eager") == {"eager": {test}}
+
+
+def test_an_import_at_the_start_of_python_is_told(pytester: pytest.Pytester, installed: Path) -> None:
+    """A flavor that something imports before anybody asks for it is told so."""
+    provide(installed, {"sound": "sound:sound"})
+    (installed / "sitecustomize.py").write_text("import sound\n")
+    assert failed(pytester, "sound") == {"sound": {"test_it_is_listed_without_being_imported"}}
+
+
+def test_a_distribution_that_does_not_name_actium_is_told(pytester: pytest.Pytester, installed: Path) -> None:
+    """A distribution that requires something else only is told so."""
+    provide(installed, {"sound": "sound:sound"}, needs="pydantic")
+    assert failed(pytester, "sound") == {"sound": {"test_its_distribution_needs_actium"}}
+
+
+def test_a_flavor_without_an_entry_point_is_told(pytester: pytest.Pytester, installed: Path) -> None:
+    """A class that no distribution provides is told so; everything else is tested all the same."""
+    provide(installed, {"other": "sound:other"})
+    suite = textwrap.dedent(SUITE) + "\n\nimport sound\n\n\nclass Test_sound(Sound):\n    FLAVOR = sound.sound\n"
+    pytester.makepyfile(suite)
+    done = pytester.runpytest_subprocess("-q", "-rf", "-p", "no:xdist", "-W", "error")
+    assert [test for _, test in FAILED.findall(done.stdout.str())] == ["test_it_is_found_by_its_entry_point"]
+    done.stdout.fnmatch_lines(["*No installed distribution provides broken.sound*", "To mend it: add*"])
+
+
+def test_every_rule_has_a_flavor_that_breaks_it() -> None:
+    """No test of the suite is without a flavor for which it fails."""
+    rules = {name for name in dir(FlavorConformance) if name.startswith("test_")}
+    broken = {test for file in BROKEN.glob("breaks_*.py") for test in names_of_flavors(file.stem).values()}
+    elsewhere = {
+        *AT_IMPORT,
+        "test_it_is_found_by_its_entry_point",
+        "test_it_is_listed_without_being_imported",
+        "test_its_distribution_needs_actium",
+    }
+    assert broken | elsewhere == rules
+
+
+@pytest.mark.parametrize("rule", sorted(name for name in dir(FlavorConformance) if name.startswith("test_")))
+def test_every_rule_says_what_it_wants(rule: str) -> None:
+    """Each test of the suite has one sentence, which is shown when it fails."""
+    wants = getattr(FlavorConformance, rule).__doc__
+    assert wants.endswith(".")
+    assert "\n" not in wants.strip()
+
+
+def test_a_rule_cannot_be_hidden() -> None:
+    """A subclass that overrides a test, or exempts itself from one without a reason, is refused."""
+    with pytest.raises(TypeError, match="test_a_run_succeeds"):
+        type("Hiding", (FlavorConformance,), {"test_a_run_succeeds": lambda self: None})
+    for exempt in ({"test_a_run_succeeds": ""}, {"test_nothing_of_the_kind": "why not"}):
+        with pytest.raises(TypeError, match="with a reason"):
+            type("Exempt", (FlavorConformance,), {"EXEMPT": exempt})

@@ -55,9 +55,7 @@ class PipelineRunConfiguration(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     run_name: Name | None = Field(default=None, description="What its runs are called; by default like the pipeline.")
-    parameters: dict[str, JsonValue] = Field(
-        default_factory=dict, description="Values for the pipeline's parameters."
-    )
+    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Values for the pipeline's parameters.")
     steps: dict[str, StepRunConfiguration] = Field(
         default_factory=dict, description="What differs for single steps, by their names."
     )

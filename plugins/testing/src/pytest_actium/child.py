@@ -11,13 +11,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actium import BaseActionFlavor
+    from actium.app.doctor import Finding
 
 SECONDS = 60.0
 
@@ -37,7 +38,7 @@ class ChildEnd:
     answer: Any
 
 
-def in_child(task: str, seconds: float = SECONDS, **order: Any) -> ChildEnd:
+def in_child(task: str, **order: Any) -> ChildEnd:
     """Have a task done in a fresh interpreter, which finds modules where this one does.
 
     Raises:
@@ -53,7 +54,7 @@ def in_child(task: str, seconds: float = SECONDS, **order: Any) -> ChildEnd:
             stderr=subprocess.STDOUT,
             env=environment,
             text=True,
-            timeout=seconds,
+            timeout=SECONDS,
             check=False,
         )
         return ChildEnd(
@@ -79,7 +80,8 @@ def open_application(order: Mapping[str, Any]) -> Any:
     status = app.registry.flavor_status("action", subtype, short)
     if reference is not None and status is None:
         module, _, name = reference.partition(":")
-        app.flavors.register(reduce(getattr, name.split("."), import_module(module)))
+        flavor: Any = import_module(module)
+        app.flavors.register(reduce(getattr, name.split("."), flavor))
     return app
 
 
@@ -95,7 +97,16 @@ def mend(order: Mapping[str, Any]) -> list[str]:
 
     with open_application(order) as app:
         findings = app.doctor.examine(mend=True, grace=timedelta(0))
-    return [each.problem for each in findings if each.what.startswith("action ") and not each.mended]
+    return unmended_actions(findings)
+
+
+def unmended_actions(findings: Iterable[Finding]) -> list[str]:
+    """What the doctor found of actions, which are not plugins, and could not mend."""
+    return [
+        each.problem
+        for each in findings
+        if each.what.startswith("action ") and not each.what.startswith("action plugin ") and not each.mended
+    ]
 
 
 def main() -> None:

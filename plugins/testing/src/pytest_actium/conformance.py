@@ -9,7 +9,7 @@ import pytest
 
 
 class Conformance:
-    """Base of the suites. Their tests cannot be overridden: one that does not fit is named in ``EXEMPT``, with a reason.
+    """Base of the suites. Their tests cannot be overridden: what does not fit is named in ``EXEMPT``, with a reason.
 
     Attributes:
         EXEMPT: The names of tests that are not to be held against the subject, each with the reason; they are skipped

@@ -67,9 +67,7 @@ class Crash:
         change = update.model_dump(mode="json", exclude_unset=True)
         self._crash("update", at, self._key(reference), flavor, action=str(reference), update=change)
 
-    def delete(
-        self, reference: UUID | str, at: Moment, *, flavor: type[BaseActionFlavor] | None = None
-    ) -> None:
+    def delete(self, reference: UUID | str, at: Moment, *, flavor: type[BaseActionFlavor] | None = None) -> None:
         """Delete an action, and be killed.
 
         Raises:
@@ -91,9 +89,7 @@ class Crash:
         action = self._app.actions.get(reference, hydrate=False)
         return f"{action.plugin_subtype}.{action.flavor}"
 
-    def _crash(
-        self, change: str, at: Moment, key: str, flavor: type[BaseActionFlavor] | None, **order: object
-    ) -> None:
+    def _crash(self, change: str, at: Moment, key: str, flavor: type[BaseActionFlavor] | None, **order: object) -> None:
         from pytest_actium.child import in_child, reference_of
         from pytest_actium.killed import KILLED
 

@@ -46,9 +46,7 @@ def actium_hooks() -> Sequence[object]:
 
 
 @pytest.fixture
-def actium_app(
-    actium_url: str, actium_hooks: Sequence[object], request: pytest.FixtureRequest
-) -> Iterator[Actium]:
+def actium_app(actium_url: str, actium_hooks: Sequence[object], request: pytest.FixtureRequest) -> Iterator[Actium]:
     """An application on a temporary store. It is closed after the test."""
     from actium import Actium
     from pytest_actium.applications import CLOSE_SECONDS, close

@@ -58,7 +58,7 @@ def until_gone(look: Callable[[], list[Thing]]) -> list[Thing]:
 def _descriptors() -> Iterator[int]:
     folder = _PROC / "fd" if _PROC.exists() else Path("/dev/fd")
     if folder.exists():
-        yield from map(int, os.listdir(folder))
+        yield from [int(each.name) for each in folder.iterdir()]
 
 
 def _described(descriptor: int) -> str | None:
@@ -95,12 +95,14 @@ def _children_from_proc(marked: str | None) -> dict[int, str]:
 
 
 def _children_from_ps() -> dict[int, str]:
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,command="], capture_output=True, text=True, check=False)  # noqa: S607
+    listed = subprocess.run(
+        ["/bin/ps", "-A", "-o", "pid=,ppid=,stat=,command="], capture_output=True, text=True, check=False
+    )
     parents: dict[int, int] = {}
     commands: dict[int, str] = {}
     for line in listed.stdout.splitlines():
         pid, parent, state, command = line.split(maxsplit=3)
-        if not state.startswith("Z") and not command.startswith("ps -A"):
+        if not state.startswith("Z") and not command.startswith("/bin/ps -A"):
             parents[int(pid)], commands[int(pid)] = int(parent), command
     return {pid: commands[pid] for pid in _below(os.getpid(), parents)}
 

@@ -9,35 +9,35 @@ from typing import Any
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from sound import SoundConfig, SoundHandler, flavor
 
-undescribed = flavor("undescribed", description="")  # breaks test_it_has_a_description
+undescribed = flavor("undescribed", description="", breaks="test_it_has_a_description")
 
 
 class OddSchema(SoundConfig):
     shape: str = Field(default="round", description="A shape.", json_schema_extra={"type": "strin"})
 
 
-odd_schema = flavor("odd_schema", config=OddSchema)  # breaks test_its_schema_is_a_json_schema
+odd_schema = flavor("odd_schema", config=OddSchema, breaks="test_its_schema_is_a_json_schema")
 
 
 class ComputedDefault(SoundConfig):
     process: int = Field(default=os.getpid(), description="A number.")
 
 
-computed_default = flavor("computed_default", config=ComputedDefault)  # breaks test_its_schema_is_the_same_everywhere
+computed_default = flavor("computed_default", config=ComputedDefault, breaks="test_its_schema_is_the_same_everywhere")
 
 
 class Silent(SoundConfig):
     silent: int = 3
 
 
-silent_field = flavor("silent_field", config=Silent)  # breaks test_every_field_has_a_description
+silent_field = flavor("silent_field", config=Silent, breaks="test_every_field_has_a_description")
 
 
 class Narrow(SoundConfig):
     folder: str = Field(description="A folder.", json_schema_extra={"maxLength": 2})
 
 
-narrow_schema = flavor("narrow_schema", config=Narrow)  # breaks test_its_schema_takes_what_is_valid
+narrow_schema = flavor("narrow_schema", config=Narrow, breaks="test_its_schema_takes_what_is_valid")
 
 
 class Picky(SoundHandler):
@@ -47,7 +47,7 @@ class Picky(SoundHandler):
             raise ValueError("today nothing is valid")
 
 
-picky = flavor("picky", Picky)  # breaks test_a_valid_configuration_is_taken
+picky = flavor("picky", Picky, breaks="test_a_valid_configuration_is_taken")
 
 
 class Growing(SoundConfig):
@@ -59,7 +59,7 @@ class Growing(SoundConfig):
         return f"{note}!"
 
 
-growing = flavor("growing", config=Growing)  # breaks test_a_configuration_survives_storage
+growing = flavor("growing", config=Growing, breaks="test_a_configuration_survives_storage")
 
 
 class Tampering(SoundConfig):
@@ -71,14 +71,14 @@ class Tampering(SoundConfig):
         return given
 
 
-tampering = flavor("tampering", config=Tampering)  # breaks test_a_configuration_is_left_as_it_was_given
+tampering = flavor("tampering", config=Tampering, breaks="test_a_configuration_is_left_as_it_was_given")
 
 
 class Anything(SoundConfig):
     ends: Any = Field(default="well", description="How its run ends.")
 
 
-anything = flavor("anything", config=Anything)  # breaks test_invalid_configurations_are_refused
+anything = flavor("anything", config=Anything, breaks="test_invalid_configurations_are_refused")
 
 
 class Pathless(SoundHandler):
@@ -87,7 +87,7 @@ class Pathless(SoundHandler):
             raise ValueError("some folder is wrong")
 
 
-pathless = flavor("pathless", Pathless)  # breaks test_refusals_name_the_field
+pathless = flavor("pathless", Pathless, breaks="test_refusals_name_the_field")
 
 
 class TrustingUpdates(SoundHandler):
@@ -99,20 +99,20 @@ class TrustingUpdates(SoundHandler):
             super().process_action_update(action, config, previous_action, previous_config)
 
 
-trusting_updates = flavor("trusting_updates", TrustingUpdates)  # breaks test_an_update_is_checked_like_a_creation
+trusting_updates = flavor("trusting_updates", TrustingUpdates, breaks="test_an_update_is_checked_like_a_creation")
 
 
 class Swallowing(SoundConfig):
     model_config = ConfigDict(extra="allow")
 
 
-swallowing = flavor("swallowing", config=Swallowing)  # breaks test_unknown_keys_do_not_pass_in_silence
+swallowing = flavor("swallowing", config=Swallowing, breaks="test_unknown_keys_do_not_pass_in_silence")
 
 
 class Hasty(SoundHandler):
     def validate_action_request(self, action: Any, config: Any) -> None:
         super().validate_action_request(action, config)
-        with open("seen.txt", "a") as seen:
+        with Path("seen.txt").open("a") as seen:
             seen.write("validated\n")
 
     def validate_action_update(self, action: Any, config: Any, action_update: Any, config_update: Any) -> None:
@@ -123,4 +123,4 @@ class Hasty(SoundHandler):
         super().process_action_delete(action, config, force)
 
 
-hasty = flavor("hasty", Hasty)  # breaks test_validating_has_no_side_effects
+hasty = flavor("hasty", Hasty, breaks="test_validating_has_no_side_effects")

@@ -23,7 +23,7 @@ class Failing(SoundHandler):
         return super().run(config, trigger_execution, auth_context)
 
 
-failing = flavor("failing", Failing)  # breaks test_a_run_succeeds
+failing = flavor("failing", Failing, breaks="test_a_run_succeeds")
 
 
 class NoJson(SoundHandler):
@@ -32,7 +32,7 @@ class NoJson(SoundHandler):
         return object()
 
 
-no_json = flavor("no_json", NoJson)  # breaks test_its_result_is_json
+no_json = flavor("no_json", NoJson, breaks="test_its_result_is_json")
 
 
 class Twice(SoundHandler):
@@ -42,7 +42,7 @@ class Twice(SoundHandler):
         return done
 
 
-twice = flavor("twice", Twice)  # breaks test_a_run_may_be_repeated
+twice = flavor("twice", Twice, breaks="test_a_run_may_be_repeated")
 
 
 class Alone(SoundHandler):
@@ -60,7 +60,7 @@ class Alone(SoundHandler):
             self._is_busy = False
 
 
-alone = flavor("alone", Alone)  # breaks test_runs_side_by_side
+alone = flavor("alone", Alone, breaks="test_runs_side_by_side")
 
 
 class Rewriting(SoundHandler):
@@ -73,7 +73,7 @@ class Rewriting(SoundHandler):
         return super().run(config, trigger_execution, auth_context)
 
 
-rewriting = flavor("rewriting", Rewriting)  # breaks test_running_leaves_the_action_as_it_is
+rewriting = flavor("rewriting", Rewriting, breaks="test_running_leaves_the_action_as_it_is")
 
 
 class OnlyHere(SoundHandler):
@@ -87,7 +87,7 @@ class OnlyHere(SoundHandler):
         return super().run(config, trigger_execution, auth_context)
 
 
-only_here = flavor("only_here", OnlyHere)  # breaks test_it_works_in_another_process
+only_here = flavor("only_here", OnlyHere, breaks="test_it_works_in_another_process")
 
 
 class Smooth(SoundHandler):
@@ -98,7 +98,7 @@ class Smooth(SoundHandler):
             return {"error": str(error)}
 
 
-smooth = flavor("smooth", Smooth)  # breaks test_failure_is_a_status
+smooth = flavor("smooth", Smooth, breaks="test_failure_is_a_status")
 
 
 class DeafToPeople(SoundHandler):
@@ -109,7 +109,7 @@ class DeafToPeople(SoundHandler):
                 raise ExecutionCancelled("time is over")
 
 
-deaf = flavor("deaf", DeafToPeople)  # breaks test_a_run_ends_when_it_is_cancelled
+deaf = flavor("deaf", DeafToPeople, breaks="test_a_run_ends_when_it_is_cancelled")
 
 
 class DeafToTime(SoundHandler):
@@ -120,7 +120,7 @@ class DeafToTime(SoundHandler):
                 raise ExecutionCancelled("cancelled")
 
 
-timeless = flavor("timeless", DeafToTime)  # breaks test_a_run_ends_when_its_time_is_over
+timeless = flavor("timeless", DeafToTime, breaks="test_a_run_ends_when_its_time_is_over")
 
 
 class Unhooked(SoundHandler):
@@ -131,4 +131,4 @@ class Unhooked(SoundHandler):
         self.relay.get_action(action)
 
 
-unhooked = flavor("unhooked", Unhooked)  # breaks test_hooks_keep_their_order
+unhooked = flavor("unhooked", Unhooked, breaks="test_hooks_keep_their_order")

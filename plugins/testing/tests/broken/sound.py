@@ -88,6 +88,7 @@ def flavor(
     handler: type[SoundHandler] = SoundHandler,
     config: type[ActionConfig] = SoundConfig,
     description: str = "Keeps folders.",
+    breaks: str | None = None,
 ) -> type[BaseActionFlavor]:
     """Make a flavor of parts of which one is broken."""
     own = type(f"{name}_handler", (handler,), {})
@@ -96,6 +97,7 @@ def flavor(
         (BaseActionFlavor,),
         {
             "__doc__": description,
+            "__module__": __name__,
             "SUBTYPE": "broken",
             "FLAVOR": name,
             "PLUGIN_CLASS": own,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 from actium.errors import StoreError
 from actium.models import ActionResponse, ActionUpdate
+from pytest_actium.child import unmended_actions
 from pytest_actium.flavors.subject import Bench, Configuration, FlavorSubject, differences
 from pytest_actium.hook_record import REFUSE, RefusedError
 from pytest_actium.verdicts import fail, in_words
@@ -29,7 +29,9 @@ class ChangeRules(FlavorSubject):
             last = "update_action" if bench.overrides("process_action_request") else "insert_action"
             with faults.failing(bench, last):
                 _expect(StoreError, bench.create)
-            check("creating failed when it was to be stored", "give back in process_action_delete what was provisioned.")
+            check(
+                "creating failed when it was to be stored", "give back in process_action_delete what was provisioned."
+            )
 
     def test_a_creation_that_is_refused_late_leaves_nothing(self, bench: Bench, faults: Faults) -> None:
         """When a hook plugin refuses an action that is complete, what was provisioned is given back."""
@@ -121,13 +123,11 @@ class ChangeRules(FlavorSubject):
                 pass
             except Exception as error:
                 pytest.skip(f"it cannot be deleted at all: {error}")
-        findings = [each for each in bench.app.doctor.examine(mend=True, grace=timedelta(0)) if "action" in each.what]
-        for finding in findings:
-            if not finding.mended:
-                fail(
-                    f"Deleting again failed after the first deletion was cut short: {finding.problem}.",
-                    mend="take what is gone already for given back in process_action_delete.",
-                )
+        for problem in unmended_actions(bench.app.doctor.examine(mend=True, grace=timedelta(0))):
+            fail(
+                f"Deleting again failed after the first deletion was cut short: {problem}.",
+                mend="take what is gone already for given back in process_action_delete.",
+            )
         changed = differences(before, self.world(bench))
         if changed and not self._is_left_by_deleting(bench):
             fail(

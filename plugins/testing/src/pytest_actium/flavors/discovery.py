@@ -52,7 +52,7 @@ class DiscoveryRules(FlavorSubject):
             fail(look["problem"], mend="let the entry point name a flavor class whose key is the entry point's name.")
 
     def test_its_distribution_needs_actium(self, found: dict[str, Any]) -> None:
-        """The distribution says that it needs Actium, so that pip installs both and warns of versions that do not fit."""
+        """The distribution says that it needs Actium, so that pip installs both, in versions that fit."""
         needed = requires(found["distribution"]) or []
         if not any(each.lower().replace("_", "-").startswith("actium") for each in needed):
             fail(

@@ -103,9 +103,7 @@ class LeftoverRules(FlavorSubject):
                 mend="close connections at the end of `run`, or keep a pool of them and close it in `close`.",
             )
 
-    def test_closing_it_unused_is_quiet(
-        self, bench: Bench, actium_url: str, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_closing_it_unused_is_quiet(self, bench: Bench, actium_url: str, caplog: pytest.LogCaptureFixture) -> None:
         """A handler that was made and never used is closed without a complaint."""
         app = Actium(actium_url)
         known(app, self.FLAVOR)

@@ -80,7 +80,8 @@ class RunRules(FlavorSubject):
         for execution in bench.run(times=3):
             if execution.status is not ExecutionStatus.SUCCEEDED:
                 fail(
-                    f"One of three runs at once is {execution.status.value}: {execution.reason}\n{_traceback(execution)}",
+                    f"One of three runs at once is {execution.status.value}: {execution.reason}\n"
+                    f"{_traceback(execution)}",
                     mend="keep what belongs to a run in local variables, not in the handler or a module.",
                 )
 
@@ -89,7 +90,8 @@ class RunRules(FlavorSubject):
         action, now = lived.created, lived.after
         if now.model_dump() != action.model_dump():
             fail(
-                f"The run brought the action from version {action.version} to {now.version}: {now.configuration!r:.500}.",
+                f"The run brought the action from version {action.version} to {now.version}: "
+                f"{now.configuration!r:.500}.",
                 mend="keep what runs remember in resources or outside, not in the action.",
             )
 
@@ -120,9 +122,7 @@ class RunRules(FlavorSubject):
                 mend="raise an exception that says what went wrong.",
             )
 
-    def test_a_run_ends_when_it_is_cancelled(
-        self, bench: Bench, lasting_configuration: Configuration | None
-    ) -> None:
+    def test_a_run_ends_when_it_is_cancelled(self, bench: Bench, lasting_configuration: Configuration | None) -> None:
         """A run that is cancelled ends within seconds, as `cancelled`."""
         with self._lasting(bench, lasting_configuration, RunPolicy()) as execution:
             bench.app.executions.cancel(execution.id)
@@ -140,10 +140,8 @@ class RunRules(FlavorSubject):
                     mend="let ExecutionCancelled and asyncio.CancelledError pass.",
                 )
 
-    def test_a_run_ends_when_its_time_is_over(
-        self, bench: Bench, lasting_configuration: Configuration | None
-    ) -> None:
-        """A run that takes longer than its policy allows ends within seconds, as `failed`, and does not go on unheard."""
+    def test_a_run_ends_when_its_time_is_over(self, bench: Bench, lasting_configuration: Configuration | None) -> None:
+        """A run that takes longer than its policy allows ends within seconds, as `failed`, and goes on nowhere."""
         with self._lasting(bench, lasting_configuration, RunPolicy(timeout=TIME_LIMIT)) as execution:
             over = bench.app.executions.wait(execution.id, bench.seconds + END_SECONDS)
             if over.error is None or over.error.type != "ExecutionTimeoutError":
@@ -170,8 +168,10 @@ class RunRules(FlavorSubject):
         thread = applications.working(worker.run)
         try:
             has_begun = _soon(
-                lambda: any(call.hook == "run_action" for call in bench.calls)
-                or bench.app.executions.get(started.id).status.is_final,
+                lambda: (
+                    any(call.hook == "run_action" for call in bench.calls)
+                    or bench.app.executions.get(started.id).status.is_final
+                ),
                 seconds=bench.seconds,
             )
             now = bench.app.executions.get(started.id)

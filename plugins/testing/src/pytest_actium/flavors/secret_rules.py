@@ -6,7 +6,6 @@ import copy
 import logging
 import re
 import traceback
-import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -98,9 +97,7 @@ class SecretRules(FlavorSubject):
                     mend="leave __repr__, __str__ and the serializers of secrets as pydantic has them.",
                 )
 
-    def test_secrets_are_not_in_what_is_kept(
-        self, bench: Bench, with_secrets: dict[str, str], tmp_path: Path
-    ) -> None:
+    def test_secrets_are_not_in_what_is_kept(self, bench: Bench, with_secrets: dict[str, str], tmp_path: Path) -> None:
         """Neither responses nor anything in the store, its file included, hold a secret after a run."""
         execution = bench.succeeded()
         responses = {
@@ -133,7 +130,10 @@ class SecretRules(FlavorSubject):
         places = {"a log": caplog.text, "standard output": printed.out, "standard error": printed.err}
         told = [what for what, text in places.items() if _told(text, with_secrets)]
         if told:
-            fail(f"A secret of {self.key} is in {', '.join(told)}.", mend="log and print the configuration, not its secrets.")
+            fail(
+                f"A secret of {self.key} is in {', '.join(told)}.",
+                mend="log and print the configuration, not its secrets.",
+            )
 
 
 def _told(text: str, secrets: dict[str, str]) -> bool:
@@ -151,7 +151,7 @@ def _plain_secrets(model: type[BaseModel], above: frozenset[type]) -> Iterator[s
 
 
 def _kinds(annotation: object) -> Iterator[type]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+    if isinstance(annotation, type) and not get_args(annotation):
         yield annotation
     for argument in get_args(annotation):
         yield from _kinds(argument)
@@ -164,8 +164,8 @@ def _secret_places(bench: Bench, configuration: Configuration) -> list[tuple[int
 
 def _replaced(configuration: Configuration, place: tuple[int | str, ...], value: str) -> Configuration | None:
     """The configuration with another value at a place; None where the caller's has no such place, as with an alias."""
-    changed: Any = copy.deepcopy(configuration)
-    inner = changed
+    changed = copy.deepcopy(configuration)
+    inner: Any = changed
     try:
         for step in place[:-1]:
             inner = inner[step]

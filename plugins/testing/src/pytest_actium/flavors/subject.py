@@ -18,7 +18,6 @@ import pytest
 from actium import Actium, BaseActionFlavor, BaseActionHandler, Event, ExecutionStatus, TriggerExecutionResponse
 from actium.auth.secret_references import dump_with_references
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest
-from actium.models.run_policy import RunPolicy
 from actium.stores.base_store import Query
 from actium.stores.records import ResourceRecord
 from pytest_actium import applications
@@ -59,7 +58,8 @@ class Bench:
         """The flavor's handler."""
         subtype, _, flavor = self.key.partition(".")
         plugin = self.app.registry.get_plugin("action", subtype, flavor)
-        assert isinstance(plugin, BaseActionHandler)
+        if not isinstance(plugin, BaseActionHandler):
+            fail(f"The handler of {self.key} is {plugin!r}.", mend="derive it from BaseActionHandler.")
         return plugin
 
     @property
@@ -166,8 +166,8 @@ class FlavorSubject(Conformance):
         OTHER: Another one that works and differs (fixture ``other_configuration``); None where there is none.
         INVALID: Configurations that do not work, each by the path of the field that is wrong (fixture
             ``invalid_configurations``); the path is empty where the whole is wrong.
-        LASTING: A configuration whose run lasts until it is asked to end (fixture ``lasting_configuration``); None for a
-            flavor that has none, whose tests of cancelling and of time limits are skipped.
+        LASTING: A configuration whose run lasts until it is asked to end (fixture ``lasting_configuration``); None for
+            a flavor that has none, whose tests of cancelling and of time limits are skipped.
         FAILING: A valid configuration whose run fails (fixture ``failing_configuration``); None likewise.
         EVENT_DATA: The payload of the event that runs are given (fixture ``event``).
         RUN_SECONDS: How long a run of ``VALID`` may take.
@@ -237,7 +237,7 @@ class FlavorSubject(Conformance):
 
     @pytest.fixture
     def actium_hooks(self) -> Sequence[object]:
-        """Two plugins that record, around them one that has attempts made again and one that refuses; both when asked."""
+        """Two plugins that record; and one that has attempts made again and one that refuses, both when asked."""
         return (INNER, REPEATER, REFUSER, OUTER)
 
     @pytest.fixture(autouse=True)
@@ -267,11 +267,11 @@ class FlavorSubject(Conformance):
         event: Event,
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
-    ) -> Iterator[Bench]:
+    ) -> Bench:
         """An application with the flavor in it."""
         calls = tmp_path / "calls.jsonl"
         monkeypatch.setenv(FILE, str(calls))
-        yield Bench(
+        return Bench(
             actium_app,
             key=known(actium_app, self.FLAVOR),
             configuration=configuration,
@@ -290,9 +290,7 @@ class FlavorSubject(Conformance):
             after = bench.app.actions.get(created.id)
             with suppress(Exception):  # deleting has tests of its own
                 bench.app.actions.delete(created.id)
-            self._lives[type(self)] = Life(
-                created=created, execution=execution, after=after, calls=tuple(bench.calls)
-            )
+            self._lives[type(self)] = Life(created=created, execution=execution, after=after, calls=tuple(bench.calls))
         return self._lives[type(self)]
 
     @pytest.fixture
@@ -349,5 +347,7 @@ def files_below(folder: Path) -> dict[str, bytes | None]:
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> str:
     """What differs between two worlds, in words; empty where nothing does."""
     return "; ".join(
-        f"{name} was {before[name]!r:.300} and is {after[name]!r:.300}" for name in before if before[name] != after[name]
+        f"{name} was {before[name]!r:.300} and is {after[name]!r:.300}"
+        for name in before
+        if before[name] != after[name]
     )
