@@ -38,7 +38,7 @@ PYTHONS = [
     for classifier in project(CORE)["classifiers"]
     if classifier.startswith("Programming Language :: Python :: 3.")
 ]
-TESTING = ["coverage[toml]>=7.10", "filelock", "hypothesis", "pytest>=8", "pytest-cov", "pytest-xdist"]
+TESTING = ["coverage[toml]>=7.10", "filelock", "griffe", "hypothesis", "pytest>=8", "pytest-cov", "pytest-xdist"]
 SCIENCE = ["dask", "distributed", "scikit-learn", "pandas"]
 # Older releases of importlib_metadata let one broken distribution hide another; discovery does not.
 NOT_LOWEST = "not what_is_found_is_what_importlib_metadata_finds"
