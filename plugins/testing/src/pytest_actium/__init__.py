@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_actium.crash import Moment as Moment
     from pytest_actium.crash import NotKilledError as NotKilledError
     from pytest_actium.flavors.suite import FlavorConformance as FlavorConformance
+    from pytest_actium.stores.suite import StoreConformance as StoreConformance
 
 _PLACES = {
     "Clock": "pytest_actium.clock",
@@ -21,9 +22,10 @@ _PLACES = {
     "FlavorConformance": "pytest_actium.flavors.suite",
     "Moment": "pytest_actium.crash",
     "NotKilledError": "pytest_actium.crash",
+    "StoreConformance": "pytest_actium.stores.suite",
 }
 
-__all__ = ["Clock", "Crash", "FlavorConformance", "Moment", "NotKilledError"]
+__all__ = ["Clock", "Crash", "FlavorConformance", "Moment", "NotKilledError", "StoreConformance"]
 
 
 def __getattr__(name: str) -> Any:

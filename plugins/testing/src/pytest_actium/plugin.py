@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pytest_actium.crash import Crash
     from pytest_actium.hook_record import RecordedCall
 
+pytest.register_assert_rewrite("pytest_actium.stores")
+
 RUN_SECONDS = 30.0
 """How long a test waits for what it has started."""
 
