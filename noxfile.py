@@ -15,7 +15,15 @@ import nox
 
 ROOT = Path(__file__).parent
 CORE = "core"
-PLUGINS = ["plugins/pipeline-run", "plugins/cli", "plugins/otel"]
+PLUGINS = [
+    "plugins/pipeline-run",
+    "plugins/cli",
+    "plugins/command",
+    "plugins/python",
+    "plugins/http",
+    "plugins/otel",
+    "plugins/testing",
+]
 EXAMPLES = ["examples/actium-http-call"]
 DISTRIBUTIONS = [CORE, *PLUGINS, *EXAMPLES]
 
@@ -31,7 +39,7 @@ PYTHONS = [
     for classifier in project(CORE)["classifiers"]
     if classifier.startswith("Programming Language :: Python :: 3.")
 ]
-TESTING = ["coverage[toml]>=7.10", "filelock", "hypothesis", "pytest>=8", "pytest-xdist"]
+TESTING = ["coverage[toml]>=7.10", "filelock", "griffe", "hypothesis", "pytest>=8", "pytest-xdist"]
 # The SDK that the spans and metrics of actium-otel are tested with, its exporter, and the conventions' own names.
 TELEMETRY = [
     "opentelemetry-sdk",
@@ -132,7 +140,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all distributions, strictly."""
-    install_all(session, "mypy>=1.15", "types-PyYAML", "nox")
+    install_all(session, "mypy>=1.15", "types-PyYAML", "types-jsonschema", "hypothesis", "nox")
     session.run("mypy", *[f"{distribution}/src" for distribution in DISTRIBUTIONS], "noxfile.py")
 
 

@@ -72,9 +72,11 @@ def install(project: dict[str, object], folder: Path) -> None:
     name, version = project["name"], project["version"]
     metadata = folder / f"{str(name).replace('-', '_')}-{version}.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    groups = project.get("entry-points", {})
+    groups, needed = project.get("entry-points", {}), project.get("dependencies", [])
     assert isinstance(groups, dict)
+    assert isinstance(needed, list)
+    headers = [f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {each}" for each in needed)]
+    (metadata / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", *headers, ""]))
     lines = [f"[{group}]\n" + "".join(f"{key} = {groups[group][key]}\n" for key in groups[group]) for group in groups]
     (metadata / "entry_points.txt").write_text("\n".join(lines))
 

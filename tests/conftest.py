@@ -12,7 +12,18 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
-DISTRIBUTIONS = ("core", "plugins/pipeline-run", "plugins/cli", "plugins/otel", "examples/actium-http-call")
+NAMES = {
+    "core": "actium",
+    "plugins/pipeline-run": "actium_pipeline_run",
+    "plugins/cli": "actium_cli",
+    "plugins/command": "actium_command",
+    "plugins/python": "actium_python",
+    "plugins/http": "actium_http",
+    "plugins/otel": "actium_otel",
+    "plugins/testing": "pytest_actium",
+    "examples/actium-http-call": "actium_http_call",
+}
+"""What the wheel of each distribution is called, by its folder."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +59,11 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             unfinished = tmp_path_factory.mktemp("wheels")
-            for distribution in DISTRIBUTIONS:
+            for distribution in NAMES:
                 build(unfinished, ROOT / distribution)
             unfinished.rename(folder)
     built = {wheel.name.partition("-")[0]: wheel for wheel in folder.glob("*.whl")}
-    return {distribution: built[name] for distribution, name in zip(DISTRIBUTIONS, NAMES, strict=True)}
-
-
-NAMES = ("actium", "actium_pipeline_run", "actium_cli", "actium_otel", "actium_http_call")
+    return {distribution: built[name] for distribution, name in NAMES.items()}
 
 
 def build(folder: Path, distribution: Path) -> None:

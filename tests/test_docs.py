@@ -80,6 +80,28 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in relative if not (page.parent / target).exists()] == []
 
 
+TOCTREE = re.compile(r"```\{toctree\}\n(.*?)```", re.DOTALL)
+
+
+def pages_behind(page: Path) -> set[Path]:
+    """The pages that one click leads to: links, and what its tables of contents list."""
+    text = page.read_text()
+    found = {(page.parent / target).resolve() for target in LINK.findall(text) if target.endswith(".md")}
+    for block in TOCTREE.findall(text):
+        for entry in block.splitlines():
+            if entry and not entry.startswith(":"):
+                found.update(each.resolve() for each in page.parent.glob(f"{entry}.md"))
+    return found & set(PAGES)
+
+
+def test_every_page_is_three_clicks_away() -> None:
+    """From the front page three clicks lead to any other, and fewer to most."""
+    reached = {DOCS / "index.md"}
+    for _ in range(3):
+        reached |= {behind for page in reached for behind in pages_behind(page)}
+    assert sorted(map(named, set(PAGES) - reached)) == []
+
+
 def shown_commands() -> list[str]:
     found = {match for page in SHOWN for match in COMMAND.findall(page.read_text())}
     return sorted({" ".join(command.split()[:3]) for command in found})

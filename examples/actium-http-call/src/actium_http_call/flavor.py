@@ -28,25 +28,22 @@ class UnexpectedStatusError(Exception):
 
 
 class HttpCallConfig(ActionConfig):
-    """What to call, and what to expect.
-
-    Attributes:
-        method: The HTTP method.
-        url: The endpoint, without credentials; those belong into headers.
-        headers: Headers, each a reference to a secret (``env:NAME``, ``file:PATH``).
-        body: The JSON body; the event's data when it is not given. A GET has none.
-        expected_status: The statuses that count as success.
-        timeout: Seconds that the whole call may take.
-    """
+    """What to call, and what to expect."""
 
     model_config = ConfigDict(extra="forbid")
 
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
-    url: HttpUrl
-    headers: dict[str, SecretStr] = Field(default_factory=dict)
-    body: dict[str, Any] | None = None
-    expected_status: list[Annotated[int, Field(ge=200, le=599)]] = Field(default=[200, 201, 202, 204], min_length=1)
-    timeout: float = Field(default=10.0, gt=0, le=300)
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="POST", description="The HTTP method.")
+    url: HttpUrl = Field(description="The endpoint, without credentials; those belong into headers.")
+    headers: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Headers, each a reference to a secret (`env:NAME`, `file:PATH`)."
+    )
+    body: dict[str, Any] | None = Field(
+        default=None, description="The JSON body; the event's data when it is not given. A GET has none."
+    )
+    expected_status: list[Annotated[int, Field(ge=200, le=599)]] = Field(
+        default=[200, 201, 202, 204], min_length=1, description="The statuses that count as success."
+    )
+    timeout: float = Field(default=10.0, gt=0, le=300, description="Seconds that the whole call may take.")
 
     @field_validator("url")
     @classmethod

@@ -34,39 +34,46 @@ Scheduler = Annotated[str, AfterValidator(_known_scheduler)]
 
 
 class StepRunConfiguration(BaseModel):
-    """What differs for one step.
-
-    Attributes:
-        parameters: Values for its parameters, instead of those that the pipeline gives it.
-        retries: How often a failed call is repeated; None for what the pipeline says.
-    """
+    """What differs for one step."""
 
     model_config = ConfigDict(extra="forbid")
 
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
-    retries: int | None = Field(default=None, ge=0, le=MAX_RETRIES)
+    parameters: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Values for its parameters, instead of those that the pipeline gives it."
+    )
+    retries: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_RETRIES,
+        description="How often a failed call is repeated; by default as often as the pipeline says.",
+    )
 
 
 class PipelineRunConfiguration(BaseModel):
-    """What differs in the runs of an action from what its snapshot says.
-
-    Attributes:
-        run_name: What its runs are called; None for the pipeline's name.
-        parameters: Values for the pipeline's parameters.
-        steps: What differs for single steps, by their names.
-        tags: Kept with each run, for people and for filters.
-        scheduler: Where steps run: one after the other, in threads, in processes, or on a cluster.
-        timeout: Seconds after which a run is killed; None for no limit.
-    """
+    """What differs in the runs of an action from what its snapshot says."""
 
     model_config = ConfigDict(extra="forbid")
 
-    run_name: Name | None = None
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
-    steps: dict[str, StepRunConfiguration] = Field(default_factory=dict)
-    tags: Annotated[tuple[Name, ...], Field(max_length=64), AfterValidator(_without_repetition)] = ()
-    scheduler: Scheduler = "threads"
-    timeout: float | None = Field(default=None, gt=0, le=MAX_TIMEOUT, allow_inf_nan=False)
+    run_name: Name | None = Field(default=None, description="What its runs are called; by default like the pipeline.")
+    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Values for the pipeline's parameters.")
+    steps: dict[str, StepRunConfiguration] = Field(
+        default_factory=dict, description="What differs for single steps, by their names."
+    )
+    tags: Annotated[tuple[Name, ...], Field(max_length=64), AfterValidator(_without_repetition)] = Field(
+        default=(), description="Kept with each run, for people and for filters."
+    )
+    scheduler: Scheduler = Field(
+        default="threads",
+        description="Where steps run: `synchronous` (one after the other), in `threads`, in `processes`, or on the "
+        "Dask cluster at an address such as tcp://HOST:PORT.",
+    )
+    timeout: float | None = Field(
+        default=None,
+        gt=0,
+        le=MAX_TIMEOUT,
+        allow_inf_nan=False,
+        description="Seconds after which a run is killed; by default there is no limit.",
+    )
 
     def step_parameters(self) -> dict[str, dict[str, Any]]:
         """The parameters that are set for single steps."""

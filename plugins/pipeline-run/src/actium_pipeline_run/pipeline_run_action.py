@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
+from pydantic import Field
+
 from actium.actions.base_action import ActionConfig, BaseActionFlavor, BaseActionHandler
 from actium.auth.context import AuthContext
 from actium.errors import FieldProblem, InvalidConfigurationError, NotFoundError
@@ -20,15 +22,12 @@ from actium_pipeline_run.configuration import PipelineRunConfiguration
 
 
 class PipelineRunActionConfiguration(ActionConfig):
-    """What an action of this flavor is: a snapshot, and what differs in its runs.
+    """What an action of this flavor is: a snapshot, and what differs in its runs."""
 
-    Attributes:
-        snapshot_id: The snapshot to run; `actium pipeline snapshot` takes one.
-        run_config: What differs in its runs; None for nothing.
-    """
-
-    snapshot_id: UUID
-    run_config: PipelineRunConfiguration | None = None
+    snapshot_id: UUID = Field(description="The snapshot to run; `actium pipeline snapshot` takes one.")
+    run_config: PipelineRunConfiguration | None = Field(
+        default=None, description="What differs in its runs; by default nothing."
+    )
 
 
 class PipelineRunActionHandler(BaseActionHandler):

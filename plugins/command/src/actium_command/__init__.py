@@ -1,0 +1,1 @@
+"""The Actium flavor ``process.command``: runs a command, and leaves nothing of it behind."""

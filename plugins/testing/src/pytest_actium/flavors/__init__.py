@@ -1,0 +1,1 @@
+"""The conformance suite for flavors, one module a subject."""

@@ -1,0 +1,1 @@
+"""The conformance suite for stores, one module a subject."""

@@ -1,0 +1,218 @@
+"""Rules of triggers, events and executions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actium.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    NotFoundError,
+    NotReadyError,
+    VersionConflictError,
+)
+from actium.models import ActionStatus, ExecutionStatus
+from actium.stores.base_store import BaseStore, Query, StaleTriggersError
+from actium.stores.records import (
+    AccountRecord,
+    ActionRecord,
+    EventRecord,
+    ExecutionDraft,
+    ExecutionRecord,
+    Outcome,
+)
+from pytest_actium.stores.subject import (
+    StoreSubject,
+    account_record,
+    action_record,
+    claim,
+    event_record,
+    finish,
+    pending,
+    record,
+    trigger_record,
+    with_store,
+    work_as,
+)
+
+anything_in_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+class TriggerRules(StoreSubject):
+    """What becomes of triggers."""
+
+    def test_triggers_generations_tell_what_changed(self, store: BaseStore, action: ActionRecord) -> None:
+        """Changes since a generation are the triggers as they are now, and those that are gone."""
+        assert store.trigger_changes(0).changed == ()
+        one, two = trigger_record(action, "one"), trigger_record(action, "two")
+        store.insert_trigger(one)
+        store.insert_trigger(two)
+        untouched = trigger_record(action, "untouched")
+        store.insert_trigger(untouched)
+        first = store.trigger_changes(0)
+        assert (set(map(str, (item.id for item in first.changed))), first.removed) == (
+            {str(one.id), str(two.id), str(untouched.id)},
+            (),
+        )
+        assert store.trigger_generation() == first.generation
+        changed = store.update_trigger(replace(one, is_active=False), expected_version=1)
+        store.delete_trigger(two.id)
+        since = store.trigger_changes(first.generation)
+        assert (since.changed, since.removed) == ((changed,), (two.id,))
+        assert store.trigger_changes(since.generation).generation == since.generation > first.generation
+
+    def test_triggers_refusals(self, store: BaseStore, action: ActionRecord) -> None:
+        """A taken name, an old version, a missing trigger and a missing action are refused."""
+        trigger = trigger_record(action)
+        store.insert_trigger(trigger)
+        with pytest.raises(AlreadyExistsError):
+            store.insert_trigger(trigger_record(action))
+        with pytest.raises(VersionConflictError):
+            store.update_trigger(trigger, expected_version=7)
+        with pytest.raises(NotFoundError):
+            store.delete_trigger(uuid4())
+        with pytest.raises(NotFoundError):
+            store.insert_trigger(trigger_record(replace(action, id=uuid4()), "other"))
+
+
+class ExecutionRules(StoreSubject):
+    """What becomes of events and executions."""
+
+    def test_executions_are_stored_together_once(self, store: BaseStore, action: ActionRecord) -> None:
+        """An event and its executions are stored once; again gives the first ids."""
+        drafts = [ExecutionDraft(id=uuid4(), action_id=action.id) for _ in range(2)]
+        event = event_record()
+        recorded = record(store, event, drafts)
+        assert (recorded.id, recorded.execution_ids) == (event.id, tuple(draft.id for draft in drafts))
+        again = record(store, event_record(), drafts, generation=99)
+        assert (again.id, again.execution_ids, again.duplicate) == (event.id, recorded.execution_ids, True)
+        assert store.executions_of_event(event.id) == recorded.execution_ids
+
+    def test_executions_a_stale_generation_stores_nothing(self, store: BaseStore, action: ActionRecord) -> None:
+        """An event that was matched with outdated triggers is refused, and nothing of it is there."""
+        store.insert_trigger(trigger_record(action))
+        with pytest.raises(StaleTriggersError):
+            record(store, event_record(), [ExecutionDraft(id=uuid4(), action_id=action.id)])
+        assert store.page(EventRecord, Query(sort_by="received")).total == 0
+        assert store.page(ExecutionRecord, Query()).total == 0
+
+    def test_executions_a_problem_is_a_failed_execution(self, store: BaseStore, action: ActionRecord) -> None:
+        """A draft with a problem is failed from the start, with that reason."""
+        draft = ExecutionDraft(id=uuid4(), action_id=action.id, problem="its filter raised")
+        record(store, event_record(), [draft])
+        stored = store.get(ExecutionRecord, draft.id)
+        assert (stored.status, stored.reason, stored.finished is not None) == (
+            ExecutionStatus.FAILED,
+            "its filter raised",
+            True,
+        )
+        assert claim(store, work_as(store)) is None
+
+    def test_executions_are_claimed_oldest_first(self, store: BaseStore, action: ActionRecord) -> None:
+        """Claiming takes the oldest pending execution, or the named one, and begins its attempt."""
+        first, second, third = (pending(store, action) for _ in range(3))
+        work_as(store)
+        named = claim(store, execution_id=third.id)
+        assert named is not None
+        assert (named.id, named.status, named.attempt) == (third.id, ExecutionStatus.RUNNING, 1)
+        assert claim(store, execution_id=third.id) is None
+        claimed = [claim(store) for _ in range(3)]
+        assert [item and item.id for item in claimed] == [first.id, second.id, None]
+        assert [(item.number, item.worker, item.status) for item in store.attempts([first.id])[first.id]] == [
+            (1, "w", None)
+        ]
+
+    def test_executions_finishing_records_the_outcome_once(self, store: BaseStore, action: ActionRecord) -> None:
+        """An outcome is recorded for the running attempt only; any other is refused and changes nothing."""
+        execution = pending(store, action)
+        outcome = Outcome(status=ExecutionStatus.FAILED, reason="why", result=[1], error={"type": "E", "message": "m"})
+        work_as(store)
+        assert not finish(store, execution, outcome)
+        claimed = claim(store)
+        assert claimed is not None
+        assert not finish(store, claimed._replace(attempt=2), outcome)
+        assert store.get(ExecutionRecord, execution.id) == claimed
+        assert finish(store, claimed, outcome)
+        finished = store.get(ExecutionRecord, execution.id)
+        assert (finished.status, finished.reason, finished.result, finished.error) == (
+            outcome.status,
+            "why",
+            [1],
+            {"type": "E", "message": "m"},
+        )
+        (attempt,) = store.attempts([execution.id])[execution.id]
+        assert (attempt.status, attempt.error, attempt.finished) == (
+            outcome.status,
+            outcome.error,
+            finished.finished,
+        )
+        assert not finish(store, claimed, outcome)
+        assert not finish(store, claimed._replace(id=uuid4()), outcome)
+
+    def test_executions_cancelling(self, store: BaseStore, action: ActionRecord) -> None:
+        """A pending execution is cancelled at once, a running one is marked, an ended one refused."""
+        waiting, running = pending(store, action), pending(store, action)
+        assert store.request_cancel(waiting.id).status is ExecutionStatus.CANCELLED
+        claim(store, work_as(store))
+        assert not store.cancel_requested(running.id)
+        assert store.request_cancel(running.id).status is ExecutionStatus.RUNNING
+        assert store.cancel_requested(running.id)
+        with pytest.raises(ConflictError):
+            store.request_cancel(waiting.id)
+        assert not store.cancel_requested(uuid4())
+
+    def test_executions_progress_is_kept_while_running_only(self, store: BaseStore, action: ActionRecord) -> None:
+        """Progress replaces what was known, and is ignored once the execution has ended."""
+        execution = pending(store, action)
+        store.record_progress(execution.id, [{"name": "early"}])
+        claimed = claim(store, work_as(store))
+        assert claimed is not None
+        store.record_progress(execution.id, [{"name": "a"}])
+        store.record_progress(execution.id, [{"name": "b"}])
+        assert finish(store, claimed, Outcome(status=ExecutionStatus.SUCCEEDED))
+        store.record_progress(execution.id, [{"name": "late"}])
+        assert store.get(ExecutionRecord, execution.id).progress == [{"name": "b"}]
+
+    def test_executions_by_hand(self, store: BaseStore, account: AccountRecord, action: ActionRecord) -> None:
+        """An execution by hand needs a usable action of the project, and reuses a known event."""
+        creating = store.insert_action(
+            action_record(account, "half", status=ActionStatus.CREATING), (), changed_by="ada"
+        )
+        with pytest.raises(NotReadyError, match="creating"):
+            pending(store, creating)
+        with pytest.raises(NotFoundError):
+            store.insert_execution(ExecutionDraft(id=uuid4(), action_id=action.id), project="other", event=None)
+        event = event_record()
+        record(store, event)
+        execution = store.insert_execution(
+            ExecutionDraft(id=uuid4(), action_id=action.id), project="default", event=event_record()
+        )
+        assert (execution.event_id, execution.action_revision, execution.action_name) == (event.id, 1, "greet")
+
+    @with_store
+    @given(data=anything_in_json, result=anything_in_json, subject=st.none() | st.text("aü€😀 '\"\\%_", min_size=1))
+    def test_executions_hold_whatever_json_can(
+        self, store: BaseStore, data: Any, result: Any, subject: str | None
+    ) -> None:
+        """Payloads, results and texts come back as they were, whatever they hold."""
+        account = account_record(str(uuid4()))
+        store.insert_account(account)
+        action = store.insert_action(action_record(account, str(uuid4())), (), changed_by="ada")
+        event = event_record(str(uuid4()), data=data, subject=subject, attributes={"data": data})
+        draft = ExecutionDraft(id=uuid4(), action_id=action.id)
+        record(store, event, [draft], store.trigger_generation())
+        claimed = claim(store, work_as(store, str(uuid4())), execution_id=draft.id)
+        assert claimed is not None
+        assert finish(store, claimed, Outcome(status=ExecutionStatus.SUCCEEDED, result=result))
+        assert store.get(ExecutionRecord, draft.id).result == result
+        assert store.get(EventRecord, event.id) == event
