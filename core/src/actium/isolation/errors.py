@@ -1,4 +1,6 @@
-"""What can go wrong with a run in another process, beside what its handler raises::
+"""What can go wrong with a run in another process, beside what its handler raises.
+
+It is told as the attempt's error::
 
     ActiumError
     ├── NotIsolableError (ValueError)         a flavor or hook plugin that another process cannot find
