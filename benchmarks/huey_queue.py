@@ -51,7 +51,7 @@ class SetUp:
         return f"huey, {workers}, {place}, look every {self.look * 1e3:g} ms{callers}"
 
 
-def together(folder: Path, synchronous: str, times: int, payload: object, set_up: SetUp) -> float:
+def together(folder: Path, synchronous: str, payload: object, times: int, set_up: SetUp) -> float:
     """How many tasks a second: enqueued by one caller as fast as it can, until all results are stored."""
     with _consuming(folder, synchronous, payload, set_up) as (queue, task):
         before = queue.result_count()
@@ -63,7 +63,7 @@ def together(folder: Path, synchronous: str, times: int, payload: object, set_up
         return times / (time.perf_counter() - started)
 
 
-def one_by_one(folder: Path, synchronous: str, times: int, payload: object, set_up: SetUp) -> float:
+def one_by_one(folder: Path, synchronous: str, payload: object, times: int, set_up: SetUp) -> float:
     """How many tasks a second: one caller who waits for each result."""
     with _consuming(folder, synchronous, payload, set_up) as (_, task):
         started = time.perf_counter()
@@ -72,7 +72,7 @@ def one_by_one(folder: Path, synchronous: str, times: int, payload: object, set_
         return times / (time.perf_counter() - started)
 
 
-def awaited(folder: Path, synchronous: str, times: int, payload: object, callers: int, set_up: SetUp) -> float:
+def awaited(folder: Path, synchronous: str, payload: object, callers: int, times: int, set_up: SetUp) -> float:
     """How many tasks a second: many callers at one time, each waiting for its results, one after the other."""
     rounds = max(1, times // callers)
     with _consuming(folder, synchronous, payload, set_up) as (_, task):

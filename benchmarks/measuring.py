@@ -65,6 +65,7 @@ class Effort:
         seconds: How long one timed loop takes, about.
         store_rounds: Pairs of rounds of work on a store.
         tries: How often each way to set up a peer is tried before the fastest is measured; 0 takes the first.
+        side_seconds: How long the peer is measured in each round, about.
         flavors: How many flavors "many" are.
         actions: How many actions one round of the store stores.
         executions: How many executions one round runs.
@@ -77,6 +78,7 @@ class Effort:
     seconds: float
     store_rounds: int
     tries: int
+    side_seconds: float
     flavors: int
     actions: int
     executions: int
@@ -90,6 +92,7 @@ FULL = Effort(
     seconds=0.2,
     store_rounds=9,
     tries=2,
+    side_seconds=1.0,
     flavors=1000,
     actions=2000,
     executions=1000,
@@ -102,6 +105,7 @@ QUICK = Effort(
     seconds=0.05,
     store_rounds=3,
     tries=1,
+    side_seconds=0.4,
     flavors=1000,
     actions=300,
     executions=300,
@@ -114,6 +118,7 @@ SMOKE = Effort(
     seconds=0.001,
     store_rounds=1,
     tries=0,
+    side_seconds=0.0,
     flavors=20,
     actions=20,
     executions=130,
@@ -125,11 +130,26 @@ Side = Callable[[], float]
 Tried = TypeVar("Tried")
 
 
-def fastest(candidates: Sequence[Tried], measured: Callable[[Tried], float], effort: Effort) -> Tried:
-    """The candidate with the highest figure of all tries, so that a peer is measured as well as it can be set up."""
+def fastest(
+    candidates: Sequence[Tried], rate: Callable[[int, Tried], float], least: int, effort: Effort
+) -> tuple[Tried, Side]:
+    """The candidate with the highest rate of all tries, so that a peer is measured as well as it can be set up.
+
+    Args:
+        candidates: What to try.
+        rate: How many of so many are done a second, with a candidate.
+        least: The fewest that a rate can be measured with.
+        effort: How often to try, and how long a measurement should take.
+
+    Returns:
+        The candidate, and the side that measures it.
+    """
     if not effort.tries:
-        return candidates[0]
-    return max(candidates, key=lambda candidate: max(measured(candidate) for _ in range(effort.tries)))
+        return candidates[0], lambda: rate(least, candidates[0])
+    rates = [max(rate(least, candidate) for _ in range(effort.tries)) for candidate in candidates]
+    best = candidates[rates.index(max(rates))]
+    times = max(least, round(max(rates) * effort.side_seconds))
+    return best, lambda: rate(times, best)
 
 
 def by_turns(sides: Sequence[Side], rounds: int) -> list[tuple[float, ...]]:

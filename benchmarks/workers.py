@@ -29,6 +29,8 @@ from actium.models import ActionRequest, ServiceAccountRequest, TriggerExecution
 SUBJECT = "workers"
 PAYLOAD = {"path": "/bucket/raw/" + "x" * 470}
 COROUTINES = 128
+LEAST = 100
+"""Tasks of huey that each set-up is tried with."""
 FOUR = [SetUp("here", 4), SetUp("process", 4), SetUp("processes", 4)]
 ONE = [SetUp("here", 1), SetUp("process", 1)]
 MANY_WAIT = [
@@ -57,10 +59,10 @@ def _together(effort: Effort, *, synchronous: str, wanted: float, wanted_of_sqli
         }
         limits = {"SQLite alone": wanted_of_sqlite}
         if huey_queue.IS_INSTALLED:
-            rate = partial(huey_queue.together, folder, synchronous, effort.executions, PAYLOAD)
-            four, one = (fastest(set_ups, rate, effort) for set_ups in (FOUR, ONE))
-            sides |= {str(four): partial(rate, four), str(one): partial(rate, one)}
-            limits[str(four)] = wanted
+            rate = partial(huey_queue.together, folder, synchronous, PAYLOAD)
+            for set_ups, wanted_of_it in ((FOUR, wanted), (ONE, None)):
+                best, side = fastest(set_ups, rate, LEAST, effort)
+                sides[str(best)], limits[str(best)] = side, wanted_of_it
         yield from _compared(f"publish_many, 4 worker threads, {synchronous}", effort, sides, limits)
 
 
@@ -70,9 +72,9 @@ def _awaited_by_many(effort: Effort) -> Iterator[Row]:
         sides: dict[str, Side] = {"Actium": partial(_awaited, folder, "full", effort.executions * 4)}
         limits: dict[str, float | None] = {}
         if huey_queue.IS_INSTALLED:
-            rate = partial(huey_queue.awaited, folder, "full", effort.executions, PAYLOAD, COROUTINES)
-            best = fastest(MANY_WAIT, rate, effort)
-            sides[str(best)], limits[str(best)] = partial(rate, best), 12.0
+            rate = partial(huey_queue.awaited, folder, "full", PAYLOAD, COROUTINES)
+            best, side = fastest(MANY_WAIT, rate, COROUTINES, effort)
+            sides[str(best)], limits[str(best)] = side, 12.0
         yield from _compared(f"{COROUTINES} coroutines await each its end, full", effort, sides, limits)
 
 
@@ -82,9 +84,9 @@ def _awaited_by_one(effort: Effort) -> Iterator[Row]:
         sides: dict[str, Side] = {"Actium": partial(_one_by_one, folder, "normal", effort.executions)}
         limits: dict[str, float | None] = {}
         if huey_queue.IS_INSTALLED:
-            rate = partial(huey_queue.one_by_one, folder, "normal", effort.executions, PAYLOAD)
-            best = fastest(ONE_WAITS, rate, effort)
-            sides[str(best)], limits[str(best)] = partial(rate, best), 1.2
+            rate = partial(huey_queue.one_by_one, folder, "normal", PAYLOAD)
+            best, side = fastest(ONE_WAITS, rate, LEAST, effort)
+            sides[str(best)], limits[str(best)] = side, 1.2
         yield from _compared("one caller waits for each end, normal", effort, sides, limits)
 
 
