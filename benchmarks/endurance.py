@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import sqlite3
 import statistics
@@ -10,81 +11,57 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from measuring import Effort, Row, by_turns, median_of, ratio_of
-from workers import event, wait_for_none, working
+from workers import event, published_together, wait_until_idle, working
 
 from actium import Actium
-from actium.models import TriggerExecutionFilter
 
 SUBJECT = "endurance"
 FOLDER = Path(__file__).parent
+TENTHS = 10
+APART = timedelta(milliseconds=10)
+"""Time between two of the executions that have ended: a hundred a second."""
 
 
 def measure(effort: Effort) -> Iterator[Row]:
     """Memory, throughput and listing."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        yield _memory(effort.passing)
-        few, many = folder / "few.db", folder / "many.db"
-        _fill(few, 1_000)
-        _fill(many, effort.finished)
-        results = by_turns(
-            [partial(_rate, many, effort.executions * 2), partial(_rate, folder / "empty.db", effort.executions * 2)],
-            effort.store_rounds,
-        )
-        yield Row(
-            subject=SUBJECT,
-            name=f"publish_many to succeeded, with {effort.finished:,} that have ended",
-            value=median_of(results, 0),
-            unit="/s",
-            beside="a store that was empty",
-            beside_value=median_of(results, 1),
-            ratio=ratio_of(results, 0, 1),
-            ratio_at_least=0.8,
-        )
-        results = by_turns([partial(_first_page, many), partial(_first_page, few)], effort.store_rounds)
-        yield Row(
-            subject=SUBJECT,
-            name=f"executions.list, first page, of {effort.finished:,}",
-            value=median_of(results, 0),
-            unit="ms",
-            beside="of 1,000",
-            beside_value=median_of(results, 1),
-            ratio=ratio_of(results, 0, 1),
-            at_most=1.3,
-        )
+    for case in CASES.values():
+        yield from case(effort)
 
 
-def _memory(passing: int) -> Row:
-    """Resident memory at the end, beside that after a tenth, in a process of its own."""
-    code = f"import sys; sys.path.insert(0, {str(FOLDER)!r}); import endurance; endurance.pass_through({passing})"
+def _memory(effort: Effort) -> Iterator[Row]:
+    """The most memory after the first tenth, beside that after the first tenth, in a process of its own."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(FOLDER)!r}); import endurance; endurance.pass_through({effort.passing})"
+    )
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    after_a_tenth, at_the_end = map(float, told.split())
-    return Row(
+    first, *later = map(float, told.split())
+    yield Row(
         subject=SUBJECT,
-        name=f"resident memory after {passing:,} executions",
-        value=at_the_end,
+        name=f"resident memory while {effort.passing:,} executions pass, the most",
+        value=max(later),
         unit="MB",
-        beside=f"after {passing // 10:,}",
-        beside_value=after_a_tenth,
-        ratio=at_the_end / after_a_tenth,
+        beside=f"after {effort.passing // TENTHS:,}",
+        beside_value=first,
+        ratio=max(later) / first,
         at_most=1.05,
     )
 
 
 def pass_through(passing: int) -> None:
-    """Run so many executions, and print the resident megabytes after a tenth of them and at the end."""
-    with tempfile.TemporaryDirectory() as folder, working(Path(folder, "actium.db"), "normal", concurrency=4) as app:
-        for tenth in range(10):
-            for _ in range(passing // 1_000):
-                app.events.publish_many(event() for _ in range(100))
-            wait_for_none(app)
-            if tenth in {0, 9}:
+    """Run so many executions, and print the resident megabytes after each tenth of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "actium.db")
+        with working(file, "normal", concurrency=4) as app:
+            for _ in range(TENTHS):
+                app.events.publish_many(event() for _ in range(passing // TENTHS))
+                wait_until_idle(file)
                 gc.collect()
                 print(_resident())
 
@@ -93,46 +70,110 @@ def _resident() -> float:
     status = Path("/proc/self/statm")
     if status.exists():
         return int(status.read_text().split()[1]) * resource.getpagesize() / 1e6
-    return (
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    )  # the most there ever was, where nothing else is told
+    # The most there ever was, where nothing else is told; in bytes on macOS.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def _many_have_ended(effort: Effort) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        few, many = folder / "few.db", folder / "many.db"
+        _fill(few, min(1_000, effort.finished))
+        _fill(many, effort.finished)
+        yield from _listed(few, many, effort)
+        results = by_turns(
+            [partial(_rate, many, effort.executions * 10), partial(_rate_when_empty, folder, effort.executions * 10)],
+            effort.store_rounds,
+        )
+        yield Row(
+            subject=SUBJECT,
+            name=f"publish_many, 4 worker threads, full, {effort.finished:,} have ended",
+            value=median_of(results, 0),
+            unit="/s",
+            beside="an empty store",
+            beside_value=median_of(results, 1),
+            ratio=ratio_of(results, 0, 1),
+            ratio_at_least=0.8,
+        )
+
+
+def _listed(few: Path, many: Path, effort: Effort) -> Iterator[Row]:
+    results = by_turns([partial(_first_page, many), partial(_first_page, few)], effort.store_rounds)
+    yield Row(
+        subject=SUBJECT,
+        name=f"executions.list, first page, of {effort.finished:,}",
+        value=median_of(results, 0),
+        unit="ms",
+        beside=f"of {min(1_000, effort.finished):,}",
+        beside_value=median_of(results, 1),
+        ratio=ratio_of(results, 0, 1),
+        at_most=1.3,
+    )
+
+
+CASES: dict[str, Callable[[Effort], Iterator[Row]]] = {"memory": _memory, "million": _many_have_ended}
 
 
 def _fill(file: Path, finished: int) -> None:
-    """Make a store with many executions that have ended: a few are run, and their rows are copied."""
-    with working(file, "normal", concurrency=4) as app:
-        wait_for_none(app)
+    """Make a store with many executions that have ended: a few are run, and their rows copied with ids and times."""
+    with working(file, "normal", concurrency=4):
+        pass
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        copies = max(1, finished // 50 - 1)
-        _copy(connection, "events", copies, id=_ID.format("8"), event_id="event_id || '-' || number")
-        _copy(connection, "executions", copies, id=_ID.format("9"), event_id=_ID.format("8"))
+        connection.row_factory = sqlite3.Row
+        one = connection.execute("SELECT * FROM executions WHERE event_id IS NOT NULL LIMIT 1").fetchone()
+        of_one = connection.execute("SELECT * FROM events WHERE id = ?", (one["event_id"],)).fetchone()
+        (there,) = connection.execute("SELECT count(*) FROM executions").fetchone()
+        missing = finished - there
+        for start in range(0, missing, 10_000):
+            connection.execute("BEGIN IMMEDIATE")
+            numbers = range(missing - start, max(0, missing - start - 10_000), -1)
+            copies = [_copies(of_one, one, number) for number in numbers]
+            _insert(connection, "events", of_one.keys(), [event for event, _ in copies])
+            _insert(connection, "executions", one.keys(), [execution for _, execution in copies])
+            connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
 
-_ID = "printf('%08x-0000-8000-{}000-%012x', number, copied.rowid)"
+def _copies(event: sqlite3.Row, execution: sqlite3.Row, number: int) -> tuple[list[object], list[object]]:
+    """An event and its execution as they were some time ago; the greater the number, the longer."""
+    earlier = number * APART
+    ids = {event["id"]: _id_of(event["received"], earlier), execution["id"]: _id_of(execution["created"], earlier)}
+    ids[event["event_id"]] = _id_of(event["time"], earlier)
+    times = {"time", "received", "created", "started", "finished", "available", "began"}
+
+    def copied(row: sqlite3.Row) -> list[object]:
+        return [
+            _shifted(value, earlier).isoformat() if name in times else ids.get(value, value)
+            for name, value in zip(row.keys(), row, strict=True)
+        ]
+
+    return copied(event), copied(execution)
 
 
-def _copy(connection: sqlite3.Connection, table: str, copies: int, **changed: str) -> None:
-    """Insert each row of a table again and again; events and executions have the same row numbers."""
-    columns = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
-    connection.execute(
-        f"WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ?) "
-        f"INSERT INTO {table} ({', '.join(columns)}) "
-        f"SELECT {', '.join(changed.get(name, name) for name in columns)} FROM numbers CROSS JOIN {table} AS copied",
-        (copies,),
-    )
+def _shifted(time_then: str, earlier: timedelta) -> datetime:
+    return datetime.fromisoformat(time_then) - earlier
+
+
+def _id_of(time_then: str, earlier: timedelta) -> str:
+    """An id as `new_id` made it then: it begins with the quarter of a second, for its place in the index."""
+    period = int(_shifted(time_then, earlier).timestamp() * 4) % (1 << 16)
+    digits = os.urandom(14).hex()
+    return f"{period:04x}{digits[:4]}-{digits[4:8]}-8{digits[9:12]}-8{digits[13:16]}-{digits[16:28]}"
+
+
+def _insert(connection: sqlite3.Connection, table: str, names: Sequence[str], rows: list[list[object]]) -> None:
+    values = ", ".join("?" * len(names))
+    connection.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})", rows)
 
 
 def _rate(file: Path, times: int) -> float:
     with working(file, "full", concurrency=4) as app:
-        before = app.executions.list(TriggerExecutionFilter(status="succeeded", max_size=1)).total
-        started = time.perf_counter()
-        app.events.publish_many(event() for _ in range(times))
-        wait_for_none(app)
-        seconds = time.perf_counter() - started
-        if app.executions.list(TriggerExecutionFilter(status="succeeded", max_size=1)).total < before + times:
-            raise RuntimeError("not every event led to an execution that succeeded")
-        return times / seconds
+        return published_together(app, file, times)
+
+
+def _rate_when_empty(folder: Path, times: int) -> float:
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        return _rate(Path(own, "empty.db"), times)
 
 
 def _first_page(file: Path) -> float:

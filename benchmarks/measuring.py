@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,8 @@ class Effort:
         rounds: Pairs of timed loops.
         seconds: How long one timed loop takes, about.
         store_rounds: Pairs of rounds of work on a store.
+        tries: How often each way to set up a peer is tried before the fastest is measured; 0 takes the first.
+        side_seconds: How long the peer is measured in each round, about.
         flavors: How many flavors "many" are.
         actions: How many actions one round of the store stores.
         executions: How many executions one round runs.
@@ -78,6 +81,8 @@ class Effort:
     rounds: int
     seconds: float
     store_rounds: int
+    tries: int
+    side_seconds: float
     flavors: int
     actions: int
     executions: int
@@ -90,6 +95,8 @@ FULL = Effort(
     rounds=15,
     seconds=0.2,
     store_rounds=9,
+    tries=2,
+    side_seconds=1.0,
     flavors=1000,
     actions=2000,
     executions=1000,
@@ -101,6 +108,8 @@ QUICK = Effort(
     rounds=5,
     seconds=0.05,
     store_rounds=3,
+    tries=1,
+    side_seconds=0.4,
     flavors=1000,
     actions=300,
     executions=300,
@@ -112,6 +121,8 @@ SMOKE = Effort(
     rounds=1,
     seconds=0.001,
     store_rounds=1,
+    tries=0,
+    side_seconds=0.0,
     flavors=20,
     actions=20,
     executions=130,
@@ -120,6 +131,29 @@ SMOKE = Effort(
 )
 
 Side = Callable[[], float]
+Tried = TypeVar("Tried")
+
+
+def fastest(
+    candidates: Sequence[Tried], rate: Callable[[int, Tried], float], least: int, effort: Effort
+) -> tuple[Tried, Side]:
+    """The candidate with the highest rate of all tries, so that a peer is measured as well as it can be set up.
+
+    Args:
+        candidates: What to try.
+        rate: How many of so many are done a second, with a candidate.
+        least: The fewest that a rate can be measured with.
+        effort: How often to try, and how long a measurement should take.
+
+    Returns:
+        The candidate, and the side that measures it.
+    """
+    if not effort.tries:
+        return candidates[0], lambda: rate(least, candidates[0])
+    rates = [max(rate(least, candidate) for _ in range(effort.tries)) for candidate in candidates]
+    best = candidates[rates.index(max(rates))]
+    times = max(least, round(max(rates) * effort.side_seconds))
+    return best, lambda: rate(times, best)
 
 
 def by_turns(sides: Sequence[Side], rounds: int) -> list[tuple[float, ...]]:

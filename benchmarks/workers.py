@@ -1,28 +1,27 @@
 """Durable execution with workers in threads, beside huey's SQLite queue and beside SQLite alone.
 
 An event of 500 bytes is published, matched with one trigger, stored, run through the relay of a flavor that does
-nothing, and its outcome stored. huey enqueues a task with the same payload, which does nothing, and stores its result;
-it is given what suits it best: workers that look every millisecond, and results that are asked for as often.
+nothing, and its outcome stored. huey enqueues a task with the same payload, which does nothing, and stores its result.
+It is set up in several ways first, and measured in the one that suits it best.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import json
 import sqlite3
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
-from measuring import Effort, Row, by_turns, median_of, ratio_of
+import huey_queue
+import sqlite_alone
+from huey_queue import SetUp
+from measuring import Effort, Row, Side, by_turns, fastest, median_of, ratio_of
 
 from actium import Actium, Event, action_flavor
 from actium.models import ActionRequest, ServiceAccountRequest, TriggerExecutionFilter, TriggerRequest
@@ -30,63 +29,91 @@ from actium.models import ActionRequest, ServiceAccountRequest, TriggerExecution
 SUBJECT = "workers"
 PAYLOAD = {"path": "/bucket/raw/" + "x" * 470}
 COROUTINES = 128
-TOGETHER = 100
-"""Executions in one transaction of SQLite alone."""
+LEAST = 100
+"""Tasks of huey that each set-up is tried with."""
+FOUR = [SetUp("here", 4), SetUp("process", 4), SetUp("processes", 4)]
+ONE = [SetUp("here", 1), SetUp("process", 1)]
+MANY_WAIT = [
+    SetUp(place, 4, wait=wait, waiting=waiting)
+    for place in ("here", "process")
+    for waiting, wait in (("threads", 0.01), ("threads", 0.05), ("coroutines", 0.01), ("coroutines", 0.05))
+]
+ONE_WAITS = [SetUp(place, 1, look, look) for place in ("here", "process") for look in (0.001, 0.0001, 0.0)]
 
 
 def measure(effort: Effort) -> Iterator[Row]:
     """The four rates of the durable path."""
-    logging.getLogger("huey").setLevel(logging.CRITICAL)
-    has_huey = find_spec("huey") is not None
+    for case in CASES.values():
+        yield from case(effort)
+
+
+def _together(effort: Effort, *, synchronous: str, wanted: float, wanted_of_sqlite: float | None) -> Iterator[Row]:
+    times, payload = effort.executions * 10, json.dumps(PAYLOAD)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        times = effort.executions * 4
-        for synchronous, wanted in (("full", 20.0), ("normal", 5.0)):
-            sides: list[Callable[[], float]] = [
-                partial(_published_together, folder, synchronous, times),
-                partial(_sqlite_alone, folder, synchronous, times),
-            ]
-            if has_huey:
-                sides.append(partial(_huey, folder, synchronous, effort.executions, 4))
-            results = by_turns(sides, effort.store_rounds)
-            what = f"publish_many, 4 worker threads, synchronous={synchronous}"
-            yield from _compared(what, results, has_huey=has_huey, wanted=wanted)
-            raw = "SQLite alone, 100 executions a transaction"
-            yield _beside(what, results, 1, raw, at_least=0.35 if synchronous == "full" else None)
-        sides = [partial(_awaited, folder, "full", effort.executions)]
-        if has_huey:
-            sides.append(partial(_huey, folder, "full", effort.executions, 4))
-        results = by_turns(sides, effort.store_rounds)
-        what = f"{COROUTINES} coroutines, each awaiting its end, synchronous=full"
-        yield from _compared(what, results, has_huey=has_huey, wanted=12.0, other=1)
-        sides = [partial(_one_by_one, folder, "normal", effort.executions)]
-        if has_huey:
-            sides.append(partial(_huey_one_by_one, folder, "normal", effort.executions))
-        results = by_turns(sides, effort.store_rounds)
-        what = "one caller, waiting for each end, synchronous=normal"
-        yield from _compared(what, results, has_huey=has_huey, wanted=1.2, other=1)
+        raw = sqlite_alone.event_and_execution, sqlite_alone.one_row
+        sides: dict[str, Side] = {
+            "Actium": partial(_published_together, folder, synchronous, times),
+            "SQLite alone": partial(raw[0], folder, synchronous, times, payload),
+            "SQLite alone, were it one row": partial(raw[1], folder, synchronous, times, payload),
+        }
+        limits = {"SQLite alone": wanted_of_sqlite}
+        if huey_queue.IS_INSTALLED:
+            rate = partial(huey_queue.together, folder, synchronous, PAYLOAD)
+            for set_ups, wanted_of_it in ((FOUR, wanted), (ONE, None)):
+                best, side = fastest(set_ups, rate, LEAST, effort)
+                sides[str(best)], limits[str(best)] = side, wanted_of_it
+        yield from _compared(f"publish_many, 4 worker threads, {synchronous}", effort, sides, limits)
 
 
-def _compared(
-    what: str, results: list[tuple[float, ...]], *, has_huey: bool, wanted: float, other: int = 2
-) -> Iterator[Row]:
-    if has_huey:
-        yield _beside(what, results, other, "huey, the same", at_least=wanted)
-    else:
+def _awaited_by_many(effort: Effort) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sides: dict[str, Side] = {"Actium": partial(_awaited, folder, "full", effort.executions * 4)}
+        limits: dict[str, float | None] = {}
+        if huey_queue.IS_INSTALLED:
+            rate = partial(huey_queue.awaited, folder, "full", PAYLOAD, COROUTINES)
+            best, side = fastest(MANY_WAIT, rate, COROUTINES, effort)
+            sides[str(best)], limits[str(best)] = side, 12.0
+        yield from _compared(f"{COROUTINES} coroutines await each its end, full", effort, sides, limits)
+
+
+def _awaited_by_one(effort: Effort) -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sides: dict[str, Side] = {"Actium": partial(_one_by_one, folder, "normal", effort.executions)}
+        limits: dict[str, float | None] = {}
+        if huey_queue.IS_INSTALLED:
+            rate = partial(huey_queue.one_by_one, folder, "normal", PAYLOAD)
+            best, side = fastest(ONE_WAITS, rate, LEAST, effort)
+            sides[str(best)], limits[str(best)] = side, 1.2
+        yield from _compared("one caller waits for each end, normal", effort, sides, limits)
+
+
+CASES: dict[str, Callable[[Effort], Iterator[Row]]] = {
+    "together-full": partial(_together, synchronous="full", wanted=20.0, wanted_of_sqlite=0.35),
+    "together-normal": partial(_together, synchronous="normal", wanted=5.0, wanted_of_sqlite=None),
+    "coroutines": _awaited_by_many,
+    "one-caller": _awaited_by_one,
+}
+
+
+def _compared(what: str, effort: Effort, sides: dict[str, Side], limits: dict[str, float | None]) -> Iterator[Row]:
+    """Actium, which is the first side, beside each of the others."""
+    results = by_turns([*sides.values()], effort.store_rounds)
+    if len(sides) == 1:
         yield Row(subject=SUBJECT, name=what, value=median_of(results, 0), unit="/s")
-
-
-def _beside(what: str, results: list[tuple[float, ...]], other: int, beside: str, *, at_least: float | None) -> Row:
-    return Row(
-        subject=SUBJECT,
-        name=what,
-        value=median_of(results, 0),
-        unit="/s",
-        beside=beside,
-        beside_value=median_of(results, other),
-        ratio=ratio_of(results, 0, other),
-        ratio_at_least=at_least,
-    )
+    for other, beside in list(enumerate(sides))[1:]:
+        yield Row(
+            subject=SUBJECT,
+            name=what,
+            value=median_of(results, 0),
+            unit="/s",
+            beside=beside,
+            beside_value=median_of(results, other),
+            ratio=ratio_of(results, 0, other),
+            ratio_at_least=limits.get(beside),
+        )
 
 
 @contextmanager
@@ -102,6 +129,7 @@ def working(file: Path, synchronous: str, *, concurrency: int) -> Iterator[Actiu
         try:
             published = app.events.publish_many(event() for _ in range(50))
             app.executions.wait(published[-1].executions[0], 60)
+            wait_until_idle(file)
             yield app
         finally:
             worker.stop()
@@ -122,25 +150,37 @@ def event() -> Event:
     return Event(type="data.arrived", source="/bucket/raw", data=PAYLOAD)
 
 
-def wait_for_none(app: Actium) -> None:
-    """Wait until nothing is pending and nothing runs."""
-    for status in ("pending", "running", "pending", "running"):
-        asked = TriggerExecutionFilter(status=status, max_size=1)
-        while app.executions.list(asked).total:
-            time.sleep(0.005)
+def wait_until_idle(file: Path) -> None:
+    """Wait until nothing is pending and nothing runs; asked of the file, so that asking costs nothing of note."""
+    pending = "EXISTS (SELECT 1 FROM executions WHERE status = 'pending' AND held = 0)"
+    running = "EXISTS (SELECT 1 FROM executions WHERE status = 'running')"
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        while connection.execute(f"SELECT {pending} OR {running}").fetchone()[0]:
+            time.sleep(0.002)
+
+
+def published_together(app: Actium, file: Path, times: int) -> float:
+    """How many executions a second, from the first event published to the last outcome stored."""
+    before = _succeeded(app)
+    started = time.perf_counter()
+    published = app.events.publish_many(event() for _ in range(times))
+    app.executions.wait(published[-1].executions[0], 600)
+    wait_until_idle(file)
+    seconds = time.perf_counter() - started
+    if _succeeded(app) != before + times:
+        raise RuntimeError("not every event has led to one execution that succeeded")
+    return times / seconds
+
+
+def _succeeded(app: Actium) -> int:
+    return app.executions.list(TriggerExecutionFilter(status="succeeded", max_size=1)).total
 
 
 def _published_together(folder: Path, synchronous: str, times: int) -> float:
-    with (
-        tempfile.TemporaryDirectory(dir=folder) as own,
-        working(Path(own, "actium.db"), synchronous, concurrency=4) as app,
-    ):
-        wait_for_none(app)
-        started = time.perf_counter()
-        published = app.events.publish_many(event() for _ in range(times))
-        app.executions.wait(published[-1].executions[0], 600)
-        wait_for_none(app)
-        return times / (time.perf_counter() - started)
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        file = Path(own, "actium.db")
+        with working(file, synchronous, concurrency=4) as app:
+            return published_together(app, file, times)
 
 
 def _awaited(folder: Path, synchronous: str, times: int) -> float:
@@ -150,8 +190,8 @@ def _awaited(folder: Path, synchronous: str, times: int) -> float:
         for _ in range(rounds):
             published = await app.events.apublish(event())
             ended = await app.executions.await_end(published.executions[0])
-            if not ended.status.is_final:
-                raise RuntimeError("an execution that was awaited has not ended")
+            if ended.status != "succeeded":
+                raise RuntimeError("an execution that was awaited has not succeeded")
 
     async def all_of_them(app: Actium) -> None:
         await asyncio.gather(*(one(app) for _ in range(COROUTINES)))
@@ -172,64 +212,6 @@ def _one_by_one(folder: Path, synchronous: str, times: int) -> float:
     ):
         started = time.perf_counter()
         for _ in range(times):
-            app.executions.wait(app.events.publish(event()).executions[0], 60)
+            if app.executions.wait(app.events.publish(event()).executions[0], 60).status != "succeeded":
+                raise RuntimeError("an execution that was waited for has not succeeded")
         return times / (time.perf_counter() - started)
-
-
-@contextmanager
-def _consuming(folder: Path, synchronous: str, workers: int) -> Iterator[Callable[[Any], Any]]:
-    huey: Any = import_module("huey")
-    with tempfile.TemporaryDirectory(dir=folder) as own:
-        queue = huey.SqliteHuey(filename=str(Path(own, "huey.db")), fsync=synchronous == "full")
-        task = queue.task()(lambda payload: 1)
-        consumer = queue.create_consumer(
-            workers=workers, initial_delay=0.001, max_delay=0.001, periodic=False, check_worker_health=False
-        )
-        consumer.start()
-        try:
-            task(PAYLOAD).get(blocking=True, backoff=1, max_delay=0.001)
-            yield task
-        finally:
-            consumer.stop(graceful=True)
-
-
-def _huey(folder: Path, synchronous: str, times: int, workers: int) -> float:
-    with _consuming(folder, synchronous, workers) as task:
-        started = time.perf_counter()
-        results = [task(PAYLOAD) for _ in range(times)]
-        for result in results:
-            result.get(blocking=True, backoff=1, max_delay=0.001)
-        return times / (time.perf_counter() - started)
-
-
-def _huey_one_by_one(folder: Path, synchronous: str, times: int) -> float:
-    with _consuming(folder, synchronous, 1) as task:
-        started = time.perf_counter()
-        for _ in range(times):
-            task(PAYLOAD).get(blocking=True, backoff=1, max_delay=0.001)
-        return times / (time.perf_counter() - started)
-
-
-def _sqlite_alone(folder: Path, synchronous: str, times: int) -> float:
-    """The least that a durable queue writes: what is to be done, and how it ended, a hundred in a transaction."""
-    with tempfile.TemporaryDirectory(dir=folder) as own:
-        connection = sqlite3.connect(Path(own, "raw.db"), isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute("CREATE TABLE runs (id TEXT PRIMARY KEY, status TEXT, payload TEXT, result TEXT)")
-        connection.execute("CREATE INDEX by_status ON runs (status) WHERE status != 'done'")
-        payload = "x" * 500
-        started = time.perf_counter()
-        for _ in range(times // TOGETHER):
-            ids = [str(uuid4()) for _ in range(TOGETHER)]
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT INTO runs VALUES (?, 'pending', ?, NULL)", [(one, payload) for one in ids])
-            connection.execute("COMMIT")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(
-                "UPDATE runs SET status = 'done', result = 'null' WHERE id = ?", [(one,) for one in ids]
-            )
-            connection.execute("COMMIT")
-        seconds = time.perf_counter() - started
-        connection.close()
-        return times // TOGETHER * TOGETHER / seconds

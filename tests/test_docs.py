@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import itertools
 import os
@@ -9,6 +10,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,18 @@ import pytest
 import actium
 from actium import Actium, action_flavor, errors
 from actium.actions.recovery import REMEDIES
-from actium.models import ActionRequest, ActionStatus, ExecutionStatus, ServiceAccountRequest
+from actium.models import (
+    ActionFilter,
+    ActionRequest,
+    ActionStatus,
+    EventFilter,
+    ExecutionStatus,
+    ServiceAccountRequest,
+    TriggerExecutionFilter,
+)
 from actium.plugins.installed import FLAVOR_GROUPS, OTHER_GROUPS
+from actium.stores.sqlite.schema import TRANSITIONS
+from actium_cli.documents import create_all, read_file
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -26,6 +38,9 @@ PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts
 SHOWN = [*PAGES, ROOT / "README.md", *sorted(ROOT.glob("*/*/README.md"))]
 CODE = re.compile(r"`([^`]+)`")
 COMMAND = re.compile(r"(?:^    |`)(actium(?: [a-z]+)+)", re.MULTILINE)
+SHOWN_LINE = re.compile(r"(?:^    |`)(actium(?: [a-z]+)+[^`\n]*)", re.MULTILINE)
+OPTION = re.compile(r"(?<= )--[a-z-]+")
+WHERE = re.compile(r"(?:^    |`)actium (\w+) [^`\n]*?--where (\w+)", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[\w.-]+)?\)")
 
 
@@ -37,7 +52,11 @@ def run_page(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-P", "-W", "error", str(RUNNER), str(page)],
         cwd=folder,
-        env={**os.environ, "SLACK_TOKEN": "xoxb-a-secret"},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),  # the very Actium that is tested here
+            "SLACK_TOKEN": "xoxb-a-secret",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -111,12 +130,70 @@ def shown_commands() -> list[str]:
 def test_commands_exist(command: str) -> None:
     """Every command that is shown exists; its last word may be an argument."""
     words = command.split()[1:]
-    assert any(has_help(words[:length]) for length in (len(words), 1))
+    assert any(help_of(*words[:length]) for length in (len(words), 1))
 
 
-def has_help(words: list[str]) -> bool:
+def shown_options() -> list[tuple[str, str]]:
+    lines = {match for page in SHOWN for match in SHOWN_LINE.findall(page.read_text())}
+    return sorted({(line.split(" -")[0], option) for line in lines for option in OPTION.findall(line)})
+
+
+@pytest.mark.parametrize("command, option", shown_options())
+def test_options_exist(command: str, option: str) -> None:
+    """Every option of a command that is shown is one of those that the command tells of."""
+    words = command.split()[1:]
+    told = next(filter(None, (help_of(*words[:length]) for length in (2, 1))))
+    assert re.search(rf"(?<![\w-]){option}(?![\w-])", told)
+
+
+def shown_conditions() -> list[tuple[str, str]]:
+    return sorted({found for page in SHOWN for found in WHERE.findall(page.read_text())})
+
+
+@pytest.mark.parametrize("listed, column", shown_conditions())
+def test_conditions_are_of_columns_that_exist(listed: str, column: str) -> None:
+    """Whatever a command that is shown asks for by `--where` is a column of what it lists."""
+    filters = {"action": ActionFilter, "event": EventFilter, "execution": TriggerExecutionFilter}
+    assert column in filters[listed].COLUMNS
+
+
+@functools.cache
+def help_of(*words: str) -> str:
+    """What a command tells of itself; nothing where there is no such command."""
     command = [sys.executable, "-m", "actium_cli", *words, "--help"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    done = subprocess.run(
+        command, env={**os.environ, "COLUMNS": "200"}, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout if done.returncode == 0 else ""
+
+
+def described_objects() -> list[tuple[str, str]]:
+    return [
+        (named(page), code)
+        for page in SHOWN
+        for code in re.findall(r"^```yaml\n(kind: .*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    ]
+
+
+@pytest.mark.parametrize("page, description", described_objects())
+def test_files_that_describe_objects_can_be_used(page: str, description: str, tmp_path: Path) -> None:
+    """What a YAML block describes can be created from a file; whichever the flavor is, it stands for any."""
+    path = tmp_path / "described.yaml"
+    path.write_text(description)
+    documents = [
+        replace(one, fields={**one.fields, "flavor": "demo.noop"}) if one.kind == "action" else one
+        for one in read_file(path, default_kind="")
+    ]
+    wanted = {str(one.fields["service_account"]) for one in documents if one.kind == "action"}
+    with Actium("sqlite://") as app:
+        app.flavors.register(action_flavor("demo.noop")(does_nothing))
+        for name in wanted - {one.fields["name"] for one in documents}:
+            app.accounts.create(ServiceAccountRequest(name=name))
+        assert [one.name for one in create_all(app, documents)] == [one.fields["name"] for one in documents]
+
+
+def does_nothing() -> None:
+    """Does nothing."""
 
 
 # States
@@ -137,8 +214,18 @@ def test_the_diagram_of_executions_is_what_a_store_takes(tmp_path: Path) -> None
     page = (DOCS / "reference/states.md").read_text()
     (diagram,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", page, re.DOTALL)
     arrows = {(before, after) for before, after in re.findall(r"(\w+) --> (\w+):", diagram)}
+    assert arrows == {way for condition in TRANSITIONS.values() for way in ways_of(condition)}
     assert arrows == changes_that_a_store_takes(tmp_path / "actium.db")
     assert re.findall(r"\[\*\] --> (\w+)", diagram) == ["pending"]
+
+
+def ways_of(condition: str) -> set[tuple[str, str]]:
+    """The changes of status that a condition of the schema names."""
+    before, after = (
+        re.findall(r"'(\w+)'", re.findall(rf"{row}\.status (?:= |IN \()([^)]*?)(?:\)| AND)", condition)[0])
+        for row in ("OLD", "NEW")
+    )
+    return set(itertools.product(before, after))
 
 
 def changes_that_a_store_takes(path: Path) -> set[tuple[str, str]]:
@@ -178,12 +265,8 @@ def is_taken(connection: sqlite3.Connection, status: str, attempt: str, finished
 
 
 def store_one_execution(path: Path) -> None:
-    @action_flavor("demo.noop")
-    def noop() -> None:
-        """Does nothing."""
-
     with Actium(f"sqlite:///{path}") as app:
-        app.flavors.register(noop)
+        app.flavors.register(action_flavor("demo.noop")(does_nothing))
         robot = app.accounts.create(ServiceAccountRequest(name="robot"))
         request = ActionRequest(name="noop", plugin_subtype="demo", flavor="noop", service_account_id=robot.id)
         app.actions.run(app.actions.create(request).id)
@@ -211,11 +294,20 @@ def test_settings_are_those_that_the_code_reads() -> None:
 def test_limits_are_those_of_the_code() -> None:
     """The page of settings tells the limits that the code sets."""
     from actium.actions.stored_form import MAX_CONFIGURATION_BYTES, MAX_CONFIGURATION_DEPTH
+    from actium.app.events import PUBLISHED_TOGETHER
     from actium.auth.context import DEFAULT_AUTH_WINDOW
+    from actium.event_hub.execution import TIME_TO_END
+    from actium.event_hub.isolated_runs import GRACE
+    from actium.event_hub.outcomes import MAX_RESULT_BYTES
+    from actium.event_hub.worker import MAX_CONCURRENCY, MOST_UNDER_WAY
     from actium.filters.dialects import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT
     from actium.models import page
     from actium.models.event import MAX_EVENT_BYTES, MAX_EXTENSION_NUMBER
     from actium.models.page import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+    from actium.models.run_policy import MAX_ATTEMPTS, MAX_LOSSES, MAX_SECONDS
+    from actium.stores import drafts
+    from actium.stores.sqlite.database import BUSY_SECONDS
+    from actium.stores.sqlite.writer import MOST_TOGETHER
 
     limits = dict(table("reference/settings.md", "Limits"))
     assert limits["an action's configuration, as JSON"] == (
@@ -226,6 +318,22 @@ def test_limits_are_those_of_the_code() -> None:
         f"-{MAX_EXTENSION_NUMBER + 1:,} to {MAX_EXTENSION_NUMBER:,}; others as text"
     )
     assert f" {DEFAULT_AUTH_WINDOW} where neither" in limits["an auth window"]
+    assert limits["an execution's result, as JSON"] == f"{MAX_RESULT_BYTES:,} bytes"
+    assert limits["attempts of an execution; a time in a run policy"] == (
+        f"{MAX_ATTEMPTS:,}; {MAX_SECONDS:,.0f} seconds, a year"
+    )
+    assert limits["losses of an execution with its worker"] == f"{MAX_LOSSES}, then it has failed"
+    assert limits["executions that lead to one another"] == f"{drafts.MAX_DEPTH}, the next is skipped"
+    assert limits["handlers that a worker runs at once; executions of it under way"] == (
+        f"{MAX_CONCURRENCY:,}; {MOST_UNDER_WAY:,}"
+    )
+    assert limits["the time to end in of a handler that was asked to; of one in a process of its own"] == (
+        f"{TIME_TO_END:g} seconds; {GRACE:g} second"
+    )
+    assert limits["events stored in one transaction; transactions committed together"] == (
+        f"{PUBLISHED_TOGETHER}; {MOST_TOGETHER}"
+    )
+    assert limits["a wait for others to write"] == f"{BUSY_SECONDS:g} seconds, then `StoreBusyError`"
     assert limits["items on a page of a listing"] == f"{MAX_PAGE_SIZE:,}; {DEFAULT_PAGE_SIZE} unless asked otherwise"
     assert limits["conditions of a listing's filter; values to be one of, in all of them"] == (
         f"{page.MAX_CONDITIONS}; {page.MAX_VALUES:,}"
@@ -233,6 +341,14 @@ def test_limits_are_those_of_the_code() -> None:
     assert limits["a trigger's filters"] == (
         f"{MAX_DEPTH} levels deep, {MAX_CONDITIONS} conditions, {MAX_TEXT:,} characters a text"
     )
+
+
+def test_loggers_are_those_of_the_code() -> None:
+    """The page of settings names every logger of the core, and no other."""
+    sources = [path.read_text() for path in (ROOT / "core/src").rglob("*.py")]
+    used = {name for source in sources for name in re.findall(r'getLogger\("(actium\.\w+)"\)', source)}
+    listed = {row[0].strip("`") for row in table("reference/settings.md", "Logging")}
+    assert listed == used
 
 
 def test_entry_point_groups_are_those_of_the_registry() -> None:

@@ -35,7 +35,7 @@ Each class also derives from the built-in exception that a caller who has never 
     ├── WorkerLostError                           others have taken over from a worker
     └── StoreError
         ├── StoreClosedError (RuntimeError)       used after close()
-        ├── StoreBusyError (TimeoutError)         another process held the store too long
+        ├── StoreBusyError (TimeoutError)         others wrote for too long
         ├── StoreReadOnlyError (PermissionError)  the file, or its folder, cannot be written
         ├── StoreCorruptError                     not a database, not an Actium store, or damaged
         └── StoreVersionError                     written by a newer Actium
@@ -266,7 +266,7 @@ class StoreClosedError(StoreError, RuntimeError):
 
 
 class StoreBusyError(StoreError, TimeoutError):
-    """Another process held the store for longer than the time limit."""
+    """Others, in this process or another, wrote to the store for longer than the time limit; nothing was stored."""
 
 
 class StoreReadOnlyError(StoreError, PermissionError):

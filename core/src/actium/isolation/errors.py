@@ -1,11 +1,13 @@
-"""What can go wrong with a run in another process, beside what its handler raises::
+"""What can go wrong with a run in another process, beside what its handler raises.
 
-ActiumError
-├── NotIsolableError (ValueError)         a flavor or hook plugin that another process cannot find
-├── ProcessDiedError (RuntimeError)       it ended, crashed or was killed before it answered
-├── ProcessProtocolError (RuntimeError)   it wrote what is no message; it was killed
-├── UnstorableResultError (ValueError)    the handler's result is too large, or nothing that JSON can hold
-└── PoolClosedError (RuntimeError)        the pool was closed before or while it ran
+It is told as the attempt's error::
+
+    ActiumError
+    ├── NotIsolableError (ValueError)         a flavor or hook plugin that another process cannot find
+    ├── ProcessDiedError (RuntimeError)       it ended, crashed or was killed before it answered
+    ├── ProcessProtocolError (RuntimeError)   it wrote what is no message; it was killed
+    ├── UnstorableResultError (ValueError)    the handler's result is too large, or nothing that JSON can hold
+    └── PoolClosedError (RuntimeError)        the pool was closed before or while it ran
 """
 
 from __future__ import annotations
