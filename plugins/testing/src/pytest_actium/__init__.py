@@ -14,18 +14,28 @@ if TYPE_CHECKING:
     from pytest_actium.crash import Moment as Moment
     from pytest_actium.crash import NotKilledError as NotKilledError
     from pytest_actium.flavors.suite import FlavorConformance as FlavorConformance
+    from pytest_actium.hook_plugins import HookPluginConformance as HookPluginConformance
     from pytest_actium.stores.suite import StoreConformance as StoreConformance
 
 _PLACES = {
     "Clock": "pytest_actium.clock",
     "Crash": "pytest_actium.crash",
     "FlavorConformance": "pytest_actium.flavors.suite",
+    "HookPluginConformance": "pytest_actium.hook_plugins",
     "Moment": "pytest_actium.crash",
     "NotKilledError": "pytest_actium.crash",
     "StoreConformance": "pytest_actium.stores.suite",
 }
 
-__all__ = ["Clock", "Crash", "FlavorConformance", "Moment", "NotKilledError", "StoreConformance"]
+__all__ = [
+    "Clock",
+    "Crash",
+    "FlavorConformance",
+    "HookPluginConformance",
+    "Moment",
+    "NotKilledError",
+    "StoreConformance",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -116,7 +116,7 @@ def main() -> None:
     if order["task"] == "probe":
         from pytest_actium.probe import probe
 
-        answer = probe(order["key"])
+        answer = probe(order["key"], order["kind"])
     elif order["task"] == "work":
         answer = work(order)
     elif order["task"] == "mend":

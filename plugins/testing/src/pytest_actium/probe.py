@@ -22,14 +22,15 @@ from pytest_actium.remains import children, open_files
 _OF_ACTIUM = (action_flavor, errors, hookimpl, *(getattr(models, name) for name in dir(models)))
 
 
-def probe(key: str) -> dict[str, Any]:
-    """Find a flavor, then import it, and say what that did."""
+def probe(key: str, kind: str) -> dict[str, Any]:
+    """Find a plugin, then import it, and say what that did."""
     subtype, _, flavor = key.partition(".")
-    registry = PluginFlavorRegistry()
-    status = registry.flavor_status("action", subtype, flavor)
+    registry = PluginFlavorRegistry(hooks=[key] if kind == "hooks" else [])
+    statuses = registry.statuses(kind)
     registry.list_flavors(max_size=10_000)
-    if status is None or status.origin.distribution is None:
-        return {"found": False, "names": [each.name for each in registry.statuses("action")]}
+    status = next((each for each in statuses if each.name == key and each.origin.distribution is not None), None)
+    if status is None:
+        return {"found": False, "names": [each.name for each in statuses]}
     found = {
         "found": True,
         "distribution": status.origin.distribution,
@@ -39,7 +40,12 @@ def probe(key: str) -> dict[str, Any]:
     }
     before, started, cpu = surroundings(), time.perf_counter(), time.process_time()
     try:
-        imported: Any = registry.get_flavor_class("action", subtype, flavor)
+        if kind == "hooks":
+            registry.hook_plugins()
+            schema = None
+        else:
+            imported: Any = registry.get_flavor_class(kind, subtype, flavor)
+            schema = imported.get_action_config_schema()
     except PluginError as error:
         return {**found, "problem": str(error)}
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
@@ -49,7 +55,7 @@ def probe(key: str) -> dict[str, Any]:
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
         "changed": {name: [before[name], after[name]] for name in before if before[name] != after[name]},
-        "schema": imported.get_action_config_schema(),
+        "schema": schema,
     }
 
 

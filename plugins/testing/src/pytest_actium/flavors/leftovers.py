@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -38,15 +38,22 @@ class LeftoverRules(FlavorSubject):
     _left: ClassVar[dict[type, Leftovers]] = {}
 
     @pytest.fixture
-    def leftovers(self, bench: Bench, lived: Life, actium_url: str, monkeypatch: pytest.MonkeyPatch) -> Leftovers:
+    def leftovers(
+        self,
+        bench: Bench,
+        lived: Life,
+        actium_url: str,
+        actium_hooks: Sequence[object],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Leftovers:
         """What two applications left behind that each lived through an action's whole life; looked at once."""
         if type(self) not in self._left:
             mark = f"{MARK}={uuid.uuid4()}"
             monkeypatch.setenv(*mark.split("="))
             threads, processes = set(threading.enumerate()), set(children())
-            self._live(bench, actium_url)
+            self._live(bench, actium_url, actium_hooks)
             descriptors, files = set(open_files()), _files()
-            self._live(bench, actium_url)
+            self._live(bench, actium_url, actium_hooks)
             opened = until_gone(lambda: [each for each in open_files() if each not in descriptors])
             self._left[type(self)] = Leftovers(
                 threads=new_threads(threads),
@@ -59,9 +66,9 @@ class LeftoverRules(FlavorSubject):
             )
         return self._left[type(self)]
 
-    def _live(self, bench: Bench, url: str) -> None:
+    def _live(self, bench: Bench, url: str, hooks: Sequence[object]) -> None:
         """Open an application on the same store, bring an action through its life, and close it."""
-        app = Actium(url)
+        app = Actium(url, hooks=hooks)
         try:
             known(app, self.FLAVOR)
             action = app.actions.create(bench.request(name="lived"))
@@ -103,9 +110,11 @@ class LeftoverRules(FlavorSubject):
                 mend="close connections at the end of `run`, or keep a pool of them and close it in `close`.",
             )
 
-    def test_closing_it_unused_is_quiet(self, bench: Bench, actium_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    def test_closing_it_unused_is_quiet(
+        self, bench: Bench, actium_url: str, actium_hooks: Sequence[object], caplog: pytest.LogCaptureFixture
+    ) -> None:
         """A handler that was made and never used is closed without a complaint."""
-        app = Actium(actium_url)
+        app = Actium(actium_url, hooks=actium_hooks)
         known(app, self.FLAVOR)
         subtype, _, flavor = bench.key.partition(".")
         app.registry.get_plugin("action", subtype, flavor)

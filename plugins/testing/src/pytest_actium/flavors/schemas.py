@@ -10,12 +10,11 @@ from jsonschema.exceptions import SchemaError
 from jsonschema.validators import Draft202012Validator, validator_for
 
 from actium.models import ActionFlavorResponse
-from pytest_actium.flavors.discovery import DiscoveryRules
-from pytest_actium.flavors.subject import Bench, Configuration
+from pytest_actium.flavors.subject import Bench, Configuration, FlavorSubject
 from pytest_actium.verdicts import fail
 
 
-class SchemaRules(DiscoveryRules):
+class SchemaRules(FlavorSubject):
     """What a flavor says of itself."""
 
     @pytest.fixture

@@ -6,7 +6,6 @@ import copy
 import os
 import re
 import secrets as randomness
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest
 from actium.stores.base_store import Query
 from actium.stores.records import ResourceRecord
 from pytest_actium import applications
-from pytest_actium.conformance import Conformance
+from pytest_actium.discovery import DiscoveryRules
 from pytest_actium.hook_record import FILE, INNER, OUTER, REFUSER, REPEATER, RecordedCall, recorded_in
 from pytest_actium.plugin import known
 from pytest_actium.verdicts import fail
@@ -155,7 +154,7 @@ class Life:
     calls: tuple[RecordedCall, ...]
 
 
-class FlavorSubject(Conformance):
+class FlavorSubject(DiscoveryRules):
     """What an author says of a flavor.
 
     Attributes:
@@ -171,7 +170,6 @@ class FlavorSubject(Conformance):
         FAILING: A valid configuration whose run fails (fixture ``failing_configuration``); None likewise.
         EVENT_DATA: The payload of the event that runs are given (fixture ``event``).
         RUN_SECONDS: How long a run of ``VALID`` may take.
-        IMPORT_SECONDS: How long importing the flavor may take, once Actium is imported.
         RECORD_TYPES: The types of resources that are kept of each attempt, as a history; they are not compared.
         NOT_SECRET: The names of fields that are named like secrets and are none.
     """
@@ -186,7 +184,6 @@ class FlavorSubject(Conformance):
     FAILING: ClassVar[Mapping[str, Any] | None] = None
     EVENT_DATA: ClassVar[Any] = {}
     RUN_SECONDS: ClassVar[float] = 10.0
-    IMPORT_SECONDS: ClassVar[float] = 0.5
     RECORD_TYPES: ClassVar[Collection[str]] = ()
     NOT_SECRET: ClassVar[Collection[str]] = ()
 
@@ -239,17 +236,6 @@ class FlavorSubject(Conformance):
     def actium_hooks(self) -> Sequence[object]:
         """Two plugins that record; and one that has attempts made again and one that refuses, both when asked."""
         return (INNER, REPEATER, REFUSER, OUTER)
-
-    @pytest.fixture(autouse=True)
-    def working_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """The folder that a test works in; temporary files go below it, too."""
-        folder, temporary = tmp_path / "working", tmp_path / "temporary"
-        folder.mkdir()
-        temporary.mkdir()
-        monkeypatch.chdir(folder)
-        monkeypatch.setenv("TMPDIR", str(temporary))
-        monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-        return folder
 
     @pytest.fixture
     def secrets(self, configuration: Configuration, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
