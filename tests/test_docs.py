@@ -286,7 +286,7 @@ def test_actions_have_the_states_and_remedies_that_are_documented() -> None:
 def test_settings_are_those_that_the_code_reads() -> None:
     """Every environment variable of Actium that the code names is on the page of settings, and no other."""
     sources = [path.read_text() for path in ROOT.glob("*/**/src/**/*.py")]
-    read = {name for source in sources for name in re.findall(r"\bACTIUM_[A-Z_]+\b", source)}
+    read = {name for source in sources for name in re.findall(r"""["'](ACTIUM_[A-Z_]+)["']""", source)}
     documented = set(re.findall(r"\bACTIUM_[A-Z_]+\b", (DOCS / "reference/settings.md").read_text()))
     assert documented == read
 
