@@ -140,7 +140,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of all distributions, strictly."""
-    install_all(session, "mypy>=1.15", "types-PyYAML", "types-jsonschema", "hypothesis", "nox")
+    install_all(session, "mypy>=1.15", "types-PyYAML", "hypothesis", "nox")
     session.run("mypy", *[f"{distribution}/src" for distribution in DISTRIBUTIONS], "noxfile.py")
 
 

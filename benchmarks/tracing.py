@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pluggy
-from measuring import Effort, Row, by_turns, loop, median_of, ratio_of
+from measuring import Effort, Row, by_turns, median_of, ratio_of, slice_of
 from relays import AUTH, CONFIG, EXECUTION, Passing
 
 from actium import trace
@@ -21,6 +21,7 @@ from actium.tracing.taking import dropped
 SUBJECT = "tracing"
 ORIGIN = Origin("bench.traced", "bench", "1.0")
 SPANS = 1_000
+SLICE = 300
 MOST_NANOSECONDS = 10_000
 
 
@@ -43,7 +44,7 @@ def measure(effort: Effort) -> Iterator[Row]:
 
 def _off(effort: Effort, hook_plugins: int) -> Row:
     plugins = [HookPlugin(Passing(), Origin(f"passing-{number}")) for number in range(hook_plugins)]
-    results = by_turns([loop(call, effort.seconds) for call in _calls(plugins)], 3 * effort.rounds)
+    results = by_turns([slice_of(call, SLICE) for call in _calls(plugins)], 100 * effort.rounds)
     return Row(
         subject=SUBJECT,
         name=f"relay.run_action, not traced, {hook_plugins} hook plugins",
@@ -90,11 +91,11 @@ def _span(effort: Effort, name: str, call: Callable[[], object], *, spans: int =
                 call()
         dropped(recording)
 
-    results = by_turns([loop(record, effort.seconds)], effort.rounds)
+    results = by_turns([slice_of(record, 1)], 20 * effort.rounds)
     value = median_of(results, 0) / SPANS
     return Row(subject=SUBJECT, name=name, value=value, unit="ns", at_most_value=MOST_NANOSECONDS)
 
 
 def _own_span_off(effort: Effort) -> Row:
-    results = by_turns([loop(_own_span, effort.seconds)], effort.rounds)
+    results = by_turns([slice_of(_own_span, SLICE)], 20 * effort.rounds)
     return Row(subject=SUBJECT, name="a span of a plugin's own, not traced", value=median_of(results, 0), unit="ns")

@@ -199,6 +199,20 @@ class TestOrder:
         assert "b before c" in message
         assert "c before a" in message
 
+    def test_the_doctor_tells_of_a_contradiction(self) -> None:
+        """An examination names the plugins and the hook, and nothing of those whose order can be."""
+        called: Called = []
+        plugins = [
+            wrapping("a", called, before="b"),
+            wrapping("b", called, before="a"),
+            wrapping("c", called, after="a"),
+        ]
+        with Actium("sqlite://", hooks=plugins) as app:
+            (finding,) = [each for each in app.doctor.examine_plugins() if each.what.startswith("hook plugins")]
+        assert finding.what == "hook plugins a, b"
+        assert "run_action" in finding.problem
+        assert not finding.mended
+
     def test_a_plugin_cannot_stand_around_itself(self, caplog: pytest.LogCaptureFixture) -> None:
         """Naming oneself is told, and harms nobody."""
         called: Called = []

@@ -74,6 +74,59 @@ HOSTILE: Mapping[str, Hostile] = {
         "    SUBTYPE, FLAVOR, PLUGIN_CLASS, ACTION_CONFIG_CLASS = 'hostile', 'no_handler', dict, ActionConfig",
         "not a subclass of BasePlugin",
     ),
+    "no_run": Hostile(
+        """
+        class Handler(BaseActionHandler):
+            config_class = ActionConfig
+            flavor_class = property(lambda self: flavor)
+
+        class flavor(BaseActionFlavor):
+            SUBTYPE, FLAVOR, PLUGIN_CLASS, ACTION_CONFIG_CLASS = "hostile", "no_run", Handler, ActionConfig
+        """,
+        "hostile_no_run:Handler does not define run",
+    ),
+    "other_run": Hostile(
+        """
+        class Handler(BaseActionHandler):
+            config_class = ActionConfig
+            flavor_class = property(lambda self: flavor)
+
+            def run(self, config): ...
+
+        class flavor(BaseActionFlavor):
+            SUBTYPE, FLAVOR, PLUGIN_CLASS, ACTION_CONFIG_CLASS = "hostile", "other_run", Handler, ActionConfig
+        """,
+        "hostile_other_run:Handler cannot be called as run(config, trigger_execution, auth_context): too many",
+    ),
+    "never_awaited": Hostile(
+        """
+        class Handler(BaseActionHandler):
+            config_class = ActionConfig
+            flavor_class = property(lambda self: flavor)
+
+            async def run(self, config, trigger_execution, auth_context): ...
+
+            async def process_action_request(self, action, config): ...
+
+        class flavor(BaseActionFlavor):
+            SUBTYPE, FLAVOR, PLUGIN_CLASS, ACTION_CONFIG_CLASS = "hostile", "never_awaited", Handler, ActionConfig
+        """,
+        "hostile_never_awaited:Handler implements process_action_request as `async def`, which nobody would await",
+    ),
+    "yielding_run": Hostile(
+        """
+        class Handler(BaseActionHandler):
+            config_class = ActionConfig
+            flavor_class = property(lambda self: flavor)
+
+            async def run(self, *anything):
+                yield
+
+        class flavor(BaseActionFlavor):
+            SUBTYPE, FLAVOR, PLUGIN_CLASS, ACTION_CONFIG_CLASS = "hostile", "yielding_run", Handler, ActionConfig
+        """,
+        "implements run as an `async def` with a yield",
+    ),
     "other_name": Hostile("@action_flavor('somebody.else')\ndef flavor(): ...", "calls itself action somebody.else"),
     "raises_when_looked_at": Hostile(
         """

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -114,11 +114,18 @@ def install(site: Path) -> Install:
     """Install a distribution of one module."""
 
     def install_distribution(
-        name: str, code: str, *, version: str = "1.0", module: str | None = None, **groups: dict[str, str]
+        name: str,
+        code: str,
+        *,
+        version: str = "1.0",
+        module: str | None = None,
+        requires: Sequence[str] = (),
+        **groups: dict[str, str],
     ) -> None:
-        info = site / f"{name}-{version}.dist-info"
+        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        required = "".join(f"Requires-Dist: {each}\n" for each in requires)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}")
         lines: list[str] = []
         for group, entries in groups.items():
             lines += [f"[actium.{group}]", *(f"{entry} = {value}" for entry, value in entries.items()), ""]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from copy import deepcopy
+from datetime import datetime
+from types import NoneType
 from typing import Annotated, Any, Generic, Self, TypeVar
 from uuid import UUID
 
@@ -59,7 +62,30 @@ Text = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(stora
 """Free text, such as a description: up to 10,000 characters."""
 
 
-class BaseRequest(BaseModel):
+_UNCHANGING = frozenset({NoneType, bool, int, float, str, UUID, datetime})
+
+
+class Copied(BaseModel):
+    """Base of what hook plugins get copies of: pydantic's own deep copy also takes apart what never changes."""
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        if self.__private_attributes__:
+            return super().__deepcopy__(memo)
+        memo = {} if memo is None else memo
+        made = assembled(
+            type(self),
+            {name: _copied(value, memo) for name, value in self.__dict__.items()},
+            extra=None if self.__pydantic_extra__ is None else deepcopy(self.__pydantic_extra__, memo),
+        )
+        object.__setattr__(made, "__pydantic_fields_set__", set(self.__pydantic_fields_set__))
+        return made
+
+
+def _copied(value: Any, memo: dict[int, Any]) -> Any:
+    return value if type(value) in _UNCHANGING else deepcopy(value, memo)
+
+
+class BaseRequest(Copied):
     """Base of what a caller asks for. Unknown keys are refused, so that a misspelled one is never ignored.
 
     Within a model of someone else's, or in a ``TypeAdapter``, it is pydantic that validates and raises its own error.
@@ -118,7 +144,7 @@ MetadataT = TypeVar("MetadataT", bound=BaseModel)
 ResourcesT = TypeVar("ResourcesT", bound=BaseModel)
 
 
-class ResponsePart(BaseModel):
+class ResponsePart(Copied):
     """Base of a response's body, metadata and resources."""
 
     model_config = ConfigDict(extra="forbid")
@@ -132,7 +158,7 @@ class NoResources(ResponsePart):
     """The resources of objects that refer to nothing."""
 
 
-class BaseResponse(BaseModel, Generic[BodyT, MetadataT, ResourcesT]):
+class BaseResponse(Copied, Generic[BodyT, MetadataT, ResourcesT]):
     """What a caller gets back.
 
     The body is always there. Metadata and resources come with ``hydrate=True`` only, and reading one that did not

@@ -128,7 +128,8 @@ class Relay:
         self._manager = manager
         # Around most handlers stands nothing; then pluggy has nothing to order, and the call is all there is.
         alone = manager.hook.run_action.get_hookimpls() if not hook_plugins else ()
-        self._run = cast("Callable[..., Any]", alone[0].function if alone else manager.hook.run_action)
+        called = cast("Callable[..., Any]", alone[0].function if alone else manager.hook.run_action)
+        self._run = self._run_async if self.is_async else called
         self._renders = bool(manager.hook.render_configuration.get_hookimpls())
 
     def create_action(self, action: ActionRequest) -> ActionResponse:
@@ -174,9 +175,7 @@ class Relay:
             What the run gave; where ``is_async``, an awaitable of that.
         """
         try:
-            if self.is_async:
-                return self._run_async(config, trigger_execution, auth_context)
-            if active:
+            if active and not self.is_async:
                 return self._traced.call(
                     "run_action",
                     {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context},

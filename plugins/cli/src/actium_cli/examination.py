@@ -10,7 +10,7 @@ from actium.errors import ActiumError, PluginError
 from actium.stores.urls import shown_url
 from actium_cli.context import current_app, current_options
 from actium_cli.logs import without_warnings
-from actium_cli.plugin_check import CheckedPlugin, check
+from actium_cli.plugin_check import METADATA, CheckedPlugin, check
 
 CHECK = "`actium plugin check` shows where it comes from."
 
@@ -37,8 +37,9 @@ def examined(*, mend: bool, grace: timedelta) -> list[Finding]:
 def _plugin(plugin: CheckedPlugin) -> Iterator[Finding]:
     origin = " ".join(filter(None, (plugin.distribution, plugin.version)))
     if plugin.state == "quarantined":
+        what = f"{plugin.kind} plugin {plugin.name} ({origin})" if origin else plugin.name
         yield Finding(
-            what=f"{plugin.kind} plugin {plugin.name}" + (f" ({origin})" if origin else ""),
+            what=f"distribution {origin or plugin.name}" if plugin.kind == METADATA else what,
             problem=plugin.problem or "It is quarantined.",
             remedy=" ".join(filter(None, (plugin.hint, CHECK if plugin.traceback else None))) or CHECK,
         )

@@ -21,6 +21,9 @@ from actium_cli.own_traceback import own_traceback
 if TYPE_CHECKING:
     from actium.plugins.installed import PluginStatus
 
+METADATA = "metadata"
+"""The kind of what is no plugin, but a distribution that perhaps has some."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
@@ -142,7 +145,7 @@ def _unreadable(registry: PluginFlavorRegistry) -> Iterator[CheckedPlugin]:
     for problem in registry.discovery_problems():
         yield CheckedPlugin(
             name=problem.location,
-            kind="metadata",
+            kind=METADATA,
             state="quarantined",
             distribution=problem.distribution,
             version=problem.version,
@@ -159,7 +162,7 @@ def _with_conflicts(
 
     unmet = cache(unmet_requirements)
     for plugin in plugins:
-        if plugin.state == "blocked" or plugin.kind == "metadata":
+        if plugin.state == "blocked" or plugin.kind == METADATA:
             yield plugin
             continue
         conflicts = [

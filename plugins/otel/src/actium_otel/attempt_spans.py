@@ -6,6 +6,7 @@ executions, hours later. What the handler does stands inside it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -41,7 +42,8 @@ class AttemptSpans:
 
     def begin(self, execution: TriggerExecutionResponse) -> None:
         """An attempt has begun to run in this process."""
-        attempt = OpenAttempt(execution.attempt, self._started(execution, SpanKind.CONSUMER))
+        began = time.time_ns()
+        attempt = OpenAttempt(execution.attempt, self._started(execution, SpanKind.CONSUMER, began), began)
         for lost in self._open.put(execution.id, attempt):
             lost.span.set_attribute(semantics.ERROR_TYPE, semantics.ERROR_TYPE_OTHER)
             lost.span.set_status(StatusCode.ERROR, "Its worker was not told how it ended; another has taken over.")
@@ -90,7 +92,7 @@ class AttemptSpans:
                 span.set_status(StatusCode.ERROR)
                 raise
 
-    def _started(self, execution: TriggerExecutionResponse, kind: SpanKind) -> Span:
+    def _started(self, execution: TriggerExecutionResponse, kind: SpanKind, began: int | None = None) -> Span:
         return self._tracer.start_span(
             f"{semantics.RUN} {execution.name}",
             context=Context(),
@@ -99,6 +101,7 @@ class AttemptSpans:
             | of_execution(execution)
             | {semantics.MESSAGING_OPERATION_TYPE: semantics.OPERATION_TYPE_PROCESS},
             links=links_to(execution.event),
+            start_time=began,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class OpenAttempt:
 
     number: int
     span: Span
-    began: int = field(default_factory=time.time_ns)
+    began: int
     returned: int | None = None
 
     def note_return(self) -> None:

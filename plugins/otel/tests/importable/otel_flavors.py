@@ -10,8 +10,6 @@ from pydantic import SecretStr
 
 from actium import ActionConfig, action_flavor
 
-tracer = trace.get_tracer("flavors")
-
 
 def current() -> dict[str, str]:
     """The span that the handler runs in, as it would hand it on."""
@@ -28,12 +26,6 @@ def tell() -> dict[str, str]:
 async def tell_later() -> dict[str, str]:
     await asyncio.sleep(0)
     return current()
-
-
-@action_flavor("otel.apart", isolation="process")
-def apart() -> dict[str, str]:
-    with tracer.start_as_current_span("fit"):
-        return current()
 
 
 @action_flavor("otel.fail")

@@ -8,8 +8,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]  # its stubs are separate
-from jsonschema.exceptions import ValidationError  # type: ignore[import-untyped]  # the same
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
 from pydantic import TypeAdapter
 
 from actium.auth.secret_references import RESOLVERS
