@@ -31,7 +31,6 @@ def test_every_subject_is_measured(tmp_path: Path) -> None:
         "executions",
         "workers",
         "endurance",
-        "tracing",
     }
     assert all(row["value"] > 0 for row in results["rows"])
     assert {row["subject"] for row in results["rows"] if row["holds"] is not None} == {
@@ -42,6 +41,5 @@ def test_every_subject_is_measured(tmp_path: Path) -> None:
         "actions",
         "workers",
         "endurance",
-        "tracing",
     }
     assert results["machine"].keys() == MACHINE
