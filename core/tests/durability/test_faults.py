@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -21,8 +22,15 @@ from actium.errors import StoreClosedError, StoreError
 from actium.event_hub.leases import Leases
 from actium.event_hub.outcomes import MAX_RESULT_BYTES
 from actium.event_hub.worker import Worker
-from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, TriggerExecutionFilter, TriggerRequest
-from actium.stores.records import WorkerRecord
+from actium.models import (
+    ActionRequest,
+    ActionResponse,
+    RunPolicy,
+    ServiceAccountRequest,
+    TriggerExecutionFilter,
+    TriggerRequest,
+)
+from actium.stores.records import Ending, Outcome, WorkerRecord
 
 CreateAction = Callable[..., ActionResponse]
 SECONDS = 30.0
@@ -226,6 +234,52 @@ def test_a_wall_clock_that_jumps_takes_no_work_away(app: Actium, jump: str) -> N
     clock.now += 2
     looking.look()
     assert app.store.workers() == ()
+
+
+# Workers that were lost and are not gone
+
+
+def test_a_late_ending_beside_that_of_the_next_attempt(app: Actium, create: CreateAction) -> None:
+    """A worker that was lost records the endings of its old name with those of its new one: only the latter count."""
+    execution = app.actions.run(create(run_policy=RunPolicy(max_attempts=3)).id)
+    claims = []
+    for name in ("old", "new"):
+        app.store.register_worker(WorkerRecord(name=name, host="elsewhere", process=1, lease=30.0, beat=0, started=NOW))
+        claims += app.store.exchange(name, limit=1).claims
+        if name == "old":
+            app.store.remove_worker(name, reason="it slept")
+    again = Outcome(status=ExecutionStatus.FAILED, reason="late", next_attempt=NOW)
+    late, ending = (
+        Ending(claimed=claim.execution, outcome=outcome)
+        for claim, outcome in zip(claims, (again, Outcome(status=ExecutionStatus.SUCCEEDED, result=2)), strict=True)
+    )
+    assert app.store.exchange("new", [late, ending, late, ending], limit=0).accepted == (False, True, False, False)
+    ended = app.executions.get(execution.id)
+    assert (ended.result, [str(attempt.reason)[:8] for attempt in ended.attempts]) == (2, ["it slept", "None"])
+
+
+def test_a_late_ending_leaves_the_next_attempt_in_its_care(
+    app: Actium, create: CreateAction, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker that runs an execution again, having been lost, waits for that attempt when the first one ends late."""
+    next_one_runs = threading.Event()
+
+    def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> int:
+        if trigger_execution.attempt == 1:
+            for worker in app.store.workers():
+                app.store.remove_worker(worker.name, reason="it slept")
+            assert next_one_runs.wait(SECONDS)
+        else:
+            next_one_runs.set()
+            until = time.monotonic() + SECONDS
+            while "has taken over" not in caplog.text and time.monotonic() < until:
+                threading.Event().wait(0.001)
+        return trigger_execution.attempt
+
+    execution = app.actions.run(create(flavor=flavor_of(app, "test.fault", run)).id)
+    app.worker(concurrency=2, poll_interval=0.01).run_until_idle()
+    ended = app.executions.get(execution.id)
+    assert (ended.status, ended.result) == (ExecutionStatus.SUCCEEDED, 2)
 
 
 # Handlers

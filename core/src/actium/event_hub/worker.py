@@ -26,7 +26,7 @@ from actium.event_hub.leases import DEFAULT_LEASE, Leases
 from actium.event_hub.offers import Offer
 from actium.event_hub.threads import RunThreads
 from actium.models.execution import TriggerExecutionResponse
-from actium.stores.records import Claim, Ending, Exchange
+from actium.stores.records import Claim, Ending, Exchange, ExecutionRecord
 
 DEFAULT_POLL_INTERVAL = 1.0
 """Seconds between looks for executions that other processes have stored."""
@@ -286,14 +286,22 @@ class Worker:
             return Exchange(accepted=(), claims=(), next_due=None)
         self._attempts += len(ended)
         for ending in ended:
-            self._runs.pop(ending.claimed.id, None)
-        accepted = [one.claimed for one, is_there in zip(ended, exchange.accepted, strict=True) if is_there]
-        recorded = [claimed.id for claimed in accepted]
-        for execution_id in {one.claimed.id for one in ended}.difference(recorded):
-            logger.warning("Another attempt has taken over from execution %s.", execution_id)
-        self._endings.announce(recorded)
+            self._forget(ending.claimed)
+        accepted = []
+        for ending, is_accepted in zip(ended, exchange.accepted, strict=True):
+            if is_accepted:
+                accepted.append(ending.claimed)
+            else:
+                logger.warning("Another attempt has taken over from execution %s.", ending.claimed.id)
+        self._endings.announce([claimed.id for claimed in accepted])
         self._runner.tell_ended([(claimed.id, claimed.attempt) for claimed in accepted])
         return exchange
+
+    def _forget(self, claimed: ExecutionRecord) -> None:
+        """Look after an attempt no more; a later one of the same execution may run here meanwhile."""
+        run = self._runs.get(claimed.id)
+        if run is not None and run.claim.execution.attempt == claimed.attempt:
+            del self._runs[claimed.id]
 
     def _record_what_is_left(self) -> None:
         """Record what has ended, before this thread leaves with an exception."""

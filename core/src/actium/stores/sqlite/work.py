@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from actium.errors import WorkerLostError
@@ -44,6 +44,7 @@ from actium.stores.sqlite.tables import (
 )
 
 RowT = TypeVar("RowT", AccountRecord, ActionRecord, EventRecord)
+Fence: TypeAlias = tuple[str, int, str | None]
 
 
 def beat(connection: sqlite3.Connection, worker: str) -> None:
@@ -194,10 +195,14 @@ def _end_all(connection: sqlite3.Connection, endings: Sequence[Ending], now: dat
     if _are_simple(endings) and _finish_all(connection, endings, now):
         return (True,) * len(endings)
     valid = _still_running(connection, [ending.claimed for ending in endings])
-    for ending in endings:
-        if ending.claimed.id in valid:
-            _end(connection, ending.claimed, ending.outcome, now)
-    return tuple([ending.claimed.id in valid for ending in endings])
+    accepted = []
+    for claimed, outcome in endings:
+        fence = _fence(claimed)
+        accepted.append(fence in valid)
+        if fence in valid:
+            valid.remove(fence)
+            _end(connection, claimed, outcome, now)
+    return tuple(accepted)
 
 
 def _are_simple(endings: Sequence[Ending]) -> bool:
@@ -219,16 +224,19 @@ def _finish_all(connection: sqlite3.Connection, endings: Sequence[Ending], now: 
     return is_done
 
 
-def _still_running(connection: sqlite3.Connection, claimed: Sequence[ExecutionRecord]) -> set[UUID]:
-    """Those whose attempt no other has overtaken."""
-    fences = json_text([[str(one.id), one.attempt, one.worker] for one in claimed])
-    (ids,) = connection.execute(
-        "SELECT json_group_array(executions.id) FROM json_each(?) AS fence "
+def _fence(claimed: ExecutionRecord) -> Fence:
+    return str(claimed.id), claimed.attempt, claimed.worker
+
+
+def _still_running(connection: sqlite3.Connection, claimed: Sequence[ExecutionRecord]) -> set[Fence]:
+    """The fences of attempts that no other has overtaken; one execution may come with a late attempt besides."""
+    (rows,) = connection.execute(
+        "SELECT json_group_array(json(fence.value)) FROM json_each(?) AS fence "
         "JOIN executions ON executions.id = json_extract(fence.value, '$[0]') WHERE status = 'running' "
         "AND attempt = json_extract(fence.value, '$[1]') AND worker = json_extract(fence.value, '$[2]')",
-        (fences,),
+        (json_text([_fence(one) for one in claimed]),),
     ).fetchone()
-    return set(map(UUID, json.loads(ids)))
+    return {(execution_id, attempt, worker) for execution_id, attempt, worker in json.loads(rows)}
 
 
 def _finish(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> bool:
