@@ -2,7 +2,7 @@
 
 pluggy knows ``tryfirst``, ``trylast`` and the order in which plugins were registered, which is one for all hooks. Where
 an implementation also says ``before`` or ``after`` another plugin, the order of each hook is worked out here, and each
-implementation is registered by itself, in that order. See ``docs/decisions/0015-order-and-versions.md``.
+implementation is registered by itself, in that order. See ``docs/decisions/0017-order-and-versions.md``.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ def _end_all(connection: sqlite3.Connection, endings: Sequence[Ending], now: dat
         return (True,) * len(endings)
     valid = _still_running(connection, [ending.claimed for ending in endings])
     accepted = []
-    for claimed, outcome in endings:
+    for claimed, outcome, _ in endings:
         fence = _fence(claimed)
         accepted.append(fence in valid)
         if fence in valid:
