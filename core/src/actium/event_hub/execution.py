@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -60,6 +59,7 @@ class Why(StrEnum):
 class Work(NamedTuple):
     """What an action's revision says of its runs."""
 
+    key: str
     plugin_subtype: str
     flavor: str
     configuration: str
@@ -97,6 +97,7 @@ class ExecutionRunner:
     def _work(self, action_id: UUID, revision: int) -> Work:
         fields = self.store.revision(action_id, revision).fields
         return Work(
+            key=f"{fields['plugin_subtype']}.{fields['flavor']}",
             plugin_subtype=fields["plugin_subtype"],
             flavor=fields["flavor"],
             configuration=json.dumps(fields["configuration"]),
@@ -107,10 +108,12 @@ class ExecutionRunner:
 
     def trace(self, claim: Claim, attempt: RunningAttempt) -> AttemptTrace:
         """Begin to record an attempt, if that is wanted."""
-        mode = TraceMode.ON_FAILURE
-        with suppress(NotFoundError, StoreError):  # it will be told as the failure of the attempt
-            mode = self.work(claim.execution.action_id, claim.execution.action_revision).trace
-        return AttemptTrace(claim, attempt, mode=mode, flavor=self._flavor(claim.execution), tracing=self._tracing)
+        try:
+            work = self.work(claim.execution.action_id, claim.execution.action_revision)
+            mode, flavor = work.trace, work.key
+        except (NotFoundError, StoreError):  # it will be told as the failure of the attempt
+            mode, flavor = TraceMode.ON_FAILURE, ""
+        return AttemptTrace(claim, attempt, mode=mode, flavor=flavor, tracing=self._tracing)
 
     def log_context(self, execution: ExecutionRecord, attempt: RunningAttempt) -> ExecutionContext:
         """What the log tells of an attempt."""
@@ -124,10 +127,9 @@ class ExecutionRunner:
 
     def _flavor(self, execution: ExecutionRecord) -> str:
         try:
-            work = self.work(execution.action_id, execution.action_revision)
+            return self.work(execution.action_id, execution.action_revision).key
         except (NotFoundError, StoreError):  # it will be told as the failure of the attempt
             return ""
-        return f"{work.plugin_subtype}.{work.flavor}"
 
     def tell_begun(self, running: TriggerExecutionResponse) -> None:
         """Tell the observers that an attempt has begun."""

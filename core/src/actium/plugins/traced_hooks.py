@@ -45,13 +45,17 @@ class TracedCalls:
         """
         self._manager = manager
         self._twin = _twin_of(manager, specifications, awaits=awaits)
+        self._alone = _alone(manager)
         self._actor = _actor(origin, None)
         self._tracing = tracing
 
     def call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         """Call a hook."""
         with self._tracing.call(hook, self._actor, _held(arguments)) as span:
-            result = getattr(self._hooks(span), hook)(**arguments)
+            if span is not None and hook in self._alone:
+                result = self._alone[hook].call(span, arguments)
+            else:
+                result = getattr(self._hooks(span), hook)(**arguments)
             _end(span, result)
             return result
 
@@ -64,6 +68,36 @@ class TracedCalls:
 
     def _hooks(self, span: OpenSpan | None) -> pluggy.HookRelay:
         return self._manager.hook if span is None else self._twin.hook
+
+
+class _Alone:
+    """The only implementation of a hook: there is nothing to order, and one look at the arguments tells both spans."""
+
+    def __init__(self, implementation: pluggy.HookImpl) -> None:
+        self._function = implementation.function
+        self._name = implementation.function.__name__
+        origin = cast("_Originating", implementation.plugin).origin
+        self._actor = _actor(origin, _position(implementation, plain="handler"))
+
+    def call(self, hook: OpenSpan, arguments: Mapping[str, Any]) -> Any:
+        recording = hook.recording
+        span = recording.begin(hook, SpanKind.IMPLEMENTATION, self._name, self._actor, hook.arguments)
+        with Entered(span):
+            result = self._function(**arguments)
+            _end(span, result)
+            return result
+
+
+def _alone(manager: pluggy.PluginManager) -> Mapping[str, _Alone]:
+    """The hooks that one plugin answers alone, and asks for all that there is to know."""
+    found = {}
+    for caller in manager.hook.__dict__.values():
+        implementations = caller.get_hookimpls()
+        if len(implementations) == 1 and not implementations[0].wrapper:
+            [only] = implementations
+            if caller.spec is not None and set(only.argnames) == set(caller.spec.argnames):
+                found[caller.name] = _Alone(only)
+    return found
 
 
 def traced_observer(observer: pluggy.HookImpl, origin: Origin) -> Callable[..., Any]:
