@@ -6,13 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actium import Actium, Event, TriggerExecutionResponse
-from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest
+from actium.models import ActionResponse
 
 LOOPBACK = ["127.0.0.0/8"]
 
@@ -122,37 +121,25 @@ def endpoint(make_endpoint: Callable[[], Endpoint]) -> Endpoint:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Actium]:
-    with Actium(f"sqlite:///{tmp_path / 'actium.db'}") as app:
-        app.accounts.create(ServiceAccountRequest(name="robot"))
-        yield app
+def app(actium_app: Actium) -> Actium:
+    return actium_app
 
 
 @pytest.fixture
-def create(app: Actium) -> Callable[..., ActionResponse]:
+def create(create_action: Callable[..., ActionResponse]) -> Callable[..., ActionResponse]:
     def create(*, run_policy: dict[str, Any] | None = None, **configuration: Any) -> ActionResponse:
-        return app.actions.create(
-            ActionRequest(
-                name="request",
-                plugin_subtype="http",
-                flavor="request",
-                service_account_id=app.accounts.get("robot").id,
-                configuration=configuration,
-                run_policy=run_policy or {},
-            )
-        )
+        return create_action("http.request", configuration, name="request", run_policy=run_policy or {})
 
     return create
 
 
 @pytest.fixture
-def run(app: Actium, create: Callable[..., ActionResponse]) -> Callable[..., TriggerExecutionResponse]:
+def run(
+    create: Callable[..., ActionResponse], run_action: Callable[..., TriggerExecutionResponse]
+) -> Callable[..., TriggerExecutionResponse]:
     """Run an action of this configuration, which may send to this machine."""
 
     def run(*, event: Event | None = None, **configuration: Any) -> TriggerExecutionResponse:
-        create(**{"allowed_networks": LOOPBACK, **configuration})
-        execution = app.actions.run("request", event)
-        app.worker().run_until_idle()
-        return app.executions.get(execution.id)
+        return run_action(create(**{"allowed_networks": LOOPBACK, **configuration}), event=event)
 
     return run

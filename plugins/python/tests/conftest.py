@@ -11,14 +11,12 @@ from typing import Any
 import pytest
 
 from actium import Actium, Event, TriggerExecutionResponse
-from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest
+from actium.models import ActionResponse
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Actium]:
-    with Actium(f"sqlite:///{tmp_path / 'actium.db'}") as app:
-        app.accounts.create(ServiceAccountRequest(name="robot"))
-        yield app
+def app(actium_app: Actium) -> Actium:
+    return actium_app
 
 
 @pytest.fixture
@@ -40,28 +38,18 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 @pytest.fixture
-def create(app: Actium) -> Callable[..., ActionResponse]:
+def create(create_action: Callable[..., ActionResponse]) -> Callable[..., ActionResponse]:
     def create(*, run_policy: dict[str, Any] | None = None, **configuration: Any) -> ActionResponse:
-        return app.actions.create(
-            ActionRequest(
-                name="call",
-                plugin_subtype="python",
-                flavor="call",
-                service_account_id=app.accounts.get("robot").id,
-                configuration=configuration,
-                run_policy=run_policy or {},
-            )
-        )
+        return create_action("python.call", configuration, name="call", run_policy=run_policy or {})
 
     return create
 
 
 @pytest.fixture
-def run(app: Actium, create: Callable[..., ActionResponse]) -> Callable[..., TriggerExecutionResponse]:
+def run(
+    create: Callable[..., ActionResponse], run_action: Callable[..., TriggerExecutionResponse]
+) -> Callable[..., TriggerExecutionResponse]:
     def run(*, event: Event | None = None, **configuration: Any) -> TriggerExecutionResponse:
-        create(**configuration)
-        execution = app.actions.run("call", event)
-        app.worker().run_until_idle()
-        return app.executions.get(execution.id)
+        return run_action(create(**configuration), event=event)
 
     return run
