@@ -2,7 +2,7 @@
 
 An event of 500 bytes is published, matched with one trigger, stored, run through the relay of a flavor that does
 nothing, and its outcome stored. huey enqueues a task with the same payload, which does nothing, and stores its result.
-It is set up in several ways first, and measured in the one that suits it best.
+It is measured with its workers as Actium's are, threads of the caller's process, and in the best of several other ways.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,14 +31,13 @@ PAYLOAD = {"path": "/bucket/raw/" + "x" * 470}
 COROUTINES = 128
 LEAST = 100
 """Tasks of huey that each set-up is tried with."""
-FOUR = [SetUp("here", 4), SetUp("process", 4), SetUp("processes", 4)]
-ONE = [SetUp("here", 1), SetUp("process", 1)]
-MANY_WAIT = [
+TOGETHER = SetUp("here", 4), SetUp("process", 4), SetUp("processes", 4), SetUp("here", 1), SetUp("process", 1)
+MANY_WAIT = tuple(
     SetUp(place, 4, wait=wait, waiting=waiting)
     for place in ("here", "process")
     for waiting, wait in (("threads", 0.01), ("threads", 0.05), ("coroutines", 0.01), ("coroutines", 0.05))
-]
-ONE_WAITS = [SetUp(place, 1, look, look) for place in ("here", "process") for look in (0.001, 0.0001, 0.0)]
+)
+ONE_WAITS = tuple(SetUp(place, 1, look, look) for place in ("here", "process") for look in (0.001, 0.0001, 0.0))
 
 
 def measure(effort: Effort) -> Iterator[Row]:
@@ -60,9 +59,7 @@ def _together(effort: Effort, *, synchronous: str, wanted: float, wanted_of_sqli
         limits = {"SQLite alone": wanted_of_sqlite}
         if huey_queue.IS_INSTALLED:
             rate = partial(huey_queue.together, folder, synchronous, PAYLOAD)
-            for set_ups, wanted_of_it in ((FOUR, wanted), (ONE, None)):
-                best, side = fastest(set_ups, rate, LEAST, effort)
-                sides[str(best)], limits[str(best)] = side, wanted_of_it
+            _add_huey(sides, limits, rate, TOGETHER, wanted, 4, LEAST, effort)
         yield from _compared(f"publish_many, 4 worker threads, {synchronous}", effort, sides, limits)
 
 
@@ -73,8 +70,7 @@ def _awaited_by_many(effort: Effort) -> Iterator[Row]:
         limits: dict[str, float | None] = {}
         if huey_queue.IS_INSTALLED:
             rate = partial(huey_queue.awaited, folder, "full", PAYLOAD, COROUTINES)
-            best, side = fastest(MANY_WAIT, rate, COROUTINES, effort)
-            sides[str(best)], limits[str(best)] = side, 12.0
+            _add_huey(sides, limits, rate, MANY_WAIT, 12.0, 4, COROUTINES, effort)
         yield from _compared(f"{COROUTINES} coroutines await each its end, full", effort, sides, limits)
 
 
@@ -85,9 +81,26 @@ def _awaited_by_one(effort: Effort) -> Iterator[Row]:
         limits: dict[str, float | None] = {}
         if huey_queue.IS_INSTALLED:
             rate = partial(huey_queue.one_by_one, folder, "normal", PAYLOAD)
-            best, side = fastest(ONE_WAITS, rate, LEAST, effort)
-            sides[str(best)], limits[str(best)] = side, 1.2
+            _add_huey(sides, limits, rate, ONE_WAITS, 1.2, 1, LEAST, effort)
         yield from _compared("one caller waits for each end, normal", effort, sides, limits)
+
+
+def _add_huey(
+    sides: dict[str, Side],
+    limits: dict[str, float | None],
+    rate: Callable[[int, SetUp], float],
+    set_ups: Sequence[SetUp],
+    wanted: float,
+    workers: int,
+    least: int,
+    effort: Effort,
+) -> None:
+    """Add huey set up as Actium is, with as many workers as threads of this process, and in the best of other ways."""
+    alike = [one for one in set_ups if one.place == "here" and one.workers == workers]
+    others = [one for one in set_ups if one not in alike]
+    for candidates, wanted_of_it in ((alike, wanted), (others, None)):
+        best, side = fastest(candidates, rate, least, effort)
+        sides[str(best)], limits[str(best)] = side, wanted_of_it
 
 
 CASES: dict[str, Callable[[Effort], Iterator[Row]]] = {

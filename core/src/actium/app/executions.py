@@ -154,11 +154,12 @@ class Executions:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
             ExecutionNotEndedError: It has not ended in time; it goes on.
         """
-        execution_id, ended = self._id(reference), threading.Event()
+        execution_id = reference if isinstance(reference, UUID) else self._id(reference)
+        ended = threading.Event()
         until = None if timeout is None else time.monotonic() + timeout
         with self._endings.listening(execution_id, ended.set):
             while True:
-                execution = self._store.get(ExecutionRecord, execution_id)
+                execution = find_record(self._store, ExecutionRecord, self._project, execution_id)
                 if execution.status.is_final:
                     return self._response(execution)
                 left = LOOK_INTERVAL if until is None else min(LOOK_INTERVAL, until - time.monotonic())

@@ -161,6 +161,12 @@ def _name_of(event: EventRecord) -> EventName:
 
 def _known_events(connection: sqlite3.Connection, events: Sequence[EventRecord]) -> dict[EventName, UUID]:
     """Which of some events are stored already, by what makes them unique."""
+    if len(events) == 1:
+        name = _name_of(events[0])
+        row = connection.execute(
+            "SELECT id FROM events WHERE project = ? AND event_id = ? AND source = ?", name
+        ).fetchone()
+        return {} if row is None else {name: UUID(row[0])}
     wanted = json_text([_name_of(event) for event in events])
     rows = connection.execute(
         "SELECT project, event_id, source, events.id FROM json_each(?) JOIN events "

@@ -50,6 +50,8 @@ def read_many(connection: sqlite3.Connection, table: Table[RowT], ids: Collectio
 
     See `insert_many`.
     """
+    if len(ids) == 1:
+        return list(read_all(connection, table, "id = ?", [str(one) for one in ids]))
     (rows,) = connection.execute(
         f"SELECT json_group_array(json_array({table.selected})) FROM {table.name} "
         "WHERE id IN (SELECT value FROM json_each(?))",
@@ -74,6 +76,9 @@ def insert_many(connection: sqlite3.Connection, table: Table[RowT], records: Seq
     Each step of a statement gives the interpreter to other threads, and a busy one keeps it for milliseconds; so many
     rows go into one statement. Statements are made for powers of two, so that SQLite prepares each only once.
     """
+    if len(records) == 1:  # has nothing in common with others
+        connection.execute(table.insertion, table.written(records[0]))
+        return
     most = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(table.columns)
     begin = 0
     while begin < len(records):

@@ -90,8 +90,11 @@ def exchange(
     now = datetime.now(UTC)
     accepted = _end_all(connection, endings, now)
     traces.keep(connection, [one for one, is_there in zip(endings, accepted, strict=True) if is_there])
-    claims = _claim(connection, worker, limit, execution_id, now) if limit else ()
-    return Exchange(accepted=accepted, claims=claims, next_due=None if len(claims) else next_due(connection))
+    due = next_due(connection)
+    claims: tuple[Claim, ...] = ()
+    if limit and (execution_id is not None or (due is not None and due <= now)):
+        claims = _claim(connection, worker, limit, execution_id, now)
+    return Exchange(accepted=accepted, claims=claims, next_due=None if claims else due)
 
 
 def next_due(connection: sqlite3.Connection) -> datetime | None:
@@ -243,21 +246,26 @@ def _finish(connection: sqlite3.Connection, endings: Sequence[Ending], now: date
     """Record the final outcomes of attempts that no other has overtaken; whether that was so of all."""
     rows = [
         (
-            str(claimed.id),
             outcome.status.value,
             outcome.reason,
             json_text(outcome.result),
             json_text(outcome.error),
-            claimed.attempt,
-            claimed.worker,
+            *_fence(claimed),
         )
         for claimed, outcome, _ in endings
     ]
+    if len(rows) == 1:
+        changed = connection.execute(
+            "UPDATE executions SET status = ?, reason = ?, result = ?, error = ?, finished = ? "
+            "WHERE id = ? AND status = 'running' AND attempt = ? AND worker = ?",
+            (*rows[0][:4], time_text(now), *rows[0][4:]),
+        ).rowcount
+        return changed == 1
     changed = connection.execute(
-        "UPDATE executions SET status = json_extract(ending.value, '$[1]'), "
-        "reason = json_extract(ending.value, '$[2]'), result = json_extract(ending.value, '$[3]'), "
-        "error = json_extract(ending.value, '$[4]'), finished = ? "
-        "FROM json_each(?) AS ending WHERE executions.id = json_extract(ending.value, '$[0]') "
+        "UPDATE executions SET status = json_extract(ending.value, '$[0]'), "
+        "reason = json_extract(ending.value, '$[1]'), result = json_extract(ending.value, '$[2]'), "
+        "error = json_extract(ending.value, '$[3]'), finished = ? "
+        "FROM json_each(?) AS ending WHERE executions.id = json_extract(ending.value, '$[4]') "
         "AND executions.status = 'running' AND attempt = json_extract(ending.value, '$[5]') "
         "AND worker = json_extract(ending.value, '$[6]')",
         (time_text(now), json_text(rows)),
