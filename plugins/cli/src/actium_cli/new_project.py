@@ -77,8 +77,8 @@ def make_project(names: PluginNames, *, description: str, author: str | None, fo
         "actium_version": __version__,
     }
     place = folder or Path(names.distribution)
-    _refuse_what_is_there(place)
     try:
+        _refuse_what_is_there(place)
         copier.run_copy(str(TEMPLATES), place, data=answers, defaults=True, quiet=True, unsafe=False)
     except OSError as error:
         raise ActiumError(f"{place} cannot be written: {error}.", hint=_ELSEWHERE) from error
@@ -143,7 +143,9 @@ def _line(text: str, what: str) -> str:
 
 
 def _next_commands(names: PluginNames, place: Path) -> tuple[str, ...]:
-    where = place.as_posix() if place.is_absolute() else f"./{place.as_posix()}"
+    where = place.as_posix()
+    if not place.is_absolute() and not where.startswith("."):
+        where = f"./{where}"  # with extras behind it, only this is a path to pip
     shown = f"actium flavor show {names.name}" if names.kind == "flavor" else f"actium plugin hooks {names.name} --all"
     return (f"python -m pip install -e {_quoted(f'{where}[test]')}", f"python -m pytest {_quoted(where)}", shown)
 
