@@ -16,7 +16,19 @@ from actium_cli.standard_output import kept_stdout
 if TYPE_CHECKING:
     from actium.plugins.installed import PluginStatus
 
-OWN_COMMANDS = ("action", "trigger", "account", "event", "execution", "worker", "flavor", "plugin", "doctor", "prune")
+OWN_COMMANDS = (
+    "action",
+    "trigger",
+    "account",
+    "event",
+    "execution",
+    "worker",
+    "flavor",
+    "plugin",
+    "doctor",
+    "prune",
+    "new",
+)
 """The commands of `actium_cli.commands`, in the order that help shows them."""
 
 PLUGINS_PANEL = "Commands of plugins"
