@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import random
 import time
+from pathlib import Path
 from uuid import RFC_4122
 
 import pytest
@@ -34,3 +37,24 @@ def test_tell_the_quarter_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_differ_after_a_few_characters_more() -> None:
     """People tell the ids of one moment by their first characters too."""
     assert len({str(new_id())[:13] for _ in range(1_000)}) >= 999  # 32 random bits: one pair in 8,000 runs
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_differ_in_a_process_that_was_forked(tmp_path: Path) -> None:
+    """A forked process makes other ids than the one that it was forked from."""
+    told = tmp_path / "ids"
+    process = os.fork()
+    if process == 0:
+        told.write_text("\n".join(str(new_id()) for _ in range(100)))
+        os._exit(0)
+    os.waitpid(process, 0)
+    assert {str(new_id())[4:] for _ in range(100)}.isdisjoint(one[4:] for one in told.read_text().split())
+
+
+def test_do_not_follow_the_seed_of_a_program() -> None:
+    """A program that seeds the shared random numbers gets other ids all the same."""
+    made = []
+    for _ in range(2):
+        random.seed(1)
+        made.append(str(new_id())[4:])
+    assert made[0] != made[1]

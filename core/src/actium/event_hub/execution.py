@@ -56,6 +56,10 @@ class Why(StrEnum):
     STOPPING = "its worker stops"
 
 
+_UNKNOWN_POLICY = RunPolicy()
+"""What holds until the action's revision was read; frozen, so that all may have the same."""
+
+
 class Work(NamedTuple):
     """What an action's revision says of its runs."""
 
@@ -211,7 +215,7 @@ class Run:
             claim.execution.id,
             correlation=None if claim.event is None else claim.event.attributes.get("correlationid"),
         )
-        self._policy = RunPolicy()
+        self._policy = _UNKNOWN_POLICY
         self._trace: AttemptTrace | None = None
         self._log_context = runner.log_context(claim.execution, self._attempt)
 

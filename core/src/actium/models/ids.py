@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from typing import Final
 from uuid import UUID
@@ -12,6 +13,13 @@ _PERIODS: Final = 1 << 16
 _VERSION: Final = 8 << 76
 _VARIANT: Final = 0b10 << 62
 _FIXED: Final = (0xF << 76) | (0b11 << 62)
+
+_random = random.Random()  # noqa: S311 - ids are no secrets
+"""One of our own, since a program that seeds the shared one would get its ids again. Asking the system for each id
+would give the interpreter to other threads each time, and a busy one keeps it for milliseconds."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
 
 
 def new_id() -> UUID:
@@ -25,5 +33,5 @@ def new_id() -> UUID:
     Tomas Vondra's sequential UUIDs (https://github.com/tvondra/sequential-uuids).
     """
     period = int(time.time() * _PERIODS_A_SECOND) % _PERIODS
-    bits = (period << 112) | int.from_bytes(os.urandom(14), "big")
+    bits = (period << 112) | _random.getrandbits(112)
     return UUID(int=(bits & ~_FIXED) | _VERSION | _VARIANT)
