@@ -40,6 +40,7 @@ def test_differ_after_a_few_characters_more() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_differ_in_a_process_that_was_forked(tmp_path: Path) -> None:
     """A forked process makes other ids than the one that it was forked from."""
     told = tmp_path / "ids"
