@@ -40,8 +40,10 @@ PYTHONS = [
     if classifier.startswith("Programming Language :: Python :: 3.")
 ]
 TESTING = ["coverage[toml]>=7.10", "filelock", "griffe", "hypothesis", "pytest>=8", "pytest-xdist"]
-# The SDK that the spans and metrics of actium-otel are tested with, its exporter, and the conventions' own names.
+# The SDK that the spans and metrics of actium-otel are tested with, what sets it up, its exporter, and the conventions'
+# own names.
 TELEMETRY = [
+    "opentelemetry-distro",
     "opentelemetry-sdk",
     "opentelemetry-exporter-otlp-proto-http",
     "opentelemetry-proto",

@@ -1,9 +1,10 @@
-"""Runs the Python blocks of a Markdown page, as a reader who types them one after the other would.
+"""Runs the Python blocks and shell sessions of a Markdown page, as a reader who types one after the other would.
 
-``python -P code_blocks.py PAGE`` runs them in the current folder and in one namespace. A comment line ``# > text`` is a
-line that the block prints; what a block prints and what it says that it prints must be the same. A block that begins
-with a comment naming a file (``# actium_slack.py``) is written to that file instead of run, and the entry points of a
-``# pyproject.toml`` become those of an installed distribution.
+``python code_blocks.py PAGE`` runs them in the current folder, the Python blocks in one namespace. A comment line
+``# > text`` is a line that the block prints; what a block prints and what it says that it prints must be the same. What
+a session may show is told in ``console_blocks``. A block that begins with a comment naming a file
+(``# actium_slack.py``) is written to that file instead of run, and the entry points of a ``# pyproject.toml`` become
+those of an installed distribution.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from console_blocks import Shell
+
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+)\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
-_FILE = re.compile(r"# (?P<name>[\w./-]+\.(?:py|toml))\n")
+_FILE = re.compile(r"# (?P<name>[\w./-]+\.(?:py|toml|yaml))\n")
 _PRINTED = re.compile(r"^\s*# >(?: (?P<text>.*))?$", re.MULTILINE)
 
 
@@ -62,7 +65,9 @@ def lay_out(blocks: list[Block], folder: Path) -> None:
     for block in blocks:
         if block.file is None:
             continue
-        (folder / block.file).write_text(block.code)
+        file = folder / block.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block.code)
         if block.file.endswith(".toml"):
             install(tomllib.loads(block.code)["project"], folder)
 
@@ -91,16 +96,29 @@ def run(page: Path, folder: Path) -> None:
     blocks = list(blocks_of(page.read_text(encoding="utf-8")))
     lay_out(blocks, folder)
     module = sys.modules["page"] = ModuleType("page")  # where pydantic looks for the names in annotations
-    for block in blocks:
-        if block.language != "python" or block.file is not None:
-            continue
-        code = compile("\n" * (block.line - 1) + block.code, str(page), "exec", dont_inherit=True)
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(code, vars(module))
-        assert printed.getvalue() == block.printed, (
-            f"{page}:{block.line} prints\n{printed.getvalue()}and says that it prints\n{block.printed}"
-        )
+    with contextlib.closing(Shell(folder)) as shell:
+        for block in blocks:
+            if block.language == "console":
+                shell.run(block.code, str(page), block.line)
+            elif block.language == "python" and block.file is None:
+                run_python(block, page, module)
+        shell.expect_success()
+
+
+def run_python(block: Block, page: Path, module: ModuleType) -> None:
+    """Run a Python block.
+
+    Raises:
+        AssertionError: It printed something else than it says.
+        Exception: Whatever it raises.
+    """
+    code = compile("\n" * (block.line - 1) + block.code, str(page), "exec", dont_inherit=True)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, vars(module))
+    assert printed.getvalue() == block.printed, (
+        f"{page}:{block.line} prints\n{printed.getvalue()}and says that it prints\n{block.printed}"
+    )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,3 +83,22 @@ def environment(tmp_path: Path) -> Environment:
     """A fresh environment with nothing but pip."""
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "environment")], check=True)
     return Environment(tmp_path / "environment")
+
+
+@pytest.fixture
+def run_page() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs what a page shows, in a folder, in a process of its own; keywords are environment variables."""
+
+    def run(page: Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("ACTIUM_")}
+        tested = os.pathsep.join(map(os.path.abspath, sys.path))  # the very Actium that is tested here
+        return subprocess.run(
+            [sys.executable, "-W", "error", str(ROOT / "tests" / "code_blocks.py"), str(page)],
+            cwd=folder,
+            env={**outside, "PYTHONPATH": tested, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-RUNNER = Path(__file__).with_name("code_blocks.py")
+RunPage = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 class Channel:
@@ -51,17 +50,6 @@ def channel() -> Iterator[Channel]:
     channel.server.server_close()
 
 
-def run_page(page: Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-W", "error", str(RUNNER), str(page)],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_its_two_commands_stand_first() -> None:
     """The first code of the README is the two commands that run the demo and the tests."""
     first = re.search(r"```sh\n(.*?)```", README.read_text(), re.DOTALL)
@@ -73,14 +61,14 @@ def test_its_two_commands_stand_first() -> None:
     assert README.read_text().index("```") == first.start()
 
 
-def test_its_flavor_runs(tmp_path: Path, channel: Channel) -> None:
+def test_its_flavor_runs(tmp_path: Path, channel: Channel, run_page: RunPage) -> None:
     """The README's flavor is found through its entry point, and its action tells the channel what it was told to."""
     done = run_page(README, tmp_path, SLACK_WEBHOOK=channel.url)
     assert done.returncode == 0, done.stderr
     assert channel.messages == [{"text": "New data has arrived."}]
 
 
-def test_no_secret_is_in_its_store(tmp_path: Path, channel: Channel) -> None:
+def test_no_secret_is_in_its_store(tmp_path: Path, channel: Channel, run_page: RunPage) -> None:
     """The README's store holds the reference to the webhook, and nowhere the webhook."""
     secret = f"{channel.url}T000/B000/XXXX"
     done = run_page(README, tmp_path, SLACK_WEBHOOK=secret)

@@ -38,7 +38,7 @@ def test_wheels_are_typed_and_licensed(wheels: dict[str, Path]) -> None:
     """Every wheel has its py.typed marker and its licence, and no tests."""
     for wheel in wheels.values():
         with zipfile.ZipFile(wheel) as archive:
-            names = archive.namelist()
+            names = [name for name in archive.namelist() if not name.startswith("actium_cli/templates/")]
         assert any(name.endswith("/py.typed") for name in names), wheel.name
         assert any(name.endswith("licenses/LICENSE") for name in names), wheel.name
         assert not any("tests" in path.parts or path.name.startswith("test_") for path in map(PurePosixPath, names))

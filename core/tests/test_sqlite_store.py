@@ -534,3 +534,29 @@ def test_reading_without_a_row(tmp_path: Path) -> None:
         store.get(AccountRecord, missing)
     assert store.page(AccountRecord, Query()).records == ()
     store.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_its_files_are_as_private_as_the_process_makes_files(tmp_path: Path) -> None:
+    """Whoever leaves others nothing by umask has a file, two beside it and traces that nobody else can read."""
+    program = """
+    import os
+    from pathlib import Path
+
+    os.umask(0o077)
+    from actium import Actium, action_flavor
+    from actium.models import ActionRequest, ServiceAccountRequest
+
+    with Actium("sqlite:///actium.db", trace="traces.jsonl") as app:
+        app.flavors.register(action_flavor("test.nothing")(lambda: None))
+        robot = app.accounts.create(ServiceAccountRequest(name="robot"))
+        app.actions.create(
+            ActionRequest(name="n", plugin_subtype="test", flavor="nothing", service_account_id=robot.id)
+        )
+        print({path.name: oct(path.stat().st_mode & 0o777) for path in sorted(Path.cwd().glob("*"))})
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    files = ("actium.db", "actium.db-shm", "actium.db-wal", "traces.jsonl")
+    assert done.stdout.strip() == str(dict.fromkeys(files, "0o600"))

@@ -294,7 +294,14 @@ def test_without_copier_it_says_what_to_install(actium: Call, work: Path, monkey
 
 def test_copier_is_imported_only_when_something_is_made(environment: dict[str, str], work: Path) -> None:
     """Help is shown without importing Copier, which takes long."""
-    code = "import sys\nfrom actium_cli.main import main\ntry: main()\nfinally: print('copier' in sys.modules, file=sys.stderr)"
+    code = """
+import sys
+from actium_cli.main import main
+try:
+    main()
+finally:
+    print("copier" in sys.modules, file=sys.stderr)
+"""
     done = subprocess.run(
         [sys.executable, "-c", code, "new", "flavor", "--help"],
         capture_output=True, text=True, env=environment, cwd=work, check=True,
