@@ -35,7 +35,7 @@ from actium.models import (
     TriggerExecutionFilter,
     TriggerRequest,
 )
-from actium.stores.records import WorkerRecord
+from actium.stores.records import ExecutionRecord, WorkerRecord
 
 CreateAction = Callable[..., ActionResponse]
 SECONDS = 30.0
@@ -271,6 +271,50 @@ class TestWaiting:
         cancelled.start()
         assert app.executions.wait(execution.id, SECONDS).status is ExecutionStatus.CANCELLED
         cancelled.join()
+
+    def test_looks_seldom_between_attempts(self, app: Actium, create: CreateAction) -> None:
+        """Who waits for an execution that is tried again looks once an attempt and a quarter of a second, no more."""
+        tries = iter((ConnectionError("not yet"), None))
+
+        def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> None:
+            error = next(tries)
+            if error is not None:
+                raise error
+
+        policy = {"max_attempts": 2, "backoff": {"base": 0.6, "jitter": False}}
+        action = create(flavor=flavor_of(app, "test.tried", run), run_policy=policy)
+        execution = app.actions.run(action.id)
+        looks, get = [], app.store.get
+
+        def counted(kind: Any, record_id: Any) -> Any:
+            looks.append(kind)
+            return get(kind, record_id)
+
+        with working(app):
+            app.store.get = counted  # type: ignore[method-assign]  # counts, and does what it did
+            assert app.executions.wait(execution.id, SECONDS).attempt == 2
+        assert len([kind for kind in looks if kind is ExecutionRecord]) < 12
+
+    def test_of_what_its_worker_has_lost(self, app: Actium, create: CreateAction) -> None:
+        """Who waits for what a worker of this process has in hand is told of its end by another all the same."""
+        begun, goes_on = threading.Event(), threading.Event()
+
+        def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> str:
+            begun.set()
+            goes_on.wait(SECONDS)
+            return "late"
+
+        on_everything(app, create(flavor=flavor_of(app, "test.held", run)))
+        with working(app) as worker:
+            app.executions.wait(app.actions.run(create(name="first").id).id, SECONDS)  # it works from now on
+            execution_id = app.events.publish(arrived()).executions[0]
+            assert begun.wait(SECONDS)
+            app.store.remove_worker(worker.name, reason="it was taken for dead")
+            app.executions.cancel(execution_id)
+            try:
+                assert app.executions.wait(execution_id, SECONDS).status is ExecutionStatus.CANCELLED
+            finally:
+                goes_on.set()
 
     def test_in_coroutines(self, app: Actium, create: CreateAction) -> None:
         """Coroutines publish, wait and get results without holding each other up; failures are raised."""

@@ -59,7 +59,10 @@ class _Waiting:
         if not self._futures:
             self._endings.watch(self.announced)
         self._futures.setdefault(execution_id, set()).add(future)
-        self._look_soon([execution_id])
+        if not self._endings.will_be_announced(execution_id):
+            self._look_soon([execution_id])
+        elif self._next_look is None:
+            self._next_look = self._loop.call_later(LOOK_INTERVAL, self._look_at_all)
         try:
             return await future
         finally:

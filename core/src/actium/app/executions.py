@@ -157,8 +157,12 @@ class Executions:
         execution_id = reference if isinstance(reference, UUID) else self._id(reference)
         ended = threading.Event()
         until = None if timeout is None else time.monotonic() + timeout
+        left = LOOK_INTERVAL if timeout is None else min(LOOK_INTERVAL, timeout)
         with self._endings.listening(execution_id, ended.set):
+            if self._endings.will_be_announced(execution_id):
+                ended.wait(left)
             while True:
+                ended.clear()  # it may be told of an attempt that was not the last
                 execution = find_record(self._store, ExecutionRecord, self._project, execution_id)
                 if execution.status.is_final:
                     return self._response(execution)

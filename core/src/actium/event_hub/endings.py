@@ -1,4 +1,8 @@
-"""Who waits for executions to end, and is told by the workers of this process."""
+"""Who waits for executions to end, and is told by the workers of this process.
+
+What a worker of this process has in hand need not be looked at before it is told of: whoever waits for such an
+execution would find that it has not ended, and keep the worker from going on with it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,21 @@ class Endings:
         self._lock = threading.Lock()
         self._listeners: dict[UUID, list[Callable[[], object]]] = {}
         self._watchers: tuple[Callable[[Collection[UUID]], object], ...] = ()
+        self._in_hand: set[UUID] = set()
+
+    def take_in_hand(self, execution_ids: Collection[UUID]) -> None:
+        """A worker of this process has executions; `announce` or `let_go` follows for each."""
+        with self._lock:
+            self._in_hand.update(execution_ids)
+
+    def let_go(self, execution_ids: Collection[UUID]) -> None:
+        """A worker of this process will tell nothing of executions that it had."""
+        with self._lock:
+            self._in_hand.difference_update(execution_ids)
+
+    def will_be_announced(self, execution_id: UUID) -> bool:
+        """Whether a worker of this process is about to tell of an execution; to be asked by who listens already."""
+        return execution_id in self._in_hand
 
     @contextmanager
     def listening(self, execution_id: UUID, listener: Callable[[], object]) -> Iterator[None]:
@@ -45,6 +64,7 @@ class Endings:
 
     def announce(self, execution_ids: Collection[UUID]) -> None:
         """Tell that executions have ended."""
+        self.let_go(execution_ids)
         for watcher in self._watchers:
             watcher(execution_ids)
         if not self._listeners:

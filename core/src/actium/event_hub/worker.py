@@ -189,6 +189,7 @@ class Worker:
             is_open = self._is_open
             self._offered -= room - len(claims) if is_open else room
             if claims and is_open:
+                self._endings.take_in_hand([claim.execution.id for claim in claims])
                 self._inbox.put(claims)
         if claims and not is_open:  # it has been interrupted meanwhile
             returned = outcomes.of_return("its worker was stopped before it began", datetime.now(UTC))
@@ -268,6 +269,7 @@ class Worker:
             self._offered -= len(claims)
         for claim in claims:
             if claim.execution.worker != self.name:
+                self._endings.let_go([claim.execution.id])
                 continue
             if self._is_open and self._stop_at is None:
                 self._begin(claim)
@@ -292,6 +294,7 @@ class Worker:
             if is_accepted:
                 accepted.append(ending.claimed)
             else:
+                self._endings.let_go([ending.claimed.id])
                 logger.warning("Another attempt has taken over from execution %s.", ending.claimed.id)
         self._endings.announce([claimed.id for claimed in accepted])
         self._runner.tell_ended([(claimed.id, claimed.attempt) for claimed in accepted])
@@ -311,6 +314,7 @@ class Worker:
             logger.error(
                 "What the worker %s ran last is not recorded, and is tried again by others: %s", self.name, error
             )
+            self._endings.let_go(self._runs)
 
     def _is_due(self) -> bool:
         self._next_due = self._runner.store.next_due()
@@ -334,6 +338,7 @@ class Worker:
         self._threads.take_back()
         for run in self._runs.values():
             run.ask_to_end(Why.STOPPING)
+        self._endings.let_go(self._runs)
         self._runs = {}
 
     def _begin(self, claim: Claim) -> None:
