@@ -41,6 +41,12 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 myst_fence_as_directive = ["mermaid"]  # code hosts draw this fence, too
 
+mermaid_light_theme = "neutral"
+mermaid_height = "auto"
+mermaid_fullscreen = False
+
+copybutton_exclude = ".linenos, .gp, .go"  # of a shell session, what is typed
+
 autodoc_default_options = {
     "members": True,
     "exclude-members": "model_config, CLEARABLE, COLUMNS",

@@ -190,6 +190,14 @@ $ echo 0f3a9c52-4f1c-876d-afa1-ebed72f45148
     assert "page.md:7 prints" in run_text(text.format(shown="22222222-2222-4222-8222-222222222222"))
 
 
+def test_times_differ_and_nothing_else_does(run_text: Callable[[str], str]) -> None:
+    """Any time and length of time fits any other, with its mark in a trace; numbers without a unit must be right."""
+    text = "```console\n$ echo '  {}'\n  took   1.25 s  at 2026-01-31T12:00:00Z, 3 times\n```\n"
+    assert run_text(text.format("took 80 ms slow at 2026-02-01T09:30:00.123456Z, 3 times")) == ""
+    assert "page.md:4 prints" in run_text(text.format("took 80 ms at 2026-02-01T09:30:00.123456Z, 4 times"))
+    assert "page.md:4 prints" in run_text(text.format("took 80 ms at noon, 3 times"))
+
+
 # What is not run
 
 
