@@ -152,7 +152,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; warnings are errors."""
-    install_all(session, "sphinx>=8", "myst-parser", "furo", "sphinx-copybutton", "sphinxcontrib-mermaid")
+    install_all(session, "sphinx>=8", "myst-parser", "furo", "sphinx-copybutton", "sphinxcontrib-mermaid", "hypothesis")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
 
 

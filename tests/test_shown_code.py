@@ -28,7 +28,7 @@ PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in
 SHOWN = [*PAGES, ROOT / "README.md", *sorted(ROOT.glob("*/*/README.md"))]
 RUN_BY_ANOTHER_TEST = {"README.md"}  # test_readme gives it the channel that it posts to
 
-FENCE = re.compile(r"^ *```\{?(?P<language>[\w-]*)\}?\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```\{?(?P<language>[\w-]*)(?:\}[^\n]*)?\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"(?:^\$ |`|bin/)(?P<line>actium(?: [a-z]+)+[^`\n]*)", re.MULTILINE)
 OPTION = re.compile(r"(?<= )--[a-z-]+")
 WHERE = re.compile(r"^actium (\w+) .*?--where (\w+)")
@@ -201,7 +201,20 @@ def test_times_differ_and_nothing_else_does(run_text: Callable[[str], str]) -> N
 # What is not run
 
 
-LANGUAGES = {"python", "console", "sh", "yaml", "toml", "json", "ini", "text", "mermaid", "eval-rst", "toctree"}
+LANGUAGES = {
+    "python",
+    "console",
+    "sh",
+    "yaml",
+    "toml",
+    "json",
+    "ini",
+    "text",
+    "mermaid",
+    "eval-rst",
+    "toctree",
+    "flavor",
+}
 
 
 def test_every_block_says_what_it_is() -> None:
