@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(Path(__file__).parent))  # for flavor_tables
 
 project = "Actium"
-author = "the authors of Actium"
+author = project_copyright = "the authors of Actium"
 core = tomllib.loads((ROOT / "core" / "pyproject.toml").read_text())
 release = version = core["project"]["version"]
 

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -74,10 +75,14 @@ def blocks(*languages: str) -> list[tuple[str, str]]:
 # What is run
 
 
+needs_sh = pytest.mark.skipif(shutil.which("sh") is None, reason="the pages show what is typed into sh")
+
+
 def is_run(page: Path) -> bool:
     return re.search(r"```(python|console)\n", page.read_text()) is not None and named(page) not in RUN_BY_ANOTHER_TEST
 
 
+@needs_sh
 @pytest.mark.parametrize("page", [page for page in SHOWN if is_run(page)], ids=named)
 def test_code_does_what_its_page_says(page: Path, tmp_path: Path, run_page: RunPage) -> None:
     """The Python blocks and shell sessions of a page run one after the other, and print what they say."""
@@ -88,6 +93,8 @@ def test_code_does_what_its_page_says(page: Path, tmp_path: Path, run_page: RunP
 @pytest.fixture
 def run_text(tmp_path: Path, run_page: RunPage) -> Callable[[str], str]:
     """Runs a page of that text; gives what is wrong with it, or nothing."""
+    if shutil.which("sh") is None:
+        pytest.skip("the pages show what is typed into sh")
 
     def run(text: str) -> str:
         page = tmp_path / "page.md"
