@@ -40,6 +40,8 @@ PYTHONS = [
     if classifier.startswith("Programming Language :: Python :: 3.")
 ]
 TESTING = ["coverage[toml]>=7.10", "filelock", "griffe", "hypothesis", "pytest>=8", "pytest-xdist"]
+# What makes projects of plugins, and what these are held against.
+MAKING = ["copier", "mypy>=1.15", "ruff>=0.12"]
 # The SDK that the spans and metrics of actium-otel are tested with, what sets it up, its exporter, and the conventions'
 # own names.
 TELEMETRY = [
@@ -86,7 +88,7 @@ def build_afresh(session: nox.Session, distributions: list[str], folder: Path) -
 
 def run_tests(session: nox.Session) -> None:
     """Run the whole suite; arguments after ``--`` go to pytest and leave out the bound on coverage."""
-    install_all(session, *TESTING, "build", "types-PyYAML", *SCIENCE, *TELEMETRY)
+    install_all(session, *TESTING, *MAKING, "build", "types-PyYAML", *SCIENCE, *TELEMETRY)
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
@@ -113,7 +115,8 @@ def tests_on(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run all tests with the oldest Python, and the oldest release of everything that is needed."""
     # Later releases of Click warn of names that the oldest Typer imports.
-    install_all(session, *TESTING, "build", "types-PyYAML", *SCIENCE, *TELEMETRY, *lowest_requirements(), "click<8.3")
+    oldest = [*lowest_requirements(), "click<8.3"]
+    install_all(session, *TESTING, *MAKING, "build", "types-PyYAML", *SCIENCE, *TELEMETRY, *oldest)
     session.run("pytest", "-n", "auto", *(session.posargs or ["-k", NOT_LOWEST]))
 
 
@@ -149,7 +152,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; warnings are errors."""
-    install_all(session, "sphinx>=8", "myst-parser", "furo", "sphinx-copybutton", "sphinxcontrib-mermaid")
+    install_all(session, "sphinx>=8", "myst-parser", "furo", "sphinx-copybutton", "sphinxcontrib-mermaid", "hypothesis")
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html", *session.posargs)
 
 

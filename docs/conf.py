@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(Path(__file__).parent))  # for flavor_tables
 
 project = "Actium"
-author = "the authors of Actium"
+author = project_copyright = "the authors of Actium"
 core = tomllib.loads((ROOT / "core" / "pyproject.toml").read_text())
 release = version = core["project"]["version"]
 
@@ -30,6 +32,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinxcontrib.mermaid",
+    "flavor_tables",
 ]
 exclude_patterns = ["_build"]
 default_role = "any"
@@ -40,6 +43,12 @@ python_maximum_signature_line_length = 110
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 myst_fence_as_directive = ["mermaid"]  # code hosts draw this fence, too
+
+mermaid_light_theme = "neutral"
+mermaid_height = "auto"
+mermaid_fullscreen = False
+
+copybutton_exclude = ".linenos, .gp, .go"  # of a shell session, what is typed
 
 autodoc_default_options = {
     "members": True,
@@ -113,6 +122,15 @@ def unlink_builtins(_app: Sphinx, doctree: nodes.document) -> None:
             reference.replace_self(nodes.Text(name))
 
 
+def name_of_others(
+    _app: Sphinx, _env: object, reference: pending_xref, shown: nodes.Element
+) -> nodes.Element | None:
+    """Show names that are not described here, such as those of Typer, as they are."""
+    name = str(reference["reftarget"])
+    others = ("actium_cli.", "pytest_actium.", "rich.", "typer.")
+    return shown if name.startswith(others) or name in vars(builtins) else None
+
+
 def setup(app: Sphinx) -> None:
     """Take part in how autodoc describes models and attributes, and links names."""
     for field in PyObject.doc_field_types:
@@ -120,3 +138,4 @@ def setup(app: Sphinx) -> None:
             field.label = "Attributes"
     app.connect("autodoc-process-signature", field_signature)
     app.connect("doctree-read", unlink_builtins)
+    app.connect("missing-reference", name_of_others)

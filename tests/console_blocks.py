@@ -21,7 +21,7 @@ from pathlib import Path
 
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"
-_LENGTH = r"\b\d+(?:\.\d+)? (?:µs|ms|s|min|h)\b"
+_LENGTH = r"\b\d+(?:\.\d+)? (?:µs|ms|s|min|h)\b(?: slow\b)?"  # a trace marks what took long
 _DIFFERS = re.compile(rf"(?P<id>{_ID})|(?P<time>{_TIME})|(?P<length>{_LENGTH})|(?P<any>\.\.\.)")
 _BEGINNING = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f-]+)?\b")
 _COMMAND = re.compile(r"^\$ (?P<text>.*\n(?:> .*\n)*)(?P<output>(?:(?!\$ ).*\n)*)", re.MULTILINE)

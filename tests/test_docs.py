@@ -6,11 +6,13 @@ import importlib
 import itertools
 import re
 import sqlite3
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import actium
+import pytest_actium
 from actium import Actium, action_flavor, errors
 from actium.actions.recovery import REMEDIES
 from actium.models import (
@@ -251,6 +253,35 @@ def test_what_a_package_exports_is_described(package: str) -> None:
     exported = getattr(module, "__all__", None) or dir(module)
     described = set(re.findall(r"^\.\. auto\w+:: ([\w.]+)$", reference, re.MULTILINE))
     assert [name for name in exported if not {name, getattr(module, name).__module__} & described] == []
+
+
+def entry_points_of(distribution: Path) -> dict[str, dict[str, str]]:
+    project = tomllib.loads((distribution / "pyproject.toml").read_text())["project"]
+    return dict(project.get("entry-points", {}))
+
+
+def test_the_flavors_of_the_repository_are_described() -> None:
+    """The page of flavors has a section, with all fields, for each that a distribution of the repository brings."""
+    page = (DOCS / "reference/flavors.md").read_text()
+    brought = {
+        key
+        for distribution in ROOT.glob("plugins/*")
+        for group in FLAVOR_GROUPS.values()
+        for key in entry_points_of(distribution).get(group, {})
+    }
+    assert set(re.findall(r"^## `([\w.]+)`$", page, re.MULTILINE)) == brought
+    assert set(re.findall(r"^```\{flavor\} ([\w.]+)$", page, re.MULTILINE)) == brought
+
+
+def test_what_tests_are_given_is_described() -> None:
+    """The page on testing names every fixture of the pytest plugin, and everything that its package exports."""
+    page = (DOCS / "reference/testing.md").read_text()
+    source = (ROOT / "plugins/testing/src/pytest_actium/plugin.py").read_text()
+    fixtures = set(re.findall(r"^@pytest\.fixture\ndef (\w+)", source, re.MULTILINE))
+    assert fixtures
+    (described,) = re.findall(r":members: (actium_url.*)$", page, re.MULTILINE)
+    assert fixtures <= set(described.split(", "))
+    assert set(re.findall(r"auto\w+:: pytest_actium\.([A-Z]\w+)$", page, re.MULTILINE)) == set(dir(pytest_actium))
 
 
 def test_the_tree_of_errors_is_the_tree_of_classes() -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in
 SHOWN = [*PAGES, ROOT / "README.md", *sorted(ROOT.glob("*/*/README.md"))]
 RUN_BY_ANOTHER_TEST = {"README.md"}  # test_readme gives it the channel that it posts to
 
-FENCE = re.compile(r"^ *```\{?(?P<language>[\w-]*)\}?\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```\{?(?P<language>[\w-]*)(?:\}[^\n]*)?\n(?P<code>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"(?:^\$ |`|bin/)(?P<line>actium(?: [a-z]+)+[^`\n]*)", re.MULTILINE)
 OPTION = re.compile(r"(?<= )--[a-z-]+")
 WHERE = re.compile(r"^actium (\w+) .*?--where (\w+)")
@@ -74,10 +75,14 @@ def blocks(*languages: str) -> list[tuple[str, str]]:
 # What is run
 
 
+needs_sh = pytest.mark.skipif(shutil.which("sh") is None, reason="the pages show what is typed into sh")
+
+
 def is_run(page: Path) -> bool:
     return re.search(r"```(python|console)\n", page.read_text()) is not None and named(page) not in RUN_BY_ANOTHER_TEST
 
 
+@needs_sh
 @pytest.mark.parametrize("page", [page for page in SHOWN if is_run(page)], ids=named)
 def test_code_does_what_its_page_says(page: Path, tmp_path: Path, run_page: RunPage) -> None:
     """The Python blocks and shell sessions of a page run one after the other, and print what they say."""
@@ -88,6 +93,8 @@ def test_code_does_what_its_page_says(page: Path, tmp_path: Path, run_page: RunP
 @pytest.fixture
 def run_text(tmp_path: Path, run_page: RunPage) -> Callable[[str], str]:
     """Runs a page of that text; gives what is wrong with it, or nothing."""
+    if shutil.which("sh") is None:
+        pytest.skip("the pages show what is typed into sh")
 
     def run(text: str) -> str:
         page = tmp_path / "page.md"
@@ -190,10 +197,31 @@ $ echo 0f3a9c52-4f1c-876d-afa1-ebed72f45148
     assert "page.md:7 prints" in run_text(text.format(shown="22222222-2222-4222-8222-222222222222"))
 
 
+def test_times_differ_and_nothing_else_does(run_text: Callable[[str], str]) -> None:
+    """Any time and length of time fits any other, with its mark in a trace; numbers without a unit must be right."""
+    text = "```console\n$ echo '  {}'\n  took   1.25 s  at 2026-01-31T12:00:00Z, 3 times\n```\n"
+    assert run_text(text.format("took 80 ms slow at 2026-02-01T09:30:00.123456Z, 3 times")) == ""
+    assert "page.md:4 prints" in run_text(text.format("took 80 ms at 2026-02-01T09:30:00.123456Z, 4 times"))
+    assert "page.md:4 prints" in run_text(text.format("took 80 ms at noon, 3 times"))
+
+
 # What is not run
 
 
-LANGUAGES = {"python", "console", "sh", "yaml", "toml", "json", "ini", "text", "mermaid", "eval-rst", "toctree"}
+LANGUAGES = {
+    "python",
+    "console",
+    "sh",
+    "yaml",
+    "toml",
+    "json",
+    "ini",
+    "text",
+    "mermaid",
+    "eval-rst",
+    "toctree",
+    "flavor",
+}
 
 
 def test_every_block_says_what_it_is() -> None:

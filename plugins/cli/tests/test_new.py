@@ -135,10 +135,10 @@ def test_what_is_made_is_typed(actium: Call, work: Path, kind: str) -> None:
     assert len(list((work / "made" / "src").glob("*/py.typed"))) == 1
     settings = tomllib.loads((work / "made" / "pyproject.toml").read_text())["tool"]
     assert settings["mypy"]["strict"] is True
-    assert settings["setuptools"]["package-data"] == {hooked(work / "made"): ["py.typed"]}
+    assert settings["setuptools"]["package-data"] == {package_of(work / "made"): ["py.typed"]}
 
 
-def hooked(folder: Path) -> str:
+def package_of(folder: Path) -> str:
     """The package of a project."""
     (package,) = (folder / "src").iterdir()
     return package.name

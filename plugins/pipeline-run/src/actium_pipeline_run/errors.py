@@ -1,14 +1,16 @@
 """What can go wrong with pipelines, on top of the errors of `actium.errors`.
 
-InvalidInputError
-└── PipelineDefinitionError    the Python of a pipeline or step cannot become a graph of steps
-NotFoundError
-└── SourceNotFoundError        the file, module or attribute of a pipeline is not there
-ConflictError
-└── SourceChangedError         a file is no longer what it was when the snapshot was made
-ActiumError
-└── PipelineRunError          a run ended without its result
-    └── PipelineTimeoutError (TimeoutError)
+Each stands below the error that it is one of; in brackets, the built-in exception that it is as well::
+
+    InvalidInputError
+    └── PipelineDefinitionError    the Python of a pipeline or step cannot become a graph of steps
+    NotFoundError
+    └── SourceNotFoundError        the file, module or attribute of a pipeline is not there
+    ConflictError
+    └── SourceChangedError         a file is no longer what it was when the snapshot was made
+    ActiumError
+    └── PipelineRunError           a run ended without its result
+        └── PipelineTimeoutError (TimeoutError)
 """
 
 from __future__ import annotations
