@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,29 +18,31 @@ from actium.stores.records import WorkerRecord
 
 
 class Steps:
-    """Counts the steps of SQLite's virtual machine, in all connections that are opened meanwhile."""
+    """Counts the steps that SQLite's virtual machine takes for one thread, on connections that are opened meanwhile.
+
+    Each connection is counted from its beginning: setting the count up while another thread uses it would wait for that
+    thread with the interpreter in hand, which that thread needs to count.
+    """
 
     def __init__(self) -> None:
-        self._connections: list[sqlite3.Connection] = []
+        self._thread = threading.get_ident()
+        self._is_counting = False
         self._count = 0
 
     def connect(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
         connection = sqlite3.Connection(*arguments, **options)
-        self._connections.append(connection)
+        connection.set_progress_handler(self._step, 1)
         return connection
 
     def of(self, work: Callable[[], Any]) -> int:
         """How many steps some work takes."""
-        self._count = 0
-        for connection in self._connections:
-            connection.set_progress_handler(self._step, 1)
+        self._count, self._is_counting = 0, True
         work()
-        for connection in self._connections:
-            connection.set_progress_handler(None, 1)
+        self._is_counting = False
         return self._count
 
     def _step(self) -> int:
-        self._count += 1
+        self._count += self._is_counting and threading.get_ident() == self._thread
         return 0
 
 
