@@ -246,6 +246,7 @@ class TestMigrations:
         database.close()
         with Actium(f"sqlite:///{tmp_path / 'actium.db'}") as app:
             app.flavors.register(note)
+            assert app.executions.list().total == 3
             assert app.worker().run_until_idle() == 2
             ended = {status: app.executions.get(execution) for status, execution in ids.items()}
             assert {status: one.status.value for status, one in ended.items()} == {

@@ -485,6 +485,19 @@ class TestRetention:
         with pytest.raises(InvalidInputError, match="An age of"):
             app.retention.prune(age)
 
+    def test_totals_follow(self, app: Actium, url: str, create: CreateAction) -> None:
+        """Listings tell how many events and executions there are, as they come and go, in each project its own."""
+        on_everything(app, create())
+        with Actium(url, project="other") as other:
+            app.events.publish_many(arrived(id=str(number)) for number in range(5))
+            other.events.publish(arrived())
+            assert (app.events.list().total, app.executions.list().total) == (5, 5)
+            assert (other.events.list().total, other.executions.list().total) == (1, 0)
+            app.worker().run_until_idle()
+            app.retention.prune(timedelta(0))
+            assert (app.events.list().total, app.executions.list().total) == (0, 0)
+            assert other.events.list().total == 0
+
 
 class TestAwaiting:
     """Coroutines that wait for executions to end."""

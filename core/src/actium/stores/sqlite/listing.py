@@ -10,6 +10,7 @@ from actium.errors import InvalidQueryError
 from actium.models.page import Condition, LogicalOperator, Operator
 from actium.stores.base_store import MOST_FOUND, SHORTEST_ID_PREFIX, Query, RecordPage
 from actium.stores.records import Record, Reference
+from actium.stores.sqlite.schema import COUNTED
 from actium.stores.sqlite.tables import Table, json_text, name_column
 
 _BEYOND = "\U0010ffff"
@@ -60,7 +61,7 @@ def page(connection: sqlite3.Connection, table: Table[Record], query: Query) -> 
     where: str
     values: list[Any]
     where, values = _where(table, query)
-    (total,) = connection.execute(f"SELECT count(*) FROM {table.name} WHERE {where}", values).fetchone()
+    (total,) = connection.execute(*_counting(table, query, where, values)).fetchone()
     direction = "DESC" if query.descending else "ASC"
     found = connection.execute(
         f"SELECT {table.selected} FROM {table.name} WHERE {where} "
@@ -68,6 +69,13 @@ def page(connection: sqlite3.Connection, table: Table[Record], query: Query) -> 
         [*values, query.max_size, (query.index - 1) * query.max_size],
     )
     return RecordPage(records=tuple(map(table.read, found.fetchall())), total=total)
+
+
+def _counting(table: Table[Any], query: Query, where: str, values: list[Any]) -> tuple[str, list[Any]]:
+    """How to find out how many rows a condition has; of what is counted anyway, without looking at them."""
+    if table.name not in COUNTED or query.conditions:
+        return f"SELECT count(*) FROM {table.name} WHERE {where}", values
+    return f"SELECT coalesce(sum(number), 0) FROM row_counts WHERE counted = ? AND {where}", [table.name, *values]
 
 
 def _where(table: Table[Any], query: Query) -> tuple[str, list[Any]]:
