@@ -23,6 +23,8 @@ from actium.isolation.errors import NotIsolableError, ProcessProtocolError
 from actium.models.account import ServiceAccountResponse
 from actium.models.execution import TriggerExecutionResponse
 from actium.plugins.base_plugin_flavor import BasePluginFlavor
+from actium.plugins.hook_implementations import implementations_of
+from actium.plugins.hookspecs import ObserverHooks
 from actium.plugins.origin import Origin
 
 MAX_RESULT_BYTES = 10_485_760
@@ -200,13 +202,22 @@ class ChildSettings:
 
 
 def hook_references(hooks: Sequence[object]) -> tuple[str, ...]:
-    """Where another process finds hook plugins.
+    """Where another process finds hook plugins; those that only observe have nothing to do there.
 
     Raises:
         NotIsolableError: One was made in code and has no name in its module. It was enabled on purpose, perhaps to
             refuse what must not happen, so it is never passed over.
     """
-    return tuple(hook if isinstance(hook, str) else _hook_reference(hook) for hook in hooks)
+    return tuple(
+        hook if isinstance(hook, str) else _hook_reference(hook)
+        for hook in hooks
+        if isinstance(hook, str) or not _only_observes(hook)
+    )
+
+
+def _only_observes(hook: object) -> bool:
+    implemented = {each.hook for each in implementations_of(hook)}
+    return all(name in vars(ObserverHooks) for name in implemented)
 
 
 def _hook_reference(hook: object) -> str:
