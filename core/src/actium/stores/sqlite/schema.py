@@ -332,7 +332,39 @@ _COUNTS: Migration = (
     ),
 )
 
-MIGRATIONS: Sequence[Migration] = (_FIRST, _DURABLE_EXECUTION, _TRACES, _COUNTS)
+_FINAL = "('succeeded', 'failed', 'cancelled', 'skipped')"
+
+_GUARDS: Migration = (
+    # Before an insertion, since INSERT OR REPLACE deletes the row that is there without asking any other trigger.
+    """
+    CREATE TRIGGER executions_beginnings BEFORE INSERT ON executions
+    WHEN EXISTS (SELECT 1 FROM executions WHERE id = NEW.id) OR NOT (
+        (NEW.status = 'pending' AND NEW.attempt = 0)
+        OR (NEW.status = 'running' AND NEW.attempt = 1 AND NEW.worker IS NOT NULL)
+        OR (NEW.status IN ('failed', 'skipped') AND NEW.attempt = 0 AND NEW.finished IS NOT NULL)
+    )
+    BEGIN
+        SELECT RAISE(ABORT, 'an execution cannot begin this way');
+    END
+    """,
+    f"""
+    CREATE TRIGGER executions_outcomes BEFORE UPDATE OF id, worker, result, error, finished ON executions
+    WHEN NEW.id IS NOT OLD.id
+        OR (OLD.status IN {_FINAL} AND NEW.status = OLD.status)
+        OR (OLD.status = 'running' AND NEW.status = 'running' AND NEW.worker IS NOT OLD.worker)
+    BEGIN
+        SELECT RAISE(ABORT, 'what an execution came to cannot be changed');
+    END
+    """,
+    """
+    CREATE TRIGGER executions_ends BEFORE DELETE ON executions WHEN OLD.status = 'running'
+    BEGIN
+        SELECT RAISE(ABORT, 'an execution that runs cannot be deleted');
+    END
+    """,
+)
+
+MIGRATIONS: Sequence[Migration] = (_FIRST, _DURABLE_EXECUTION, _TRACES, _COUNTS, _GUARDS)
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 
 

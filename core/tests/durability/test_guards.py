@@ -1,0 +1,74 @@
+"""What the database itself refuses, whoever writes to it and however."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actium import Actium
+from actium.models import ActionResponse
+
+CreateAction = Callable[..., ActionResponse]
+
+
+@pytest.fixture
+def written(app: Actium, create: CreateAction, tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A store with one execution that succeeded, one that runs, and one that is pending, as any program opens it."""
+    action = create()
+    app.actions.run(action.id)
+    app.worker().run_until_idle()
+    app.actions.run(action.id)
+    app.store.exchange(app._leases.name(30.0), limit=1)
+    app.actions.run(action.id)
+    with closing(sqlite3.connect(tmp_path / "actium.db", isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE executions SET status = 'pending' WHERE status = 'succeeded'",
+        "UPDATE executions SET status = 'running', attempt = attempt + 1, worker = NULL WHERE status = 'pending'",
+        "UPDATE executions SET attempt = attempt + 1 WHERE status = 'running'",
+        "UPDATE executions SET worker = 'another' WHERE status = 'running'",
+        "UPDATE executions SET result = '7' WHERE status = 'succeeded'",
+        "UPDATE executions SET finished = '2026-01-01' WHERE status = 'succeeded'",
+        (
+            "UPDATE OR REPLACE executions SET id = (SELECT id FROM executions WHERE status = 'succeeded') "
+            "WHERE status = 'pending'"
+        ),
+        "DELETE FROM executions WHERE status = 'running'",
+        (
+            "INSERT OR REPLACE INTO executions (id, project, action_id, action_name, action_revision, status, attempt, "
+            "created) SELECT id, project, action_id, action_name, action_revision, 'pending', 0, created FROM executions "
+            "WHERE status = 'succeeded'"
+        ),
+        (
+            "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, attempt, created, "
+            "finished) SELECT 'new', project, action_id, action_name, action_revision, 'succeeded', 0, created, created "
+            "FROM executions WHERE status = 'succeeded'"
+        ),
+        (
+            "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, attempt, created) "
+            "SELECT 'new', project, action_id, action_name, action_revision, 'running', 1, created FROM executions "
+            "WHERE status = 'succeeded'"
+        ),
+    ],
+)
+def test_a_way_that_does_not_exist(written: sqlite3.Connection, statement: str) -> None:
+    """No statement leads an execution where it cannot go, nor changes what it came to."""
+
+    def rows() -> list[Any]:
+        return written.execute("SELECT * FROM executions ORDER BY rowid").fetchall()
+
+    before = rows()
+    with pytest.raises(sqlite3.IntegrityError):
+        written.execute(statement)
+    assert rows() == before
+    assert len(before) == 3
