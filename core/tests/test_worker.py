@@ -141,7 +141,7 @@ class TestRunning:
 
         def run(config: ActionConfig) -> None:
             running[0].stop()
-            while concurrency > 1 and not given_back.is_set():
+            while not given_back.is_set():
                 given_back.wait(0.001)
                 if app.executions.list(TriggerExecutionFilter(status="pending")).total:
                     given_back.set()  # what no thread had begun with

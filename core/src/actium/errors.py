@@ -45,6 +45,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 class ActiumError(Exception):
@@ -222,11 +223,31 @@ class Retry(ActiumError):
         self,
         message: str = "the handler asked for another attempt",
         *,
-        after: float | None = None,
+        after: float | timedelta | None = None,
         hint: str | None = None,
     ) -> None:
+        """Ask for another attempt.
+
+        Args:
+            message: Why.
+            after: How long to wait, in seconds or as a timedelta; None for what the action's run policy says.
+            hint: What can be done.
+
+        Raises:
+            InvalidInputError: ``after`` is no number, such as the text of a header.
+        """
         super().__init__(message, hint=hint)
-        self.after = after
+        self.after = _seconds(after)
+
+
+def _seconds(after: object) -> float | None:
+    if isinstance(after, timedelta):
+        return after.total_seconds()
+    if after is None or (isinstance(after, int | float) and not isinstance(after, bool)):
+        return after
+    raise InvalidInputError(
+        f"A retry cannot wait for {after!r}.", hint="Give `after` in seconds, as a number, or as a timedelta."
+    )
 
 
 class PermanentError(ActiumError):

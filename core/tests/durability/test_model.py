@@ -269,13 +269,13 @@ class Model(RuleBasedStateMachine):
 
     def endings(self, worker: str, how: Sequence[tuple[int, str]]) -> list[Ending]:
         """Endings of a worker's attempts, and of those that its process had under a name that it has lost."""
-        endings = []
+        endings, now = [], datetime.now(UTC)
         for index, manner in how:
             mine = [one for one in self.claims if one.execution.worker == worker or not self.is_latest(one.execution)]
             if mine:
                 claim = mine[index % len(mine)]
                 self.claims.remove(claim)
-                endings.append(Ending(claimed=claim.execution, outcome=outcome_of(claim, manner)))
+                endings.append(Ending(claimed=claim.execution, outcome=outcome_of(claim, manner, now)))
         return endings
 
     def is_latest(self, claimed: ExecutionRecord) -> bool:
@@ -412,7 +412,7 @@ def event_of(key: str) -> Event:
     return Event(id=key, source="/model", type="vowel" if key in "ae" else "consonant")
 
 
-def outcome_of(claim: Claim, how: str) -> Outcome:
+def outcome_of(claim: Claim, how: str, now: datetime) -> Outcome:
     """What a worker records of an attempt that ended in some way."""
     if claim.obstacle is not None:
         return Outcome(status=SKIPPED, reason=claim.obstacle)
@@ -420,7 +420,7 @@ def outcome_of(claim: Claim, how: str) -> Outcome:
         return Outcome(status=SUCCEEDED, result=claim.execution.attempt)
     is_returned = how == "give back"
     is_over = how == "fail for good" or claim.execution.attempt >= claim.execution.allowance
-    next_attempt = datetime.now(UTC) if is_returned or not is_over else None
+    next_attempt = now if is_returned or not is_over else None
     return Outcome(status=FAILED, reason=how, next_attempt=next_attempt, is_returned=is_returned)
 
 

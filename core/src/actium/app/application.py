@@ -140,7 +140,7 @@ class Actium:
 
         Args:
             concurrency: How many handlers run at once; coroutines that wait do not count. With 1, they run in
-                the thread that calls `Worker.run`.
+                the thread that calls `Worker.run_until_idle`.
             poll_interval: Seconds between looks for executions that other processes have stored.
             lease: Seconds after which others take over what it runs, when it gives no sign of life.
 

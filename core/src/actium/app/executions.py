@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -13,7 +14,14 @@ from actium.app.awaiting import LOOK_INTERVAL, AwaitedEnds
 from actium.app.doors import expect
 from actium.app.execution_traces import execution_trace
 from actium.app.lookup import find_id, find_record, list_page
-from actium.errors import ConflictError, ExecutionFailedError, ExecutionNotEndedError, NotFoundError
+from actium.errors import (
+    ConflictError,
+    ExecutionFailedError,
+    ExecutionNotEndedError,
+    InvalidInputError,
+    InvalidQueryError,
+    NotFoundError,
+)
 from actium.event_hub.endings import Endings
 from actium.models.execution import (
     ExecutionStatus,
@@ -131,8 +139,9 @@ class Executions:
             asked = asked.model_copy(update={"status": ExecutionStatus.FAILED})
         page = self.list(asked)
         found = [one.id for one in page.items]
-        for index in range(2, page.total_pages + 1):
-            found += [one.id for one in self.list(asked.model_copy(update={"index": index})).items]
+        with contextlib.suppress(InvalidQueryError):  # the last page is gone when others have ended, or were pruned
+            for index in range(2, page.total_pages + 1):
+                found += [one.id for one in self.list(asked.model_copy(update={"index": index})).items]
         retried: list[TriggerExecutionResponse] = []
         for execution_id in found:
             with contextlib.suppress(ConflictError, NotFoundError):
@@ -153,7 +162,10 @@ class Executions:
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
             ExecutionNotEndedError: It has not ended in time; it goes on.
+            InvalidInputError: The timeout is no number of seconds.
         """
+        if timeout is not None and (type(timeout) not in {int, float} or math.isnan(timeout)):
+            raise InvalidInputError(f"{timeout!r} is no time to wait.", hint="Give seconds, or None for no limit.")
         execution_id = reference if isinstance(reference, UUID) else self._id(reference)
         ended = threading.Event()
         until = None if timeout is None else time.monotonic() + timeout

@@ -23,19 +23,26 @@ from uuid import UUID
 
 from actium.auth.secret_references import noting_secrets
 from actium.auth.tokens import Tokens
-from actium.errors import ExecutionCancelled, ExecutionTimeoutError, NotFoundError, StoreError
+from actium.errors import ActiumError, ExecutionCancelled, ExecutionTimeoutError, NotFoundError, StoreError
 from actium.event_hub import outcomes
 from actium.event_hub.attempt_traces import AttemptTrace
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
-from actium.event_hub.running import RunningAttempt, current_execution, forget_running, note_running
+from actium.event_hub.running import (
+    RunningAttempt,
+    current_attempt,
+    current_execution,
+    forget_running,
+    note_running,
+)
 from actium.logging import ExecutionContext, current_context, logging_for
 from actium.models.execution import ExecutionStatus, TriggerExecutionResponse
 from actium.models.run_policy import RunPolicy
 from actium.models.tracing import TraceMode
 from actium.plugins.relay import Observers
 from actium.stores.base_store import BaseStore
-from actium.stores.records import Claim, Ending, EventRecord, ExecutionRecord, Outcome
+from actium.stores.obstacles import obstacle_of
+from actium.stores.records import ActionRecord, Claim, Ending, EventRecord, ExecutionRecord, Outcome
 from actium.stores.responses import execution_response
 from actium.tracing.application import NOT_TRACED, ApplicationTracing
 from actium.tracing.recorder import current as current_span
@@ -55,6 +62,9 @@ class Why(StrEnum):
     TIMED_OUT = "its time is over"
     STOPPING = "its worker stops"
 
+
+_LOOK_AGAIN_AFTER = 0.1
+"""Seconds that an execution may wait in its worker before its action is looked at once more."""
 
 _UNKNOWN_POLICY = RunPolicy()
 """What holds until the action's revision was read; frozen, so that all may have the same."""
@@ -115,7 +125,7 @@ class ExecutionRunner:
         try:
             work = self.work(claim.execution.action_id, claim.execution.action_revision)
             mode, flavor = work.trace, work.key
-        except (NotFoundError, StoreError):  # it will be told as the failure of the attempt
+        except ActiumError:  # it will be told as the failure of the attempt
             mode, flavor = TraceMode.ON_FAILURE, ""
         return AttemptTrace(claim, attempt, mode=mode, flavor=flavor, tracing=self._tracing)
 
@@ -132,7 +142,7 @@ class ExecutionRunner:
     def _flavor(self, execution: ExecutionRecord) -> str:
         try:
             return self.work(execution.action_id, execution.action_revision).key
-        except (NotFoundError, StoreError):  # it will be told as the failure of the attempt
+        except ActiumError:  # it will be told as the failure of the attempt
             return ""
 
     def tell_begun(self, running: TriggerExecutionResponse) -> None:
@@ -208,6 +218,7 @@ class Run:
         self._runner = runner
         self._deliver = deliver
         self._on_deadline = on_deadline
+        self._claimed = time.monotonic()
         self._lock = threading.Lock()
         self._has_ended = False
         self._cancel: Callable[[], object] | None = None
@@ -225,7 +236,7 @@ class Run:
         execution = self.claim.execution
         try:
             return self._runner.work(execution.action_id, execution.action_revision).policy.timeout is not None
-        except NotFoundError:
+        except ActiumError:
             return False  # it will be told as its failure
 
     @property
@@ -261,12 +272,20 @@ class Run:
             BaseException: What interrupted this thread, such as ``KeyboardInterrupt``; it was delivered too.
         """
         execution = self.claim.execution
+        if self.why is Why.STOPPING:
+            self.return_unmade()
+            return
+        if self.why is Why.CANCELLED:
+            self._end(Outcome(status=ExecutionStatus.CANCELLED, reason="it was cancelled before it began"))
+            return
         note_running(self._attempt)
-        if self.claim.obstacle is not None:
-            self._end(Outcome(status=ExecutionStatus.SKIPPED, reason=self.claim.obstacle))
+        obstacle = self.claim.obstacle or self._obstacle_since()
+        if obstacle is not None:
+            self._end(Outcome(status=ExecutionStatus.SKIPPED, reason=obstacle))
             return
         self._trace = self._runner.trace(self.claim, self._attempt)
         token, span = current_execution.set(execution.id), current_span.set(self._trace.root)
+        own = current_attempt.set(self._attempt)
         told = current_context.set(self._log_context)
         try:
             result = self._called(execution)
@@ -276,13 +295,15 @@ class Run:
                     self._cancel()
             else:
                 self._returned(result)
-        except (Exception, SystemExit, GeneratorExit) as error:
-            self._raised(error)
-        except BaseException as error:
+        except KeyboardInterrupt as error:
             self._end(outcomes.of_interruption(error))
-            raise
+            if threading.current_thread() is threading.main_thread():  # elsewhere nobody has pressed a key
+                raise
+        except BaseException as error:
+            self._raised(error)
         finally:
             current_context.reset(told)
+            current_attempt.reset(own)
             current_span.reset(span)
             current_execution.reset(token)
 
@@ -295,6 +316,19 @@ class Run:
             self._attempt.is_to_end = True
         if self._cancel is not None:
             self._cancel()
+
+    def _obstacle_since(self) -> str | None:
+        """What has come between since it was claimed, where it has waited long enough for that."""
+        execution, runner = self.claim.execution, self._runner
+        if execution.expires is None and time.monotonic() - self._claimed < _LOOK_AGAIN_AFTER:
+            return None
+        try:
+            action = runner.store.get(ActionRecord, execution.action_id)
+        except NotFoundError:
+            action = None
+        except StoreError:
+            return None  # nobody knows; it was in order when it was claimed
+        return obstacle_of(execution, action, runner.now())
 
     def _called(self, execution: ExecutionRecord) -> Any:
         claim, runner = self.claim, self._runner
@@ -322,23 +356,35 @@ class Run:
     def _returned(self, result: Any) -> None:
         if self.why is Why.TIMED_OUT:
             self._raised(ExecutionCancelled("It returned after its time was over."))
+            return
+        try:
+            outcome = outcomes.of_result(result)
+        except BaseException as error:  # from a result that is made while it is written down
+            self._raised(error)
         else:
-            self._end(outcomes.of_result(result))
+            self._end(outcome)
 
     def _raised(self, error: BaseException) -> None:
+        try:
+            outcome = self._outcome_of(error)
+        except Exception as broken:  # whatever a handler raises, its execution ends
+            logger.exception("The error of execution %s cannot be told.", self.claim.execution.id)
+            outcome = outcomes.of_what_cannot_be_told(error, broken)
+        self._end(outcome)
+
+    def _outcome_of(self, error: BaseException) -> Outcome:
         execution, now, draw = self.claim.execution, self._runner.now(), self._runner.draw
         has_heeded = isinstance(error, ExecutionCancelled | asyncio.CancelledError | CancelledError)
         if has_heeded and self.why is Why.STOPPING:
-            self._end(outcomes.of_return("its worker was stopped", now))
-        elif has_heeded and self.why is Why.TIMED_OUT:
+            return outcomes.of_return("its worker was stopped", now)
+        if has_heeded and self.why is Why.TIMED_OUT:
             limit = ExecutionTimeoutError(f"The attempt took longer than {self._policy.timeout:g} s.")
-            self._end(outcomes.of_error(limit, execution, self._policy, now=now, draw=draw))
-        elif isinstance(error, asyncio.CancelledError | CancelledError) and self.why is Why.CANCELLED:
-            self._end(Outcome(status=ExecutionStatus.CANCELLED, reason="it was cancelled while it ran"))
-        elif isinstance(error, KeyboardInterrupt):
-            self._end(outcomes.of_interruption(error))
-        else:
-            self._end(outcomes.of_error(error, execution, self._policy, now=now, draw=draw))
+            return outcomes.of_error(limit, execution, self._policy, now=now, draw=draw)
+        if isinstance(error, asyncio.CancelledError | CancelledError) and self.why is Why.CANCELLED:
+            return Outcome(status=ExecutionStatus.CANCELLED, reason="it was cancelled while it ran")
+        if isinstance(error, KeyboardInterrupt):
+            return outcomes.of_interruption(error)
+        return outcomes.of_error(error, execution, self._policy, now=now, draw=draw)
 
     def _end(self, outcome: Outcome) -> None:
         with logging_for(self._log_context):  # whichever thread it comes about in
@@ -351,6 +397,7 @@ class Run:
                 return
             self._has_ended = True
         forget_running(self._attempt)
+        self._attempt.is_to_end = True  # for code of it that goes on all the same
         outcome = outcomes.without_secrets(outcome, self._attempt.secrets)
         if outcome.status is ExecutionStatus.FAILED and not outcome.is_returned:
             execution = self.claim.execution

@@ -110,7 +110,7 @@ class Leases:
             present = self._store.workers()
             for worker in present:
                 if worker.name not in self._own and (reason := self._gone(worker, now)) is not None:
-                    taken += self._take_over(worker.name, reason)
+                    taken += self._take_over(worker.name, reason, beat=worker.beat)
             for name in self._store.lost_workers():
                 taken += self._take_over(name, "its worker is not known any more")
             names = {worker.name for worker in present}
@@ -128,7 +128,7 @@ class Leases:
         if self._process == os.getpid():
             for name in tuple(self._own):
                 with contextlib.suppress(StoreError):  # whoever looks next will see that the process is gone
-                    self._store.remove_worker(name, reason="its worker was closed")
+                    self._store.remove_worker(name, reason="its worker was closed", counts=False)
         self._own = {}
 
     def _live(self) -> None:
@@ -166,8 +166,8 @@ class Leases:
             return f"its worker {worker.name} gave no sign of life for {worker.lease:g} s"
         return None
 
-    def _take_over(self, name: str, reason: str) -> int:
-        taken = self._store.remove_worker(name, reason=reason)
+    def _take_over(self, name: str, reason: str, *, beat: int | None = None) -> int:
+        taken = self._store.remove_worker(name, reason=reason, beat=beat)
         if taken:
             logger.warning("%d execution(s) are tried again: %s.", taken, reason)
         return taken

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 from actium.auth.secret_references import masked
 from actium.errors import ExecutionCancelled, PermanentError, Retry
@@ -36,7 +36,7 @@ def of_result(result: Any) -> Outcome:
     try:
         plain = to_jsonable_python(result, inf_nan_mode="constants")
         size = len(json.dumps(plain, allow_nan=False))
-    except (PydanticSerializationError, ValueError, RecursionError) as error:
+    except Exception as error:  # what it holds may be made only now, and raise anything
         return _lost_result(f"its result is nothing that JSON can hold: {error}", type(error).__name__)
     if size > MAX_RESULT_BYTES:
         return _lost_result(
@@ -89,6 +89,16 @@ def of_error(
         outcome,
         next_attempt=next_attempt,
         reason=f"{told} (attempt {execution.attempt} of {execution.allowance}; the next one waits for its time)",
+    )
+
+
+def of_what_cannot_be_told(error: BaseException, broken: BaseException) -> Outcome:
+    """The outcome of a handler whose error cannot be made an outcome."""
+    kind = type(error).__name__
+    return Outcome(
+        status=ExecutionStatus.FAILED,
+        reason=f"{kind}, of which nothing more can be told: {type(broken).__name__}",
+        error={"type": kind, "message": "it cannot be told", "traceback": None},
     )
 
 

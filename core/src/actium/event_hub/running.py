@@ -33,12 +33,18 @@ class RunningAttempt:
 current_execution: ContextVar[UUID | None] = ContextVar("actium_current_execution", default=None)
 """The execution that the running code belongs to; events that it publishes name it as their cause."""
 
+current_attempt: ContextVar[RunningAttempt | None] = ContextVar("actium_current_attempt", default=None)
+"""The attempt that the running code belongs to, also when it is over and nobody waits for that code any more."""
+
 _attempts: dict[UUID, RunningAttempt] = {}
 """By execution: their ids are random, so that applications in one process do not meet here."""
 
 
 def running_attempt(execution_id: UUID) -> RunningAttempt | None:
-    """The attempt of an execution that runs in this process; None where none does."""
+    """The attempt at an execution that the running code belongs to, or else the one that this process makes, if any."""
+    own = current_attempt.get()
+    if own is not None and own.execution_id == execution_id:
+        return own
     return _attempts.get(execution_id)
 
 
@@ -54,9 +60,9 @@ def forget_running(attempt: RunningAttempt) -> None:
 
 
 def caused(event: Event) -> Event:
-    """The event with what has led to it, where an execution publishes it and it does not say so itself."""
+    """The event with what has led to it, where an execution publishes it, also where it is a copy that says else."""
     execution_id = current_execution.get()
-    if execution_id is None or "causationid" in event.extensions():
+    if execution_id is None:
         return event
     attempt = running_attempt(execution_id)
     correlation = None if attempt is None else attempt.correlation

@@ -1,8 +1,8 @@
 """Workers: what takes executions and runs them, until stopped or until nothing is left.
 
 One thread, the one that calls `Worker.run`, talks to the store: in one transaction it records what has ended and claims
-what comes next. With a concurrency of 1 it runs the handlers itself; with more, threads do. Coroutines go on by
-themselves on the shared loop, where a thousand of them may wait.
+what comes next. Threads run the handlers, so that one that takes long keeps nothing else waiting; with a concurrency of
+1, `run_until_idle` runs them itself. Coroutines go on by themselves on the shared loop, where a thousand may wait.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Worker:
             leases: Keeps it alive in the store.
             endings: Who waits for executions to end.
             concurrency: How many handlers run at once; coroutines that wait do not count. With 1, they run in
-                the thread that calls `run`.
+                the thread that calls `run_until_idle` or `run_one`.
             poll_interval: Seconds between looks for executions that other processes have stored.
             lease: Seconds after which others take over what it runs, when it gives no sign of life.
 
@@ -97,6 +97,7 @@ class Worker:
         self._offering = threading.Lock()
         self._is_open = False
         self._is_woken = False
+        self._in_this_thread = True
         self._stop_at: float | None = None
         self._begin_anew()
 
@@ -139,6 +140,7 @@ class Worker:
             It after that; None when it was not pending.
         """
         with self._working:
+            self._in_this_thread = True
             claims = self._exchange([], limit=1, execution_id=execution_id).claims
             for claim in claims:
                 self._begin(claim)
@@ -155,9 +157,19 @@ class Worker:
         """
         self._stop_at = time.monotonic() + grace
         self.wake()
+        if self._in_this_thread and self._runs:  # the thread that would ask them is the one that runs them
+            asking = threading.Timer(grace, self._ask_to_end)
+            asking.daemon = True
+            asking.start()
+
+    def _ask_to_end(self) -> None:
+        for run in tuple(self._runs.values()):
+            run.ask_to_end(Why.STOPPING)
 
     def join(self) -> None:
         """Wait until what runs has ended, unless it is what calls this."""
+        if self._process != os.getpid():  # it runs in the process that forked, with its locks
+            return
         with self._working:
             return
 
@@ -199,6 +211,9 @@ class Worker:
     def _work(self, *, until_idle: bool) -> int:
         with self._working:
             before = self._attempts
+            self._in_this_thread = until_idle
+            if until_idle:
+                self._take_over()
             self._is_open = True
             try:
                 while self._goes_on(until_idle=until_idle) or not self._has_shut():
@@ -210,6 +225,11 @@ class Worker:
                 self._record_what_is_left()
                 raise
             return self._attempts - before
+
+    def _take_over(self) -> None:
+        """Make pending what workers that are gone have left: they may be all that is to be done."""
+        if self._process == os.getpid() and not self.name:
+            self._register()
 
     def _has_shut(self) -> bool:
         """Offer no more, unless someone still holds an offer."""
@@ -344,7 +364,7 @@ class Worker:
     def _begin(self, claim: Claim) -> None:
         run = Run(self._runner, claim, self._inbox.put, on_deadline=self.wake)
         self._runs[claim.execution.id] = run
-        if self._concurrency == 1 and not run.needs_watching:
+        if self._concurrency == 1 and self._in_this_thread and not run.needs_watching:
             self._here.append(run)
         else:
             self._threads.put(run)
@@ -392,16 +412,24 @@ class Worker:
         if self._stop_at is not None:
             self._give_back_what_waits()
             if now >= self._stop_at:
-                for run in tuple(self._runs.values()):
-                    run.ask_to_end(Why.STOPPING)
+                self._ask_to_end()
         if self._runs and now - self._looked_at_requests >= min(self._poll_interval, 0.1):
             self._looked_at_requests = now
-            for execution_id in self._runner.store.cancel_requests(self.name):
+            for execution_id in self._cancel_requests():
                 if execution_id in self._runs:
                     self._runs[execution_id].ask_to_end(Why.CANCELLED)
         for run in tuple(self._runs.values()):
             if run.watch(now):
                 self._threads.abandon(run)
+
+    def _cancel_requests(self) -> Sequence[UUID]:
+        try:
+            return self._runner.store.cancel_requests(self.name)
+        except StoreClosedError:
+            raise
+        except StoreError as error:
+            logger.error("The worker %s cannot see what is to be cancelled, and looks again: %s", self.name, error)
+            return ()
 
     def _give_back_what_waits(self) -> None:
         """Give back what was claimed and has not begun."""

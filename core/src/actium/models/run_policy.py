@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -130,8 +132,21 @@ class RunPolicy(BaseRequest):
         """Whether an exception is one to try again after, attempts left or not."""
         if self.retry_on is None:
             return isinstance(error, Exception)
-        names = {name for kind in type(error).__mro__ for name in (kind.__name__, f"{kind.__module__}.{kind.__name__}")}
-        return not names.isdisjoint(self.retry_on)
+        names = {
+            name
+            for kind in type(error).__mro__
+            for name in (kind.__name__, kind.__qualname__, f"{kind.__module__}.{kind.__qualname__}")
+        }
+        return not names.isdisjoint(self.retry_on) or isinstance(error, tuple(_known(self.retry_on)))
+
+
+def _known(names: Iterable[str]) -> Iterator[type]:
+    """The classes of some names, among those that are imported: one may have several names, such as ``IOError``."""
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        found = getattr(sys.modules.get(module or "builtins"), attribute, None)
+        if isinstance(found, type):
+            yield found
 
 
 MAX_LOSSES = 3

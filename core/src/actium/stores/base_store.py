@@ -375,7 +375,7 @@ class BaseStore(ABC):
         """The names of workers that are gone, while executions still say that they run them."""
 
     @abstractmethod
-    def remove_worker(self, worker: str, *, reason: str) -> int:
+    def remove_worker(self, worker: str, *, reason: str, counts: bool = True, beat: int | None = None) -> int:
         """Forget a worker and end the attempts that it has; the executions become pending, and are tried again.
 
         One that was lost `actium.models.run_policy.MAX_LOSSES` times fails instead. Removing twice is harmless.
@@ -383,6 +383,8 @@ class BaseStore(ABC):
         Args:
             worker: Its name.
             reason: Why, in a sentence, as the attempts record it.
+            counts: Whether the executions were lost with it; not so where it ends in good order.
+            beat: Only where it has this beat still; it has shown itself alive otherwise, and nothing is done.
 
         Returns:
             How many attempts it had.

@@ -13,6 +13,7 @@ from uuid import UUID
 from actium.errors import ConflictError, NotReadyError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
+from actium.models.run_policy import RunPolicy
 from actium.stores.drafts import Target
 from actium.stores.records import (
     ActionRecord,
@@ -89,13 +90,14 @@ def retry(connection: sqlite3.Connection, execution_id: UUID, *, latest: bool) -
         )
     target = target_of(found[0])
     keep_attempt(connection, execution_id)
+    policy = target.policy if latest else _policy_of(connection, execution)
     again = execution._replace(
         status=ExecutionStatus.PENDING,
         reason=None,
         action_revision=target.revision if latest else execution.action_revision,
         service_account_id=target.service_account_id if latest else execution.service_account_id,
         cancel_requested=False,
-        allowance=execution.attempt + target.policy.max_attempts,
+        allowance=execution.attempt + policy.max_attempts,
         losses=0,
         held=must_wait(connection, execution),
         available=datetime.now(UTC),
@@ -110,6 +112,15 @@ def retry(connection: sqlite3.Connection, execution_id: UUID, *, latest: bool) -
         EXECUTIONS.named(again),
     )
     return read_one(connection, EXECUTIONS, execution_id)
+
+
+def _policy_of(connection: sqlite3.Connection, execution: ExecutionRecord) -> RunPolicy:
+    """The run policy of the revision that an execution runs."""
+    row = connection.execute(
+        "SELECT json_extract(fields, '$.run_policy') FROM action_revisions WHERE action_id = ? AND number = ?",
+        (str(execution.action_id), execution.action_revision),
+    ).fetchone()
+    return RunPolicy.model_validate(json.loads(row[0])) if row is not None and row[0] else RunPolicy()
 
 
 def keep_attempt(connection: sqlite3.Connection, execution_id: UUID) -> None:

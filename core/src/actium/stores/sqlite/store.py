@@ -299,10 +299,10 @@ class SQLiteStore(BaseStore):
         with self._database.reading() as connection:
             return work.orphans(connection)
 
-    def remove_worker(self, worker: str, *, reason: str) -> int:
+    def remove_worker(self, worker: str, *, reason: str, counts: bool = True, beat: int | None = None) -> int:
         """See `BaseStore.remove_worker`."""
         with self._database.writing() as connection:
-            return work.remove_worker(connection, worker, reason)
+            return work.remove_worker(connection, worker, reason, counts=counts, beat=beat)
 
     def exchange(
         self, worker: str, endings: Sequence[Ending] = (), *, limit: int, execution_id: UUID | None = None

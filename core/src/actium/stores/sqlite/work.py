@@ -16,9 +16,9 @@ from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from actium.errors import WorkerLostError
-from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.models.run_policy import MAX_LOSSES
+from actium.stores.obstacles import obstacle_of
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
@@ -66,13 +66,17 @@ def orphans(connection: sqlite3.Connection) -> tuple[str, ...]:
     return tuple(name for (name,) in rows.fetchall())
 
 
-def remove_worker(connection: sqlite3.Connection, worker: str, reason: str) -> int:
+def remove_worker(connection: sqlite3.Connection, worker: str, reason: str, *, counts: bool, beat: int | None) -> int:
     """See `BaseStore.remove_worker`."""
+    if beat is not None:
+        row = connection.execute("SELECT beat FROM workers WHERE name = ?", (worker,)).fetchone()
+        if row is not None and row[0] != beat:
+            return 0
     connection.execute("DELETE FROM workers WHERE name = ?", (worker,))
     running = read_all(connection, EXECUTIONS, "status = 'running' AND worker = ?", (worker,))
     now = datetime.now(UTC)
     for execution in running:
-        _lose(connection, execution, reason, now)
+        _lose(connection, execution, reason, now, counts=counts)
     return len(running)
 
 
@@ -136,7 +140,7 @@ def _claim(
             execution=one,
             event=event,
             account=None if one.service_account_id is None else accounts.get(one.service_account_id),
-            obstacle=_obstacle(one, actions.get(one.action_id), now),
+            obstacle=obstacle_of(one, actions.get(one.action_id), now),
         )
         for one, event in claimed
     )
@@ -179,18 +183,6 @@ def _read_as_claimed(
 
 def _by_id(connection: sqlite3.Connection, table: Table[RowT], ids: Iterable[UUID | None]) -> dict[UUID, RowT]:
     return {row.id: row for row in read_many(connection, table, {one for one in ids if one is not None})}
-
-
-def _obstacle(execution: ExecutionRecord, action: ActionRecord | None, now: datetime) -> str | None:
-    if action is None:
-        return "the action was deleted"
-    if action.status is ActionStatus.DELETING:
-        return "the action is being deleted"
-    if not action.enabled:
-        return "the action is disabled"
-    if execution.expires is not None and now > execution.expires:
-        return f"it was not to begin after its deadline, {execution.expires:%Y-%m-%d %H:%M:%S} UTC"
-    return None
 
 
 def _end_all(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> tuple[bool, ...]:
@@ -320,10 +312,12 @@ def _keep(connection: sqlite3.Connection, claimed: ExecutionRecord, outcome: Out
     )
 
 
-def _lose(connection: sqlite3.Connection, execution: ExecutionRecord, reason: str, now: datetime) -> None:
+def _lose(
+    connection: sqlite3.Connection, execution: ExecutionRecord, reason: str, now: datetime, *, counts: bool
+) -> None:
     """End an attempt whose worker is gone: another begins, unless this execution seems to be what ends workers."""
-    losses = execution.losses + 1
-    is_suspect = losses >= MAX_LOSSES
+    losses = execution.losses + counts
+    is_suspect = counts and losses >= MAX_LOSSES
     told = f"{reason}; what the attempt did so far is not known"
     error = {"type": "WorkerLostError", "message": reason, "traceback": None}
     if is_suspect:

@@ -158,7 +158,8 @@ def _leave(actium: Actium, runner: Worker, counting: _Counting) -> None:
     exit_code = FAILED
     try:
         sys.stderr.write("What runs does not end; it is given back, and tried again by others.\n")
-        actium.store.remove_worker(runner.name, reason="its worker was stopped, and it did not end in time")
+        reason = "its worker was stopped, and it did not end in time"
+        actium.store.remove_worker(runner.name, reason=reason, counts=False)
         counting.answer(ran=counting.seen)
         exit_code = 0
     except Exception as error:

@@ -1,0 +1,334 @@
+"""Whatever a handler raises or returns, its execution ends and its worker goes on; an orderly end costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor
+from actium.errors import ExecutionCancelled, InvalidInputError, Retry, StoreError
+from actium.event_hub.worker import Worker
+from actium.models import ActionResponse, ActionUpdate, RunPolicy, TriggerRequest
+
+CreateAction = Callable[..., ActionResponse]
+SECONDS = 30.0
+
+
+@contextmanager
+def working(app: Actium, **options: Any) -> Iterator[Worker]:
+    """A worker that runs in a thread of its own, and is there at the end."""
+    worker = app.worker(**{"concurrency": 1, "poll_interval": 0.05, **options})
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+        assert thread.is_alive(), "the worker has died"
+    finally:
+        worker.stop(grace=0)
+        thread.join(SECONDS)
+
+
+def flavor_of(app: Actium, key: str, run: Callable[..., Any]) -> str:
+    app.flavors.register(action_flavor(key)(run))
+    return key
+
+
+class Boom(BaseException):
+    """As libraries for timeouts raise it."""
+
+
+def raising(error: BaseException) -> Callable[[], Any]:
+    def run() -> None:
+        raise error
+
+    return run
+
+
+def raising_in_a_coroutine(error: BaseException) -> Callable[[], Any]:
+    async def run() -> None:
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("make", [raising, raising_in_a_coroutine])
+@pytest.mark.parametrize("error", [Boom("boom"), asyncio.CancelledError(), SystemExit(3), KeyboardInterrupt()])
+def test_what_is_raised(
+    app: Actium, create: CreateAction, make: Callable[..., Any], error: BaseException, concurrency: int
+) -> None:
+    """An exception of any kind ends its execution, and neither the worker nor what comes next."""
+    bad = create("bad", flavor=flavor_of(app, "test.raising", make(error)))
+    with working(app, concurrency=concurrency):
+        ended = app.executions.wait(app.actions.run(bad.id).id, SECONDS)
+        assert ended.status is ExecutionStatus.FAILED
+        assert type(error).__name__ in str(ended.reason)
+        after = app.executions.wait(app.actions.run(create("good").id).id, SECONDS)
+        assert after.status is ExecutionStatus.SUCCEEDED
+
+
+def lazily(error: Exception) -> Iterator[int]:
+    yield 1
+    raise error
+
+
+def lazy() -> Any:
+    return lazily(ZeroDivisionError("not now"))
+
+
+async def lazy_in_a_coroutine() -> Any:
+    return lazily(ZeroDivisionError("not now"))
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("run", [lazy, lazy_in_a_coroutine])
+def test_a_result_that_breaks_while_it_is_written_down(
+    app: Actium, create: CreateAction, run: Callable[..., Any], concurrency: int
+) -> None:
+    """A result that raises only when it is read fails its execution."""
+    action = create(flavor=flavor_of(app, "test.lazy", run))
+    with working(app, concurrency=concurrency):
+        ended = app.executions.wait(app.actions.run(action.id).id, SECONDS)
+    assert (ended.status, "not now" in str(ended.reason)) == (ExecutionStatus.FAILED, True)
+
+
+@pytest.mark.parametrize("after", ["3", True, object()])
+def test_a_retry_after_no_number_is_refused(after: Any) -> None:
+    """What a handler takes from a header unread is refused where it is given, with what to do."""
+    with pytest.raises(InvalidInputError, match="cannot wait for"):
+        Retry("later", after=after)
+
+
+def test_a_retry_after_some_time() -> None:
+    """A time may be given in seconds, or as such."""
+    assert Retry(after=timedelta(minutes=2)).after == 120
+    assert Retry(after=1).after == 1
+
+
+def test_what_waits_in_a_worker_heeds_what_came_between(app: Actium, create: CreateAction) -> None:
+    """What was claimed and has not begun is not begun when it was cancelled, is too late, or is switched off."""
+    begun, goes_on, ran = threading.Event(), threading.Event(), []
+
+    def slow() -> None:
+        begun.set()
+        goes_on.wait(SECONDS)
+
+    def fast(trigger_execution: TriggerExecutionResponse) -> None:
+        ran.append(trigger_execution.name)
+
+    first = create("first", flavor=flavor_of(app, "test.slow", slow))
+    flavor = flavor_of(app, "test.fast", fast)
+    names = ("cancelled", "late", "off")
+    late = {"late": RunPolicy(deadline=0.2)}
+    others = {name: create(name, flavor=flavor, run_policy=late.get(name, RunPolicy())) for name in names}
+    with working(app):
+        for _ in range(40):  # quick ones, so that much is claimed at once
+            app.executions.wait(app.actions.run(others["off"].id).id, SECONDS)
+        ran.clear()
+        app.actions.run(first.id)
+        assert begun.wait(SECONDS)
+        waiting = {name: app.actions.run(action.id).id for name, action in others.items()}
+        app.executions.cancel(waiting["cancelled"])
+        app.actions.update(others["off"].id, ActionUpdate(enabled=False))
+        time.sleep(0.4)  # the deadline passes
+        goes_on.set()
+        ended = {name: app.executions.wait(one, SECONDS).status.value for name, one in waiting.items()}
+    assert ended == {"cancelled": "cancelled", "late": "skipped", "off": "skipped"}
+    assert ran == []
+
+
+def test_orderly_ends_are_no_losses(app: Actium, create: CreateAction) -> None:
+    """What is given back when its worker ends in good order, however often, is not taken for the cause."""
+    action = create()
+    execution = app.actions.run(action.id)
+    for number in range(5):
+        worker = app.worker()
+        name = app._leases.name(30.0)
+        (claim,) = app.store.exchange(name, limit=1).claims
+        assert claim.execution.losses == 0
+        assert app.store.remove_worker(name, reason="it was stopped", counts=False) == 1
+        app._leases.forget(name)
+        assert app.executions.get(execution.id).status is ExecutionStatus.PENDING, number
+        worker.close()
+    assert app.worker().run_until_idle() == 1
+    assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED
+
+
+def test_a_worker_that_shows_itself_alive_keeps_its_work(app: Actium, create: CreateAction) -> None:
+    """Who is about to take over finds that the worker has beaten meanwhile, and leaves it alone."""
+    app.actions.run(create().id)
+    name = app._leases.name(30.0)
+    app.store.exchange(name, limit=1)
+    (seen,) = app.store.workers()
+    app.store.beat(name)
+    assert app.store.remove_worker(name, reason="it seemed gone", beat=seen.beat) == 0
+    assert [worker.name for worker in app.store.workers()] == [name]
+
+
+def test_a_cooperative_handler_is_asked_when_the_grace_is_over(app: Actium, create: CreateAction) -> None:
+    """Also the handler that runs in the worker's own thread is asked to end, and is tried again by others."""
+    begun = threading.Event()
+
+    def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse, handler: Any) -> None:
+        begun.set()
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            if handler.cancel_requested(trigger_execution):
+                raise ExecutionCancelled("as asked")
+            time.sleep(0.01)
+
+    execution = app.actions.run(create(flavor=flavor_of(app, "test.heeding", run)).id)
+    worker = app.worker(concurrency=1)
+    thread = threading.Thread(target=worker.run_until_idle)
+    thread.start()
+    assert begun.wait(SECONDS)
+    worker.stop(grace=0.1)
+    thread.join(SECONDS / 2)
+    assert not thread.is_alive()
+    ended = app.executions.get(execution.id)
+    assert (ended.status, ended.reason) == (ExecutionStatus.PENDING, "its worker was stopped")
+
+
+def test_coroutines_end_beside_a_handler_that_blocks(app: Actium, create: CreateAction) -> None:
+    """With one handler at once, one that takes long holds up no coroutine's end."""
+    blocks, goes_on = threading.Event(), threading.Event()
+
+    async def waiting() -> str:
+        await asyncio.to_thread(blocks.wait, SECONDS)
+        return "done"
+
+    def slow() -> None:
+        blocks.set()
+        goes_on.wait(SECONDS)
+
+    coroutine = create("waiting", flavor=flavor_of(app, "test.waiting", waiting))
+    action = create("slow", flavor=flavor_of(app, "test.slow", slow))
+    with working(app):
+        waits = app.actions.run(coroutine.id).id
+        blocking = app.actions.run(action.id).id
+        ended = app.executions.wait(waits, SECONDS / 2)
+        assert (ended.result, app.executions.get(blocking).status) == ("done", ExecutionStatus.RUNNING)
+        goes_on.set()
+        app.executions.wait(blocking, SECONDS)
+
+
+def test_what_a_timed_out_handler_hears(app: Actium, create: CreateAction) -> None:
+    """A handler whose time is over hears so whenever it asks, also long after."""
+    heard: list[bool] = []
+    ended, asked = threading.Event(), threading.Event()
+
+    def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse, handler: Any) -> None:
+        ended.wait(SECONDS)
+        heard.append(handler.cancel_requested(trigger_execution))
+        asked.set()
+
+    action = create(flavor=flavor_of(app, "test.deaf", run), run_policy=RunPolicy(timeout=0.1))
+    with working(app):
+        execution = app.executions.wait(app.actions.run(action.id).id, SECONDS)
+        assert execution.status is ExecutionStatus.FAILED
+        ended.set()
+        assert asked.wait(SECONDS)
+    assert heard == [True]
+
+
+def test_run_until_idle_takes_over(app: Actium, create: CreateAction) -> None:
+    """What a dead worker left is all there is to do: it is done."""
+    execution = app.actions.run(create().id)
+    dead = app._leases.name(30.0)
+    app.store.exchange(dead, limit=1)
+    app._leases.forget(dead)
+    with app.store._database.writing() as connection:  # type: ignore[attr-defined]  # a process that is gone
+        connection.execute("UPDATE workers SET process = 2147483646")
+    assert app.worker(lease=29.0).run_until_idle() == 1
+    assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED
+
+
+def test_a_look_for_cancellations_may_fail(app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that fails once where a worker looks for cancellations is asked again."""
+    goes_on, failed = threading.Event(), threading.Event()
+    real = app.store.cancel_requests
+
+    def failing(worker: str) -> Any:
+        if not failed.is_set():
+            failed.set()
+            raise StoreError("The disk is tired.")
+        return real(worker)
+
+    monkeypatch.setattr(app.store, "cancel_requests", failing)
+    action = create(flavor=flavor_of(app, "test.slow", lambda: goes_on.wait(SECONDS)))
+    with working(app):
+        execution = app.actions.run(action.id)
+        assert failed.wait(SECONDS)
+        goes_on.set()
+        assert app.executions.wait(execution.id, SECONDS).status is ExecutionStatus.SUCCEEDED
+
+
+def test_a_chain_of_copies_is_broken(app: Actium, create: CreateAction) -> None:
+    """A handler that passes its own event on, with all that it says, is guarded like any other chain."""
+    runs = []
+
+    def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse, handler: Any) -> None:
+        runs.append(trigger_execution.id)
+        assert len(runs) < 50
+        assert trigger_execution.event is not None
+        handler.event_hub.publish_event(trigger_execution.event.model_copy(update={"id": str(len(runs))}))
+
+    action = create(flavor=flavor_of(app, "test.copying", run))
+    app.triggers.create(TriggerRequest(name="every", action_id=action.id, match_all=True))
+    app.events.publish(Event(type="com.example.echo", source="/a"))
+    app.worker().run_until_idle()
+    assert len(runs) == 8
+
+
+@pytest.mark.parametrize("name", ["IOError", "asyncio.TimeoutError", "Outer.Inner", "concurrent.futures.TimeoutError"])
+def test_errors_are_known_by_each_of_their_names(name: str) -> None:
+    """An exception is one to try again after under every name that Python knows it by."""
+
+    class Outer:
+        class Inner(Exception):
+            pass
+
+    Outer.Inner.__qualname__ = "Outer.Inner"
+    raised = {"IOError": OSError(), "Outer.Inner": Outer.Inner()}.get(name, TimeoutError())
+    policy = RunPolicy(retry_on=(name,))
+    assert policy.retries(raised)
+    assert not policy.retries(ValueError())
+
+
+@pytest.mark.parametrize("timeout", [float("nan"), "3"])
+def test_a_wait_for_no_time_is_refused(app: Actium, create: CreateAction, timeout: Any) -> None:
+    """A time limit that is no number is refused, instead of never coming."""
+    execution = app.actions.run(create().id)
+    with pytest.raises(InvalidInputError, match="is no time to wait"):
+        app.executions.wait(execution.id, timeout)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_closes_what_it_did_not_open(app: Actium) -> None:
+    """In a fork of a process with a running worker, closing the application waits for nobody."""
+    with working(app):
+        child = os.fork()
+        if child == 0:
+            try:
+                app.close()
+                os._exit(0)
+            finally:
+                os._exit(1)
+        until = time.monotonic() + SECONDS / 2
+        ended, status = 0, -1
+        while not ended and time.monotonic() < until:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            time.sleep(0.01)
+        if not ended:
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        assert (ended, status) == (child, 0)
