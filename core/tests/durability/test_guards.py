@@ -45,19 +45,19 @@ def written(app: Actium, create: CreateAction, tmp_path: Path) -> Iterator[sqlit
         ),
         "DELETE FROM executions WHERE status = 'running'",
         (
-            "INSERT OR REPLACE INTO executions (id, project, action_id, action_name, action_revision, status, attempt, "
-            "created) SELECT id, project, action_id, action_name, action_revision, 'pending', 0, created FROM executions "
-            "WHERE status = 'succeeded'"
+            "INSERT OR REPLACE INTO executions "
+            "(id, project, action_id, action_name, action_revision, status, attempt, created) "
+            "SELECT id, project, action_id, action_name, action_revision, 'pending', 0, created FROM executions WHERE status = 'succeeded'"
         ),
         (
-            "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, attempt, created, "
-            "finished) SELECT 'new', project, action_id, action_name, action_revision, 'succeeded', 0, created, created "
+            "INSERT INTO executions "
+            "(id, project, action_id, action_name, action_revision, status, attempt, created, finished) "
+            "SELECT 'new', project, action_id, action_name, action_revision, 'succeeded', 0, created, created "
             "FROM executions WHERE status = 'succeeded'"
         ),
         (
             "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, attempt, created) "
-            "SELECT 'new', project, action_id, action_name, action_revision, 'running', 1, created FROM executions "
-            "WHERE status = 'succeeded'"
+            "SELECT 'new', project, action_id, action_name, action_revision, 'running', 1, created FROM executions WHERE status = 'succeeded'"
         ),
     ],
 )
