@@ -264,8 +264,16 @@ class Model(RuleBasedStateMachine):
                 execution, outcome = self.executions[ending.claimed.id], ending.outcome
                 execution.allowance += outcome.is_returned
                 self.end_attempt(execution, outcome.status, is_final=outcome.next_attempt is None)
-        assert [claim.execution.id for claim in exchange.claims] == self.queue()[:limit]
+        assert [claim.execution.id for claim in exchange.claims] == self.to_claim(worker, limit)
         self.begin(worker, exchange.claims)
+
+    def to_claim(self, worker: str, limit: int) -> list[UUID]:
+        """What a worker gets: what may be lost only once more, alone, and else what is due."""
+        runs = [m for m in self.executions.values() if m.status is RUNNING and m.worker == worker]
+        suspects = [one for one in self.queue() if self.executions[one].losses == MAX_LOSSES - 1]
+        if any(m.losses == MAX_LOSSES - 1 for m in runs) or (suspects and runs):
+            return []
+        return (suspects[:1] or self.queue())[:limit]
 
     def endings(self, worker: str, how: Sequence[tuple[int, str]]) -> list[Ending]:
         """Endings of a worker's attempts, and of those that its process had under a name that it has lost."""

@@ -26,6 +26,7 @@ from actium.event_hub.leases import DEFAULT_LEASE, Leases
 from actium.event_hub.offers import Offer
 from actium.event_hub.threads import RunThreads
 from actium.models.execution import TriggerExecutionResponse
+from actium.models.run_policy import MAX_LOSSES
 from actium.stores.records import Claim, Ending, Exchange, ExecutionRecord
 
 DEFAULT_POLL_INTERVAL = 1.0
@@ -104,6 +105,7 @@ class Worker:
     def _begin_anew(self) -> None:
         self._arrived: list[Ending] = []
         self._runs: dict[UUID, Run] = {}
+        self._alone: UUID | None = None
         self._here: deque[Run] = deque()
         self._offered = 0
         self._threads = RunThreads(self._concurrency, on_ran=self._note_seconds)
@@ -325,6 +327,8 @@ class Worker:
         run = self._runs.get(claimed.id)
         if run is not None and run.claim.execution.attempt == claimed.attempt:
             del self._runs[claimed.id]
+            if self._alone == claimed.id:
+                self._alone = None
 
     def _record_what_is_left(self) -> None:
         """Record what has ended, before this thread leaves with an exception."""
@@ -359,11 +363,13 @@ class Worker:
         for run in self._runs.values():
             run.ask_to_end(Why.STOPPING)
         self._endings.let_go(self._runs)
-        self._runs = {}
+        self._runs, self._alone = {}, None
 
     def _begin(self, claim: Claim) -> None:
         run = Run(self._runner, claim, self._inbox.put, on_deadline=self.wake)
         self._runs[claim.execution.id] = run
+        if claim.execution.losses >= MAX_LOSSES - 1:
+            self._alone = claim.execution.id
         if self._concurrency == 1 and self._in_this_thread and not run.needs_watching:
             self._here.append(run)
         else:
@@ -380,6 +386,8 @@ class Worker:
         return 0 if self._stop_at is not None or self._here else max(0, self._space() - self._offered)
 
     def _space(self) -> int:
+        if self._alone is not None:
+            return 0
         ahead = min(MOST_CLAIMED, max(1, int(_CLAIM_FOR / max(self._mean_seconds, 1e-6))) * self._concurrency)
         return max(0, min(ahead - self._threads.load - len(self._here), MOST_UNDER_WAY - len(self._runs)))
 

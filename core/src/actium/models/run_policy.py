@@ -150,4 +150,9 @@ def _known(names: Iterable[str]) -> Iterator[type]:
 
 
 MAX_LOSSES = 3
-"""How often an execution may be lost with its worker before it is taken for the cause, and failed."""
+"""How often an execution may be lost with its worker before it is taken for the cause, and failed. Before the last
+time it runs alone in its worker, so that no other is lost with it, or blamed in its place."""
+
+ROOM_WITHIN = 30.0
+"""Seconds for which workers take nothing else while an execution waits that is to run alone. When none has come to
+an end with what it runs by then, it is run beside that."""

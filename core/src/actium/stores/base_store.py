@@ -397,7 +397,10 @@ class BaseStore(ABC):
         """Record how attempts ended, and claim what to run next, in one transaction.
 
         Claimed is what is pending, due and not held, the longest due first; it becomes ``running``, and its next
-        attempt begins.
+        attempt begins. One that may be lost with its worker only once more, see
+        `actium.models.run_policy.MAX_LOSSES`, comes first and alone, to a worker that runs nothing; while a worker
+        runs it, that worker claims nothing, and while it waits for one, no worker does that runs anything, for up to
+        `actium.models.run_policy.ROOM_WITHIN`.
 
         Args:
             worker: Who does this.

@@ -334,6 +334,11 @@ _COUNTS: Migration = (
 
 _FINAL = "('succeeded', 'failed', 'cancelled', 'skipped')"
 
+_SUSPECTS: Migration = (
+    # Those that `actium.models.run_policy.MAX_LOSSES` allows one loss more: few, so that to look for them is free.
+    "CREATE INDEX executions_suspects ON executions (status, worker) WHERE losses >= 2",
+)
+
 _GUARDS: Migration = (
     # Before an insertion, since INSERT OR REPLACE deletes the row that is there without asking any other trigger.
     """
@@ -364,7 +369,7 @@ _GUARDS: Migration = (
     """,
 )
 
-MIGRATIONS: Sequence[Migration] = (_FIRST, _DURABLE_EXECUTION, _TRACES, _COUNTS, _GUARDS)
+MIGRATIONS: Sequence[Migration] = (_FIRST, _DURABLE_EXECUTION, _TRACES, _COUNTS, _GUARDS, _SUSPECTS)
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 
 

@@ -11,13 +11,13 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from actium.errors import WorkerLostError
 from actium.models.execution import ExecutionStatus
-from actium.models.run_policy import MAX_LOSSES
+from actium.models.run_policy import MAX_LOSSES, ROOM_WITHIN
 from actium.stores.obstacles import obstacle_of
 from actium.stores.records import (
     AccountRecord,
@@ -94,11 +94,34 @@ def exchange(
     now = datetime.now(UTC)
     accepted = _end_all(connection, endings, now)
     traces.keep(connection, [one for one, is_there in zip(endings, accepted, strict=True) if is_there])
+    if limit and execution_id is not None:
+        claims = _claim(connection, worker, 1, execution_id, now)
+        return Exchange(accepted=accepted, claims=claims, next_due=None)
     due = next_due(connection)
-    claims: tuple[Claim, ...] = ()
-    if limit and (execution_id is not None or (due is not None and due <= now)):
-        claims = _claim(connection, worker, limit, execution_id, now)
+    if not limit or due is None or due > now:
+        return Exchange(accepted=accepted, claims=(), next_due=due)
+    suspect, is_awaited_until = _suspect(connection, worker, now)
+    if is_awaited_until is not None:
+        return Exchange(accepted=accepted, claims=(), next_due=is_awaited_until)
+    claims = _claim(connection, worker, limit if suspect is None else 1, suspect, now)
     return Exchange(accepted=accepted, claims=claims, next_due=None if claims else due)
+
+
+def _suspect(connection: sqlite3.Connection, worker: str, now: datetime) -> tuple[UUID | None, datetime | None]:
+    """What a worker is to run alone, and until when it takes nothing, for something else to end before."""
+    suspects = "SELECT id, available FROM executions INDEXED BY executions_suspects WHERE losses >= 2 AND "
+    if connection.execute(f"{suspects} status = 'running' AND worker = ?", (worker,)).fetchone() is not None:
+        return None, now + timedelta(seconds=ROOM_WITHIN)
+    found = connection.execute(
+        f"{suspects} status = 'pending' AND held = 0 AND available <= ? ORDER BY available, rowid", (time_text(now),)
+    ).fetchone()
+    if found is None:
+        return None, None
+    awaited_until = datetime.fromisoformat(found[1]) + timedelta(seconds=ROOM_WITHIN)
+    runs = "SELECT 1 FROM executions WHERE status = 'running' AND worker = ?"
+    if now < awaited_until and connection.execute(runs, (worker,)).fetchone() is not None:
+        return None, awaited_until
+    return UUID(found[0]), None
 
 
 def next_due(connection: sqlite3.Connection) -> datetime | None:

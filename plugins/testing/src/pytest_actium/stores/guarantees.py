@@ -115,6 +115,23 @@ class GuaranteeRules(StoreSubject):
             (2, "second"),
         ]
 
+    def test_what_is_lost_twice_is_run_alone(self, store: BaseStore, action: ActionRecord) -> None:
+        """What may be lost only once more comes first to a worker that runs nothing, and nothing comes beside it."""
+        suspect = pending(store, action)
+        for worker in ("first", "second"):
+            assert claim(store, work_as(store, worker)) is not None
+            store.remove_worker(worker, reason="it is gone")
+        others = [pending(store, action).id for _ in range(3)]
+        work_as(store, "third")
+        assert [claim.execution.id for claim in store.exchange("third", limit=4).claims] == [suspect.id]
+        assert store.exchange("third", limit=4).claims == ()
+        busy = work_as(store, "busy")
+        assert [claim.execution.id for claim in store.exchange(busy, limit=1).claims] == others[:1]
+        store.remove_worker("third", reason="it was stopped", counts=False)
+        assert store.exchange(busy, limit=4).claims == ()
+        assert [claim.execution.id for claim in store.exchange(work_as(store, "idle"), limit=4).claims] == [suspect.id]
+        assert [claim.execution.id for claim in store.exchange(busy, limit=4).claims] == others[1:]
+
     def test_an_old_attempt_cannot_overwrite(self, store: BaseStore, action: ActionRecord) -> None:
         """The ending of an attempt that another has overtaken is not accepted, whoever tells it."""
         pending(store, action)
