@@ -47,7 +47,8 @@ def written(app: Actium, create: CreateAction, tmp_path: Path) -> Iterator[sqlit
         (
             "INSERT OR REPLACE INTO executions "
             "(id, project, action_id, action_name, action_revision, status, attempt, created) "
-            "SELECT id, project, action_id, action_name, action_revision, 'pending', 0, created FROM executions WHERE status = 'succeeded'"
+            "SELECT id, project, action_id, action_name, action_revision, 'pending', 0, created FROM executions "
+            "WHERE status = 'succeeded'"
         ),
         (
             "INSERT INTO executions "
@@ -57,7 +58,8 @@ def written(app: Actium, create: CreateAction, tmp_path: Path) -> Iterator[sqlit
         ),
         (
             "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, attempt, created) "
-            "SELECT 'new', project, action_id, action_name, action_revision, 'running', 1, created FROM executions WHERE status = 'succeeded'"
+            "SELECT 'new', project, action_id, action_name, action_revision, 'running', 1, created FROM executions "
+            "WHERE status = 'succeeded'"
         ),
     ],
 )
