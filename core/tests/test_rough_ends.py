@@ -19,8 +19,8 @@ from pydantic import SecretStr
 from actium import ActionConfig, Actium, Event, ExecutionStatus, action_flavor, hookimpl
 from actium.auth.secret_references import MASK, masked
 from actium.errors import ConflictError, InvalidInputError, StoreBusyError, StoreError
-from actium.event_hub.running import RunningAttempt, running_attempt
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, StepProgress, TriggerRequest
+from actium.running import RunningAttempt, running_attempt
 from actium.stores.records import Ending, Exchange
 from actium.stores.sqlite.store import SQLiteStore
 

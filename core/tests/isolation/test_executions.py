@@ -129,3 +129,10 @@ def test_closing_gives_back_what_hangs(tmp_path: Path, app: Actium, start: Run) 
     given_back = app.executions.get(execution.id)
     assert given_back.status is ExecutionStatus.PENDING
     assert given_back.attempts[0].reason == "its worker was stopped"
+
+
+def test_what_it_publishes_belongs_to_the_chain(app: Actium, start: Run) -> None:
+    """An event that a handler publishes from its own process names the execution as its cause, as any other does."""
+    publishing = app.executions.wait(start("publish").id, 60)
+    stored = app.events.get(publishing.result).event
+    assert stored.extensions() == {"correlationid": str(publishing.id), "causationid": str(publishing.id)}

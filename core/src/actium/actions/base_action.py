@@ -21,7 +21,6 @@ from actium.auth.secret_references import check_references, masked, resolve_refe
 from actium.errors import InvalidConfigurationError, InvalidInputError, NotConfiguredError
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.isolated_runs import IsolatedRuns
-from actium.event_hub.running import running_attempt
 from actium.isolation.messages import FlavorReference
 from actium.models.action import MAX_AUTH_WINDOW, ActionRequest, ActionResponse, ActionUpdate
 from actium.models.base import BaseResponse, field_problems
@@ -30,6 +29,7 @@ from actium.models.flavor import ActionFlavorMetadata, ActionFlavorResponse, Fla
 from actium.models.kinds import PluginType, ResourceType
 from actium.plugins.base_plugin_flavor import BasePlugin, BasePluginConfig, BasePluginFlavor
 from actium.plugins.relay import Relay
+from actium.running import running_attempt
 
 
 class ActionConfig(BasePluginConfig):

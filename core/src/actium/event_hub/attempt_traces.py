@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from actium.event_hub.running import RunningAttempt
 from actium.models.execution import ExecutionStatus
 from actium.models.tracing import TraceMode
+from actium.running import RunningAttempt
 from actium.stores.records import Claim, EventRecord, ExecutionRecord, Outcome
 from actium.tracing.application import ApplicationTracing
 from actium.tracing.recorder import OpenSpan, Recording

@@ -14,7 +14,6 @@ from actium.errors import VersionConflictError
 from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
 from actium.event_hub.matching import MatchIndex
 from actium.event_hub.offers import Offer
-from actium.event_hub.running import caused, current_execution
 from actium.filters import EventView, parse_filters
 from actium.models.base import DEFAULT_PROJECT, assembled
 from actium.models.event import Event, PublishedEvent
@@ -23,6 +22,7 @@ from actium.models.ids import new_id
 from actium.models.trigger import TriggerResponse
 from actium.plugins.publishing import Publishing
 from actium.plugins.relay import Observers
+from actium.running import caused, current_execution
 from actium.stores.base_store import BaseStore, StaleTriggersError
 from actium.stores.records import (
     Claim,

@@ -28,18 +28,17 @@ from actium.event_hub import outcomes
 from actium.event_hub.attempt_traces import AttemptTrace
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
-from actium.event_hub.running import (
-    RunningAttempt,
-    current_attempt,
-    current_execution,
-    forget_running,
-    note_running,
-)
 from actium.logging import ExecutionContext, current_context, logging_for
 from actium.models.execution import ExecutionStatus, TriggerExecutionResponse
 from actium.models.run_policy import RunPolicy
 from actium.models.tracing import TraceMode
 from actium.plugins.relay import Observers
+from actium.running import (
+    RunningAttempt,
+    belonging_to,
+    forget_running,
+    note_running,
+)
 from actium.stores.base_store import BaseStore
 from actium.stores.obstacles import obstacle_of
 from actium.stores.records import ActionRecord, Claim, Ending, EventRecord, ExecutionRecord, Outcome
@@ -284,9 +283,16 @@ class Run:
             self._end(Outcome(status=ExecutionStatus.SKIPPED, reason=obstacle))
             return
         self._trace = self._runner.trace(self.claim, self._attempt)
-        token, span = current_execution.set(execution.id), current_span.set(self._trace.root)
-        own = current_attempt.set(self._attempt)
+        span = current_span.set(self._trace.root)
         told = current_context.set(self._log_context)
+        try:
+            with belonging_to(self._attempt):
+                self._run(execution)
+        finally:
+            current_context.reset(told)
+            current_span.reset(span)
+
+    def _run(self, execution: ExecutionRecord) -> None:
         try:
             result = self._called(execution)
             if inspect.isawaitable(result):
@@ -301,11 +307,6 @@ class Run:
                 raise
         except BaseException as error:
             self._raised(error)
-        finally:
-            current_context.reset(told)
-            current_attempt.reset(own)
-            current_span.reset(span)
-            current_execution.reset(token)
 
     def ask_to_end(self, why: Why) -> None:
         """Ask for its end: a coroutine is cancelled, another handler sees it in ``cancel_requested``."""

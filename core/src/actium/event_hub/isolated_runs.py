@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actium.auth.context import AuthContext
-from actium.event_hub.running import RunningAttempt, running_attempt
 from actium.isolation.messages import FlavorReference, RunOrder
 from actium.models.execution import TriggerExecutionResponse
+from actium.running import RunningAttempt, running_attempt
 from actium.stores.base_store import BaseStore
 from actium.tracing import trace
 

@@ -39,6 +39,7 @@ from actium.models.execution import TriggerExecutionResponse
 from actium.plugins.base_plugin_flavor import BasePlugin
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.plugins.relay import Relay
+from actium.running import RunningAttempt, belonging_to
 from actium.stores.base_store import BaseStore
 
 T = TypeVar("T")
@@ -175,7 +176,10 @@ class Child:
         order = RunOrder.unpacked(message)
         run.execution_id = order.trigger_execution.id
         run.log_context = _log_context(order, run)
-        with logging_for(run.log_context):
+        event = order.trigger_execution.event
+        correlation = None if event is None else event.attributes().get("correlationid")
+        attempt = RunningAttempt(order.trigger_execution.id, correlation=correlation, is_isolated=True)
+        with logging_for(run.log_context), belonging_to(attempt):
             handler = self._handler(order)
             result = handler.event_hub_callback(order.configuration, order.trigger_execution, order.auth_context)
             return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result

@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from actium import ActionConfig, action_flavor
+from actium import ActionConfig, Actium, Event, action_flavor
 from actium.models import StepProgress
 
 
@@ -31,4 +31,7 @@ def rough(config: Manner, trigger_execution: Any, handler: Any) -> Any:
     if config.manner == "hang":
         handler.report_progress(trigger_execution, [StepProgress(name=str(os.getpid()), status="running")])
         time.sleep(600)
+    if config.manner == "publish":
+        with Actium(handler.store.url) as app:
+            return str(app.events.publish(Event(type="com.example.stored", source="/here")).id)
     return os.getpid()
