@@ -281,6 +281,9 @@ class TestTriggers:
         assert outcomes[odd.id].status is ExecutionStatus.FAILED
         assert "'odd' could not be matched" in str(outcomes[odd.id].reason)
         assert [item.status.value for item in outcomes.values()].count("succeeded") == 1
+        for latest in (False, True):
+            with pytest.raises(ConflictError, match="nobody knows whether it should"):
+                app.executions.retry(outcomes[odd.id].id, latest=latest)
         app.triggers.update(odd.id, TriggerUpdate(filters=ARRIVED))
         app.events.publish(arrived())
         assert app.executions.list(TriggerExecutionFilter(status="pending")).total == 2

@@ -18,6 +18,7 @@ from actium.errors import ExecutionCancelled, InvalidInputError, PermanentError,
 from actium.event_hub.worker import Worker
 from actium.isolation import UnstorableResultError
 from actium.models import ActionResponse, ActionUpdate, Backoff, Concurrency, RunPolicy, TriggerExecutionFilter
+from actium.stores.records import ExecutionRecord
 
 CreateAction = Callable[..., ActionResponse]
 Make = Callable[..., ActionResponse]
@@ -355,3 +356,19 @@ class TestConcurrency:
         app.executions.cancel(second.id)
         app.worker().run_until_idle()
         assert app.executions.get(third.id).status is ExecutionStatus.SUCCEEDED
+
+    @pytest.mark.parametrize("latest", [False, True])
+    def test_what_is_tried_again_takes_its_turn_as_its_revision_says(
+        self, app: Actium, make: Make, latest: bool
+    ) -> None:
+        """A retry with the latest revision waits for its turn where only that says so; one without does not."""
+        action = make(lambda config: None)
+        for each in (before := [app.actions.run(action.id) for _ in range(3)]):
+            app.executions.cancel(each.id)
+        app.actions.update(action.id, ActionUpdate(run_policy=RunPolicy(concurrency=Concurrency(mode="queued"))))
+        for each in before:
+            app.executions.retry(each.id, latest=latest)
+        records = app.store.get_many(ExecutionRecord, [each.id for each in before])
+        assert [records[each.id].held for each in before] == [False, latest, latest]
+        app.worker().run_until_idle()
+        assert app.executions.list(TriggerExecutionFilter(status="succeeded")).total == 3

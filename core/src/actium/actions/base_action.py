@@ -179,7 +179,8 @@ class BaseActionHandler(BasePlugin):
         """Record how far the steps of a running execution are, for whoever watches it; its secrets are masked."""
         told = [step.model_dump(mode="json") for step in steps]
         running = running_attempt(trigger_execution.id)
-        self.store.record_progress(trigger_execution.id, told if running is None else masked(told, running.secrets))
+        shown = told if running is None else masked(told, running.secrets)
+        self.store.record_progress(trigger_execution.id, shown, attempt=trigger_execution.attempt)
 
     def cancel_requested(self, trigger_execution: TriggerExecutionResponse) -> bool:
         """Whether a running execution is to end: someone cancelled it, its time is over, or its worker stops.

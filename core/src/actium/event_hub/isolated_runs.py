@@ -65,7 +65,9 @@ class IsolatedRuns:
             ),
             timeout=attempt.timeout,
             is_cancelled=lambda: attempt.is_to_end or self._store.cancel_requested(execution_id),
-            on_progress=lambda steps: self._store.record_progress(execution_id, steps),
+            on_progress=lambda steps: self._store.record_progress(
+                execution_id, steps, attempt=trigger_execution.attempt
+            ),
         )
 
     def close(self) -> None:

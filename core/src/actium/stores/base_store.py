@@ -430,7 +430,8 @@ class BaseStore(ABC):
 
         Raises:
             NotFoundError: There is no such execution.
-            ConflictError: It has not ended, or has succeeded.
+            ConflictError: It has not ended, or has succeeded; or it failed without an attempt, since its trigger
+                could not be matched; or its run policy cannot be read.
             NotReadyError: Its action is, or is being, deleted.
         """
 
@@ -448,8 +449,16 @@ class BaseStore(ABC):
         """Whether someone asked for the end of an execution."""
 
     @abstractmethod
-    def record_progress(self, execution_id: UUID, progress: Sequence[dict[str, Any]]) -> None:
-        """Replace what is known of an execution's steps; ignored once it has ended."""
+    def record_progress(
+        self, execution_id: UUID, progress: Sequence[dict[str, Any]], *, attempt: int | None = None
+    ) -> None:
+        """Replace what is known of an execution's steps; ignored once it has ended.
+
+        Args:
+            execution_id: Of which execution.
+            progress: All of its steps.
+            attempt: Who says so, by its number; ignored where another has taken over. None for whichever runs.
+        """
 
     @abstractmethod
     def attempts(self, execution_ids: Collection[UUID]) -> dict[UUID, tuple[AttemptRecord, ...]]:

@@ -6,12 +6,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from actium.models.execution import ExecutionStatus
-from actium.models.run_policy import Concurrency, RunPolicy
+from actium.models.run_policy import RunPolicy
+from actium.stores.policies import read_policy
 from actium.stores.records import EventRecord, ExecutionDraft, ExecutionRecord
 
 MAX_DEPTH = 8
@@ -39,14 +39,13 @@ class Target:
 
     @property
     def policy(self) -> RunPolicy:
-        """The run policy."""
-        return read_policy(self.run_policy)
+        """The run policy; the default one where `problem` says that it cannot be read."""
+        return read_policy(self.run_policy).policy
 
-
-@lru_cache(maxsize=1_024)
-def read_policy(text: str) -> RunPolicy:
-    """A stored run policy."""
-    return RunPolicy.model_validate_json(text)
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be run, None as a rule: another version of Actium may have stored a policy unknown here."""
+        return read_policy(self.run_policy).problem
 
 
 class Drafting:
@@ -73,14 +72,13 @@ class Drafting:
         if alike is None:
             alike = self._alike[key] = self._pending(draft, target, depth, worker)
         event_id = None if event is None else event.id
-        if draft.problem is not None:
+        problem = draft.problem or target.problem
+        if problem is not None:
             failed = ExecutionStatus.FAILED
-            return alike._replace(
-                id=draft.id, event_id=event_id, status=failed, reason=draft.problem, finished=self.now
-            )
+            return alike._replace(id=draft.id, event_id=event_id, status=failed, reason=problem, finished=self.now)
         if alike.slots is None:
             return alike._replace(id=draft.id, event_id=event_id)
-        return alike._replace(id=draft.id, event_id=event_id, kind=_kind(target.id, target.policy.concurrency, event))
+        return alike._replace(id=draft.id, event_id=event_id, kind=kind_of(target, event))
 
     def _pending(self, draft: ExecutionDraft, target: Target, depth: int, worker: str | None) -> ExecutionRecord:
         policy, now = target.policy, self.now
@@ -132,13 +130,22 @@ def _too_deep(depth: int) -> str:
     )
 
 
-def _kind(action_id: UUID, concurrency: Concurrency, event: EventRecord | None) -> str:
+def kind_of(target: Target, event: EventRecord | None) -> str | None:
+    """Among which executions one waits for its turn; None where all of an action may run at once.
+
+    Args:
+        target: The action.
+        event: What led to it.
+    """
+    concurrency = target.policy.concurrency
+    if concurrency.slots is None:
+        return None
     if concurrency.key is None:
-        return str(action_id)
+        return str(target.id)
     key = json.dumps(None if event is None else _value(event, concurrency.key), sort_keys=True)
     if len(key) > _LONGEST_KEY:
         key = hashlib.sha256(key.encode()).hexdigest()
-    return f"{action_id} {key}"
+    return f"{target.id} {key}"
 
 
 def _value(event: EventRecord, key: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
@@ -24,6 +25,7 @@ from actium.models.kinds import ResourceType
 from actium.models.resource import ResourceBody, ResourceMetadata, ResourceReference, ResourceResponse
 from actium.models.run_policy import RunPolicy
 from actium.models.trigger import TriggerBody, TriggerMetadata, TriggerResources, TriggerResponse
+from actium.stores.policies import StoredPolicy, read_policy
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
@@ -71,7 +73,7 @@ def action_response(
         "service_account_id": action.service_account_id,
         "created": action.created,
         "updated": action.updated,
-        "problem": problem,
+        "problem": problem or _policy_of(action).problem,
         "warnings": warnings,
     }
     return assembled(
@@ -94,7 +96,7 @@ def _action_metadata(action: ActionRecord) -> ActionMetadata:
             "configuration": deepcopy(action.configuration),
             "auth_window": action.auth_window,
             "labels": dict(action.labels),
-            "run_policy": RunPolicy.model_validate(action.run_policy) if action.run_policy else _DEFAULT_POLICY,
+            "run_policy": _policy_of(action).policy,
             "trace": action.trace,
             "distribution": action.distribution,
             "distribution_version": action.distribution_version,
@@ -102,7 +104,11 @@ def _action_metadata(action: ActionRecord) -> ActionMetadata:
     )
 
 
-_DEFAULT_POLICY = RunPolicy()  # frozen, so that all may have the same
+def _policy_of(action: ActionRecord) -> StoredPolicy:
+    return read_policy(json.dumps(action.run_policy)) if action.run_policy else _DEFAULT_POLICY
+
+
+_DEFAULT_POLICY = StoredPolicy(RunPolicy())  # frozen, so that all may have the same
 
 
 def action_resources(account: AccountRecord, references: Sequence[Reference]) -> ActionResources:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
@@ -13,8 +14,7 @@ from uuid import UUID
 from actium.errors import ConflictError, NotReadyError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
-from actium.models.run_policy import RunPolicy
-from actium.stores.drafts import Target
+from actium.stores.drafts import Target, kind_of
 from actium.stores.records import (
     ActionRecord,
     AttemptRecord,
@@ -23,7 +23,7 @@ from actium.stores.records import (
 )
 from actium.stores.sqlite import turns
 from actium.stores.sqlite.rows import read_all, read_one
-from actium.stores.sqlite.tables import ACTIONS, ATTEMPTS, EXECUTIONS, TRIGGERS, json_text, time_text
+from actium.stores.sqlite.tables import ACTIONS, ATTEMPTS, EVENTS, EXECUTIONS, TRIGGERS, json_text, time_text
 
 
 def trigger_generation(connection: sqlite3.Connection) -> int:
@@ -88,39 +88,55 @@ def retry(connection: sqlite3.Connection, execution_id: UUID, *, latest: bool) -
             f"The action {execution.action_name!r} of execution {execution_id} is {'being ' if found else ''}deleted.",
             hint="There is nothing left to run.",
         )
-    target = target_of(found[0])
+    present = target_of(found[0])
+    before = _as_it_was(connection, execution, present)
+    if execution.status is ExecutionStatus.FAILED and execution.attempt == 0 and before.problem is None:
+        raise ConflictError(
+            f"Execution {execution_id} cannot be run again, since nobody knows whether it should: {execution.reason}.",
+            hint="Repair the trigger, and replay the event.",
+        )
+    target = present if latest else before
+    if target.problem is not None:
+        raise ConflictError(
+            f"Execution {execution_id} cannot be run again: {target.problem}",
+            hint="Give the action another run policy, and ask for its latest revision.",
+        )
     keep_attempt(connection, execution_id)
-    policy = target.policy if latest else _policy_of(connection, execution)
-    again = execution._replace(
+    events = read_all(connection, EVENTS, "id = ?", (str(execution.event_id),)) if execution.event_id else ()
+    kind = kind_of(target, events[0] if events else None)
+    of_kind = execution._replace(kind=kind, slots=target.policy.concurrency.slots)
+    again = of_kind._replace(
         status=ExecutionStatus.PENDING,
         reason=None,
-        action_revision=target.revision if latest else execution.action_revision,
-        service_account_id=target.service_account_id if latest else execution.service_account_id,
+        action_revision=target.revision,
+        service_account_id=target.service_account_id,
         cancel_requested=False,
-        allowance=execution.attempt + policy.max_attempts,
+        allowance=execution.attempt + target.policy.max_attempts,
         losses=0,
-        held=must_wait(connection, execution),
+        held=must_wait(connection, of_kind),
         available=datetime.now(UTC),
         expires=None,  # whoever asks for it now wants it now
         finished=None,
     )
     connection.execute(
         "UPDATE executions SET status = 'pending', reason = NULL, action_revision = :action_revision, "
-        "service_account_id = :service_account_id, cancel_requested = 0, allowance = :allowance, losses = 0, "
-        "held = :held, available = :available, expires = NULL, finished = NULL, result = 'null', error = 'null' "
-        "WHERE id = :id",
+        "service_account_id = :service_account_id, cancel_requested = 0, allowance = :allowance, "
+        "losses = 0, kind = :kind, slots = :slots, held = :held, available = :available, expires = NULL, "
+        "finished = NULL, result = 'null', error = 'null' WHERE id = :id",
         EXECUTIONS.named(again),
     )
     return read_one(connection, EXECUTIONS, execution_id)
 
 
-def _policy_of(connection: sqlite3.Connection, execution: ExecutionRecord) -> RunPolicy:
-    """The run policy of the revision that an execution runs."""
-    row = connection.execute(
-        "SELECT json_extract(fields, '$.run_policy') FROM action_revisions WHERE action_id = ? AND number = ?",
+def _as_it_was(connection: sqlite3.Connection, execution: ExecutionRecord, target: Target) -> Target:
+    """The action as the revision says that an execution runs, with the account that it was stored with."""
+    (policy,) = connection.execute(
+        "SELECT coalesce(json_extract(fields, '$.run_policy'), '{}') FROM action_revisions "
+        "WHERE action_id = ? AND number = ?",
         (str(execution.action_id), execution.action_revision),
-    ).fetchone()
-    return RunPolicy.model_validate(json.loads(row[0])) if row is not None and row[0] else RunPolicy()
+    ).fetchone() or ("{}",)
+    account = execution.service_account_id or target.service_account_id
+    return replace(target, revision=execution.action_revision, service_account_id=account, run_policy=policy)
 
 
 def keep_attempt(connection: sqlite3.Connection, execution_id: UUID) -> None:
@@ -134,11 +150,13 @@ def keep_attempt(connection: sqlite3.Connection, execution_id: UUID) -> None:
     )
 
 
-def record_progress(connection: sqlite3.Connection, execution_id: UUID, progress: Sequence[dict[str, Any]]) -> None:
+def record_progress(
+    connection: sqlite3.Connection, execution_id: UUID, progress: Sequence[dict[str, Any]], attempt: int | None
+) -> None:
     """See `BaseStore.record_progress`."""
     connection.execute(
-        "UPDATE executions SET progress = ? WHERE id = ? AND status = 'running'",
-        (json_text(list(progress)), str(execution_id)),
+        "UPDATE executions SET progress = ? WHERE id = ? AND status = 'running' AND attempt = coalesce(?, attempt)",
+        (json_text(list(progress)), str(execution_id), attempt),
     )
 
 

@@ -122,7 +122,7 @@ class _Publication:
 
     def _drafted(self, draft: ExecutionDraft, event: EventRecord, depth: int) -> ExecutionRecord:
         target = self._targets.get(draft.action_id) or self._read_target(draft.action_id)
-        begins = self._room > 0 and target.can_begin and draft.problem is None
+        begins = self._room > 0 and target.can_begin and draft.problem is None and target.problem is None
         worker = self._worker if begins else None
         execution = self._drafting.execution(draft, target, event, depth=depth, worker=worker)
         if execution.status is ExecutionStatus.RUNNING:

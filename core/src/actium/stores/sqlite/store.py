@@ -38,6 +38,7 @@ from actium.stores.records import (
     WorkerRecord,
 )
 from actium.stores.sqlite import actions, executions, listing, publication, retention, traces, work
+from actium.stores.sqlite.clock import WallClock, mend_due_times
 from actium.stores.sqlite.database import BUSY_SECONDS, Database
 from actium.stores.sqlite.rows import insert, not_found, read_all, read_many, read_one, replace_row
 from actium.stores.sqlite.schema import prepare
@@ -74,6 +75,7 @@ class SQLiteStore(BaseStore):
         """
         self._path = None if path is None else path.absolute()
         self._synchronous = synchronous
+        self._clock = WallClock()
         self._database = Database(path, synchronous=synchronous, busy_seconds=busy_seconds)
         try:
             prepare(self._database)
@@ -276,13 +278,18 @@ class SQLiteStore(BaseStore):
 
     def prune(self, *, before: datetime, keep: Collection[ExecutionStatus], limit: int) -> Pruned:
         """See `BaseStore.prune`."""
+        with self._database.reading() as connection:
+            found = retention.find(connection, before, keep, limit)
+        if not found:
+            return Pruned()
         with self._database.writing() as connection:
-            return retention.prune(connection, before, keep, limit)
+            return retention.prune(connection, found, before, keep)
 
     def register_worker(self, worker: WorkerRecord) -> None:
         """See `BaseStore.register_worker`."""
         with self._database.writing() as connection:
             connection.execute(WORKERS.insertion, WORKERS.written(worker))
+            mend_due_times(connection, datetime.now(UTC))
 
     def beat(self, worker: str) -> None:
         """See `BaseStore.beat`."""
@@ -313,6 +320,9 @@ class SQLiteStore(BaseStore):
 
     def next_due(self) -> datetime | None:
         """See `BaseStore.next_due`."""
+        if self._clock.was_set_back():
+            with self._database.writing() as connection:
+                mend_due_times(connection, datetime.now(UTC))
         with self._database.reading() as connection:
             return work.next_due(connection)
 
@@ -334,10 +344,12 @@ class SQLiteStore(BaseStore):
             ).fetchone()
         return row is not None and bool(row[0])
 
-    def record_progress(self, execution_id: UUID, progress: Sequence[dict[str, Any]]) -> None:
+    def record_progress(
+        self, execution_id: UUID, progress: Sequence[dict[str, Any]], *, attempt: int | None = None
+    ) -> None:
         """See `BaseStore.record_progress`."""
         with self._database.writing() as connection:
-            executions.record_progress(connection, execution_id, progress)
+            executions.record_progress(connection, execution_id, progress, attempt)
 
     def attempts(self, execution_ids: Collection[UUID]) -> dict[UUID, tuple[AttemptRecord, ...]]:
         """See `BaseStore.attempts`."""

@@ -178,7 +178,8 @@ class ExecutionRules(StoreSubject):
         claimed = claim(store, work_as(store))
         assert claimed is not None
         store.record_progress(execution.id, [{"name": "a"}])
-        store.record_progress(execution.id, [{"name": "b"}])
+        store.record_progress(execution.id, [{"name": "b"}], attempt=1)
+        store.record_progress(execution.id, [{"name": "of another attempt"}], attempt=2)
         assert finish(store, claimed, Outcome(status=ExecutionStatus.SUCCEEDED))
         store.record_progress(execution.id, [{"name": "late"}])
         assert store.get(ExecutionRecord, execution.id).progress == [{"name": "b"}]
