@@ -237,17 +237,11 @@ class Retry(ActiumError):
             InvalidInputError: ``after`` is no number, such as the text of a header.
         """
         super().__init__(message, hint=hint)
-        self.after = _seconds(after)
-
-
-def _seconds(after: object) -> float | None:
-    if isinstance(after, timedelta):
-        return after.total_seconds()
-    if after is None or (isinstance(after, int | float) and not isinstance(after, bool)):
-        return after
-    raise InvalidInputError(
-        f"A retry cannot wait for {after!r}.", hint="Give `after` in seconds, as a number, or as a timedelta."
-    )
+        self.after = after.total_seconds() if isinstance(after, timedelta) else after
+        if type(self.after) not in {int, float, type(None)}:
+            raise InvalidInputError(
+                f"A retry cannot wait for {after!r}.", hint="Give `after` in seconds, as a number, or as a timedelta."
+            )
 
 
 class PermanentError(ActiumError):

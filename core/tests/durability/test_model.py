@@ -81,6 +81,7 @@ class Model(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.executions: dict[UUID, Modelled] = {}  # in the order in which they were stored
         self.events: dict[str, PublishedEvent] = {}
+        self.replayed: set[UUID] = set()
         self.registered: set[str] = set()
         self.disabled: set[str] = set()
         self.triggers: dict[str, tuple[str, bool, bool]] = {}  # its action, whether for vowels only, whether active
@@ -174,7 +175,8 @@ class Model(RuleBasedStateMachine):
     def note(self, key: str, published: PublishedEvent) -> None:
         assert published.duplicate == (key in self.events)
         if published.duplicate:
-            assert (published.id, published.executions) == (self.events[key].id, self.events[key].executions)
+            first = tuple(one for one in self.events[key].executions if one not in self.replayed)
+            assert (published.id, published.executions) == (self.events[key].id, first)
         else:
             self.events[key] = published
             self.add(key, published.executions)
@@ -185,6 +187,7 @@ class Model(RuleBasedStateMachine):
             before = self.events[key]
             again = self.app.events.replay(before.id).executions
             self.add(key, again)
+            self.replayed.update(again)
             stored = self.app.events.get(before.id).get_metadata().executions
             assert stored == (*before.executions, *again)
             self.events[key] = PublishedEvent(id=before.id, executions=stored, duplicate=False)

@@ -217,7 +217,8 @@ class PublishedEvent(ResponsePart):
     Attributes:
         id: The stored event's id.
         executions: One execution a matching trigger.
-        duplicate: Whether this (source, id) was known already; then these are the first publication's results.
+        duplicate: Whether this (source, id) was known already; then these are the first publication's results,
+            without what replays have added.
     """
 
     id: UUID

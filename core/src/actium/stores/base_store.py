@@ -316,7 +316,7 @@ class BaseStore(ABC):
             limit: How many that worker takes at most.
 
         Returns:
-            What became of each, in the order of the drafts.
+            What became of each, in the order of the drafts; of one that was known, what it led to when it was stored.
 
         Raises:
             StaleTriggersError: Triggers have changed since one was matched; nothing was stored.

@@ -159,6 +159,7 @@ class EventRecord(NamedTuple):
 
     Attributes:
         event_id: The CloudEvents ``id``, unique for its source and project.
+        received: When it was stored; the store says so, with the executions that it led to at once.
         attributes: All further context attributes (``specversion``, ``datacontenttype``, extensions, ...).
         data: The payload, as JSON.
     """

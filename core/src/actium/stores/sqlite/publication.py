@@ -28,7 +28,7 @@ from actium.stores.records import (
     RecordedEvent,
 )
 from actium.stores.sqlite import turns
-from actium.stores.sqlite.executions import executions_of, must_wait, target_of, trigger_generation
+from actium.stores.sqlite.executions import must_wait, target_of, trigger_generation
 from actium.stores.sqlite.rows import insert_many, not_found, read_all, read_one
 from actium.stores.sqlite.tables import ACCOUNTS, ACTIONS, EVENTS, EXECUTIONS, json_text, time_text
 
@@ -55,8 +55,18 @@ def record_events(
         recorded.append(publication.add(draft))
     publication.insert()
     return tuple(
-        one._replace(execution_ids=executions_of(connection, one.id)) if one.duplicate else one for one in recorded
+        one._replace(execution_ids=_first_executions(connection, one.id)) if one.duplicate else one for one in recorded
     )
+
+
+def _first_executions(connection: sqlite3.Connection, event_id: UUID) -> tuple[UUID, ...]:
+    """What an event led to when it was stored: what replays have added since was stored at other times."""
+    rows = connection.execute(
+        "SELECT executions.id FROM events JOIN executions ON executions.event_id = events.id "
+        "AND created = received WHERE events.id = ? ORDER BY executions.rowid",
+        (str(event_id),),
+    )
+    return tuple(UUID(execution_id) for (execution_id,) in rows.fetchall())
 
 
 def insert_execution(
@@ -71,16 +81,17 @@ def insert_execution(
             f"The action {action.name!r} is {action.status.value}.",
             hint="Wait for that to end; if its process is gone, `actium doctor --mend` finishes or undoes it.",
         )
+    drafting = Drafting(datetime.now(UTC))
     if event is not None:
         known = _known_events(connection, [event]).get(_name_of(event))
         if known is None:
+            event = event._replace(received=drafting.now)
             insert_many(connection, EVENTS, [event])
         else:
             stored = read_one(connection, EVENTS, known)
             _check_same(stored, event)
             event = stored
     target = target_of(action)
-    drafting = Drafting(datetime.now(UTC))
     execution = drafting.execution(draft, target, event, depth=_depth_below(connection, cause))
     return _insert(connection, [execution], {target.id: target})[0]
 
@@ -99,21 +110,23 @@ class _Publication:
         self._room = limit if worker is not None and self._is_next(worker) else 0
 
     def add(self, draft: EventDraft) -> RecordedEvent:
+        event = draft.event
         if draft.is_replay:
-            read_one(self._connection, EVENTS, draft.event.id)  # it may have been pruned
+            read_one(self._connection, EVENTS, event.id)  # it may have been pruned
         else:
-            self._events.append(draft.event)
+            event = event._replace(received=self._drafting.now)
+            self._events.append(event)
         if not draft.executions:
-            return RecordedEvent(id=draft.event.id, execution_ids=(), duplicate=False)
+            return RecordedEvent(id=event.id, execution_ids=(), duplicate=False)
         depth = _depth_below(self._connection, draft.cause)
-        executions = [self._drafted(execution, draft.event, depth) for execution in draft.executions]
+        executions = [self._drafted(execution, event, depth) for execution in draft.executions]
         self._executions += executions
         begun = [execution for execution in executions if execution.status is ExecutionStatus.RUNNING]
         return RecordedEvent(
-            id=draft.event.id,
+            id=event.id,
             execution_ids=tuple([execution.id for execution in executions]),
             duplicate=False,
-            claims=tuple([self._claim(execution, draft.event) for execution in begun]),
+            claims=tuple([self._claim(execution, event) for execution in begun]),
         )
 
     def insert(self) -> None:
