@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import actium as actium_package
+import actium_cli as actium_cli_package
 
 Call = Callable[..., Any]
 Install = Callable[..., None]
@@ -171,6 +175,52 @@ class TestCheck:
         ]
         assert told.index("OSError: no route") < told.index("which led to") < told.index("RuntimeError: cannot start")
         assert 'raise OSError("no route")' in process("plugin", "check").stdout
+
+    def test_a_plugin_that_is_called_as_actium_is_shows_its_own_lines(
+        self, install: Install, site: Path, process: Call
+    ) -> None:
+        """Beside Actium in one folder, what begins with its name is as foreign as any, and so is another importlib."""
+        for package in (actium_package, actium_cli_package):
+            shutil.copytree(Path(package.__file__).parent, site / package.__name__)
+        install("actium-acme", "import acme.importlib.part", action_flavors={"a.b": "actium_acme:X"})
+        install("actium-cli-acme", "raise OSError('no line')", action_flavors={"c.d": "actium_cli_acme:X"})
+        part = site / "acme" / "importlib" / "part.py"
+        part.parent.mkdir(parents=True)
+        part.write_text("raise OSError('no route')")
+        plugins = checked(process("plugin", "check", "--json"))
+        assert str(site / "actium_acme.py") in plugins["a.b"]["traceback"]
+        assert str(part) in plugins["a.b"]["traceback"]
+        assert str(site / "actium_cli_acme.py") in plugins["c.d"]["traceback"]
+        assert str(site / "actium" / "plugins") not in plugins["c.d"]["traceback"]
+
+    def test_whatever_an_import_raises_concerns_that_plugin_only(self, install: Install, process: Call) -> None:
+        """SystemExit, GeneratorExit and exceptions that are none end no command, whichever kind of plugin it is."""
+        raised = {
+            "exits": "SystemExit('good bye')",
+            "gives-up": "GeneratorExit('good bye')",
+            "stops": "type('Stop', (BaseException,), {})('good bye')",
+        }
+        for name, raising in raised.items():
+            module = name.replace("-", "_")
+            kinds: dict[str, dict[str, str]] = {
+                "action_flavors": {f"bad.{module}": f"{module}:X"},
+                "hooks": {f"{name}-hooks": f"{module}:X"},
+                "stores": {f"{name}-store": f"{module}:X"},
+                "commands": {f"{name}-command": f"{module}:X"},
+            }
+            install(name, f"raise {raising}", **kinds)
+        told = process("plugin", "check", "--json")
+        assert told.exit_code == 1
+        problems = [plugin["problem"] for plugin in checked(told).values()]
+        assert len(problems) == 12
+        assert all("good bye" in problem for problem in problems)
+        assert process("plugin", "list", "--load").exit_code == 0
+        assert "bad.stops" in process("doctor").stdout
+        assert "good bye" in process("--help").stdout
+        assert process("stops-command").exit_code == 1
+        assert "good bye" in process("--store", "stops-store://", "account", "list").stderr
+        assert "good bye" in process("account", "list", ACTIUM_HOOKS="stops-hooks").stderr
+        assert process("account", "list").exit_code == 0
 
     def test_what_cannot_be_compiled_shows_its_line(self, install: Install, process: Call) -> None:
         """A syntax error has no frame, but a line."""

@@ -187,5 +187,7 @@ class EnabledHooks:
             return HookPlugin(plugin, origin_of(record))
         except Unfit as unfit:
             raise self._installed.quarantine(HOOKS, record, f"it {unfit.what}. {unfit.hint}", unfit) from unfit
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise self._installed.quarantine(HOOKS, record, in_words(error), error) from error

@@ -172,7 +172,9 @@ class InstalledPlugins:
         started = time.perf_counter()
         try:
             return record.load()
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # one broken plugin must not end the program, whatever it raises
             raise self.quarantine(
                 kind, record, f"importing {record.value} failed with {in_words(error)}", error
             ) from error
@@ -227,7 +229,9 @@ def in_words(error: BaseException) -> str:
         return str(error)
     try:
         return f"{type(error).__name__}: {error}"
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return f"{type(error).__name__}, which raised another exception when asked what it is"
 
 

@@ -335,7 +335,9 @@ class PluginFlavorRegistry:
                 described = self.get_flavor_class(status.kind, subtype, flavor).get_flavor_response_model(True)
                 response.metadata = cast("ActionFlavorResponse", described).metadata
                 response.body.state = "loaded"
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 response.body.state, response.body.problem = "quarantined", in_words(error)
         return response
 
@@ -352,7 +354,9 @@ class PluginFlavorRegistry:
             declared = FlavorKey(str(loaded.TYPE), loaded.SUBTYPE, loaded.FLAVOR)
             if declared != key:
                 raise PluginError(f"it calls itself {declared.type} {declared.name}")
-        except Exception as error:  # a class may do anything when it is looked at
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a class may do anything when it is looked at
             raise self._installed.quarantine(key.type, record, in_words(error), error) from error
         return loaded
 
@@ -388,7 +392,9 @@ class PluginFlavorRegistry:
             with _closed_on_failure(plugin, origin):
                 check_plugin(plugin, flavor)
                 relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins, self._tracing)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             problem = f"{where(flavor.PLUGIN_CLASS)} cannot be made: {in_words(error)}"
             if claims:
                 raise self._installed.quarantine(key.type, claims[0], problem, error) from error
@@ -435,5 +441,7 @@ def _closed_on_failure(plugin: BasePlugin, origin: Origin) -> Iterator[None]:
 def _close(plugin: BasePlugin, origin: Origin) -> None:
     try:
         plugin.close()
-    except (Exception, SystemExit, GeneratorExit):
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         logger.exception("The plugin %s failed to close.", origin)
