@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from actium.errors import DuplicateFlavorError, PluginBlockedError, PluginError, PluginQuarantinedError
@@ -60,6 +60,7 @@ class PluginStatus:
         import_seconds: How long its import took; None while it was not imported.
         hooks: The hooks that a hook plugin implements, where it was imported and works.
         notes: What is odd about it, and keeps nothing from working.
+        faults: What is wrong with it although it works.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class PluginStatus:
     import_seconds: float | None = None
     hooks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 class InstalledPlugins:
@@ -91,6 +93,7 @@ class InstalledPlugins:
         self._quarantined: dict[tuple[str, str], _Quarantine] = {}
         self._import_seconds: dict[tuple[str, str], float] = {}
         self._described: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._faults: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def problems(self) -> tuple[DiscoveryProblem, ...]:
         """Distributions whose metadata could not be read."""
@@ -134,6 +137,7 @@ class InstalledPlugins:
                 import_seconds=None if state == "blocked" else self._import_seconds.get((kind, name)),
                 hooks=hooks,
                 notes=notes,
+                faults=self._faults.get((kind, name), ()) if state == "loaded" else (),
             )
 
     def claims(self, kind: str, name: str) -> list[EntryPointRecord]:
@@ -199,9 +203,13 @@ class InstalledPlugins:
         logger.debug("The import of %s:", record.value, exc_info=cause)
         return error
 
-    def describe(self, kind: str, name: str, *, hooks: tuple[str, ...], notes: tuple[str, ...]) -> None:
+    def describe(self, kind: str, name: str, *, notes: Iterable[str], hooks: Iterable[str] = ()) -> None:
         """Let the status of a plugin that works tell more of it."""
-        self._described[kind, name] = (hooks, notes)
+        self._described[kind, name] = tuple(hooks), tuple(notes)
+
+    def find_fault(self, kind: str, name: str, faults: Iterable[str]) -> None:
+        """Let the status of a plugin that works tell what is wrong with it all the same."""
+        self._faults[kind, name] = tuple(faults)
 
     def _kinds(self) -> dict[str, Claims]:
         if self._found is None:

@@ -119,14 +119,18 @@ class PluginFlavorRegistry:
 
         Commands are the command line's: it imports and checks them.
         """
+        from actium.plugins.unawaited import never_awaited, noticed
+
         for status in self.statuses():
             if status.state != "found":
                 continue
             try:
-                self._load(status)
+                with noticed() as unawaited:
+                    self._load(status)
             except PluginError as error:
                 logger.debug("Quarantined while checking: %s", error)
-        self._hooks.describe_loaded()
+            self._installed.find_fault(status.kind, status.name, map(never_awaited, unawaited))
+        self._describe_loaded()
         return self.statuses()
 
     def hook_calls(self, hook: str, *, installed: bool = False) -> tuple[HookCall, ...]:
@@ -416,6 +420,13 @@ class PluginFlavorRegistry:
                 if not callable(opener):
                     problem = f"{record.value} is an object of {type(opener).__name__}, which cannot be called"
                     raise self._installed.quarantine(STORES, record, problem, TypeError(problem))
+
+    def _describe_loaded(self) -> None:
+        from actium.plugins.oddities import flavor_oddities
+
+        self._hooks.describe_loaded()
+        for key, flavor in self._classes.items():
+            self._installed.describe(key.type, key.name, notes=flavor_oddities(flavor))
 
     def _not_found(self, key: FlavorKey) -> FlavorNotFoundError:
         known = sorted({status.name for status in self._statuses(key.type)})
