@@ -108,7 +108,19 @@ class TestList:
         assert process("plugin", "list", "--load").exit_code == 0
         assert process("plugin", "check").exit_code == 1
 
-    @pytest.mark.parametrize("name", ["audit", "acme-audit", "ACME_audit"])
+    def test_a_name_to_block_that_nothing_has_is_told(self, hook_plugin: Call, flavors: None, process: Call) -> None:
+        """Once on standard error with the nearest, whichever command it is; a dot is no hyphen in a plugin's name."""
+        hook_plugin("audit")
+        for arguments in (["plugin", "list"], ["plugin", "check"], ["doctor"], ["account", "list"]):
+            done = process("-p", "no:acme.Audti", *arguments)
+            assert done.exit_code == 0
+            assert done.stderr.count("'acme.Audti' is to be blocked, but no plugin") == 1
+            assert "Did you mean 'acme-audit'?" in done.stderr
+            assert "to be blocked" not in process("-p", "no:acme.AUDIT", *arguments).stderr
+        assert "'test-steps' is to be blocked" in process("-p", "no:test-steps", "plugin", "list").stderr
+        assert process("-p", "no:Test.steps", "plugin", "list").stderr == ""
+
+    @pytest.mark.parametrize("name", ["audit", "acme-audit", "ACME_audit", "Acme.-_Audit"])
     def test_what_is_blocked_is_never_imported(self, name: str, hook_plugin: Call, process: Call) -> None:
         """-p no:NAME and ACTIUM_BLOCK, with the name of plugin or distribution, keep every command from importing."""
         log = hook_plugin("audit")

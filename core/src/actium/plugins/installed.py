@@ -5,6 +5,7 @@ A plugin that is broken is *quarantined*: using it tells what is wrong with whic
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import re
@@ -87,7 +88,9 @@ class InstalledPlugins:
             blocked: Names of plugins or of distributions that are not to be used.
         """
         self._path = path
-        self._blocked = frozenset(_normalised(name) for name in blocked)
+        self._blocked = tuple(dict.fromkeys(map(str.strip, blocked)))
+        self._blocked_plugins = frozenset(map(_plugin_key, self._blocked))
+        self._blocked_distributions = frozenset(map(_distribution_key, self._blocked))
         self._found: dict[str, Claims] | None = None
         self._problems: tuple[DiscoveryProblem, ...] = ()
         self._quarantined: dict[tuple[str, str], _Quarantine] = {}
@@ -99,6 +102,21 @@ class InstalledPlugins:
         """Distributions whose metadata could not be read."""
         self._kinds()
         return self._problems
+
+    def unknown_blocks(self) -> Iterator[str]:
+        """What is to be blocked and is called like nothing that is installed, in words, with the nearest that is."""
+        if not self._blocked:
+            return
+        records = [record for claims in self._kinds().values() for each in claims.values() for record in each]
+        plugins = {_plugin_key(record.name): record.name for record in records}
+        distributions = {_distribution_key(record.distribution): record.distribution for record in records}
+        known = distributions | plugins
+        for name in self._blocked:
+            if _plugin_key(name) in plugins or _distribution_key(name) in distributions:
+                continue
+            near = difflib.get_close_matches(_plugin_key(name), known, n=1)
+            instead = f" Did you mean {known[near[0]]!r}?" if near else ""
+            yield f"{name!r} is to be blocked, but no plugin, and no distribution with plugins, has that name.{instead}"
 
     def names(self, kind: str) -> list[str]:
         """The names that are claimed, blocked ones included."""
@@ -223,7 +241,10 @@ class InstalledPlugins:
         return self._found
 
     def _is_blocked(self, record: EntryPointRecord) -> bool:
-        return not self._blocked.isdisjoint((_normalised(record.name), _normalised(record.distribution)))
+        return (
+            _plugin_key(record.name) in self._blocked_plugins
+            or _distribution_key(record.distribution) in self._blocked_distributions
+        )
 
 
 def names_in(variable: str) -> tuple[str, ...]:
@@ -279,5 +300,11 @@ def _blocked(record: EntryPointRecord) -> PluginBlockedError:
     )
 
 
-def _normalised(name: str) -> str:
-    return name.lower().replace("-", "_")
+def _distribution_key(name: str) -> str:
+    """What all spellings of a distribution's name have in common, as PEP 503 says."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _plugin_key(name: str) -> str:
+    """The same of a plugin's name, but that a dot is the one between the halves of a flavor's key."""
+    return re.sub(r"[-_]+", "-", name).lower()

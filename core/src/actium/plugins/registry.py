@@ -155,6 +155,11 @@ class PluginFlavorRegistry:
         with self._lock:
             return tuple(self._hooks.contradictions())
 
+    def warn_of_unknown_blocks(self) -> None:
+        """Log what is to be blocked and is called like nothing that is installed, as a misspelled name is."""
+        for problem in self._installed.unknown_blocks():
+            logger.warning("%s", problem)
+
     def discovery_problems(self) -> tuple[DiscoveryProblem, ...]:
         """Distributions whose metadata could not be read."""
         return self._installed.problems()

@@ -82,7 +82,9 @@ class CheckedPlugin:
 
 def found_plugins(blocked: Sequence[str]) -> list[CheckedPlugin]:
     """Every plugin; none is imported."""
-    return [_described(status) for status in PluginFlavorRegistry.from_environment(blocked=blocked).statuses()]
+    registry = PluginFlavorRegistry.from_environment(blocked=blocked)
+    registry.warn_of_unknown_blocks()
+    return [_described(status) for status in registry.statuses()]
 
 
 def check(blocked: Sequence[str], *, debug: bool) -> list[CheckedPlugin]:
@@ -94,6 +96,7 @@ def check(blocked: Sequence[str], *, debug: bool) -> list[CheckedPlugin]:
     """
     import_module("actium.app")  # so that the first flavor is not said to take as long as all that flavors share
     registry = PluginFlavorRegistry.from_environment(blocked=blocked)
+    registry.warn_of_unknown_blocks()
     with without_warnings("actium.plugins"):
         statuses = registry.check()
     if debug:
