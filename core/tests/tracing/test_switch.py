@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,20 @@ def test_an_application_that_cannot_be_opened_traces_nothing(tmp_path: Path) -> 
     with pytest.raises(StoreError):
         Actium(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}", trace=True)
     assert dict(active) == before
+
+
+@pytest.mark.parametrize("name", ["traces.txt", "traces.jsonl", "traces.json"])
+def test_deep_spans_are_written(url: str, run_function: Run, tmp_path: Path, name: str) -> None:
+    """A handler may open more spans inside each other than Python lets functions call."""
+
+    def digs() -> None:
+        with ExitStack() as spans:
+            for number in range(1_500):
+                spans.enter_context(trace.span(f"level {number}"))
+
+    with Actium(url, trace=tmp_path / name) as app:
+        run_function(app, digs)
+    assert "level 1499" in (tmp_path / name).read_text()
 
 
 def test_closing_ends_it(url: str, run_function: Run) -> None:

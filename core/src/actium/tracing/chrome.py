@@ -22,6 +22,9 @@ _STEP = 125
 
 _MONTH = 30 * 86_400_000_000_000
 
+DEEPEST = 250
+"""How many spans lie within each other in one row; Perfetto drops what is deeper, some versions of it from 256 on."""
+
 _AROUND = frozenset({SpanKind.EVENT, SpanKind.TRIGGER, SpanKind.EXECUTION})
 
 
@@ -72,7 +75,7 @@ def _nested(spans: Sequence[Span]) -> list[list[Span]]:
         for row, ends in rows:
             while ends and ends[-1] <= span.start_ns:
                 ends.pop()
-            if not ends or span.end_ns <= ends[-1]:
+            if len(ends) < DEEPEST and (not ends or span.end_ns <= ends[-1]):
                 row.append(span)
                 ends.append(span.end_ns)
                 break
