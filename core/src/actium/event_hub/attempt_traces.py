@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from actium.errors import NotFoundError, StoreError
 from actium.event_hub.running import RunningAttempt
 from actium.models.execution import ExecutionStatus
 from actium.models.tracing import TraceMode
-from actium.stores.records import Claim, EventRecord, ExecutionRecord, Outcome
+from actium.stores.base_store import BaseStore
+from actium.stores.records import Claim, EventRecord, ExecutionRecord, Outcome, TriggerRecord
 from actium.tracing.application import ApplicationTracing
 from actium.tracing.recorder import OpenSpan, Recording
 from actium.tracing.spans import Span, SpanKind, Trace, joined
@@ -26,7 +28,14 @@ class AttemptTrace:
     """
 
     def __init__(
-        self, claim: Claim, attempt: RunningAttempt, *, mode: TraceMode, flavor: str, tracing: ApplicationTracing
+        self,
+        claim: Claim,
+        attempt: RunningAttempt,
+        *,
+        mode: TraceMode,
+        flavor: str,
+        tracing: ApplicationTracing,
+        trigger_name: Callable[[ExecutionRecord], str | None],
     ) -> None:
         """Begin to record.
 
@@ -36,7 +45,9 @@ class AttemptTrace:
             mode: When it is kept.
             flavor: The key of its flavor.
             tracing: What the application has traced besides.
+            trigger_name: Finds what the trigger of an execution is called; asked only where a trace is shown.
         """
+        self._trigger_name = trigger_name
         self._claim = claim
         self._mode = mode
         self._is_wanted = tracing.wants(flavor)
@@ -67,9 +78,8 @@ class AttemptTrace:
         try:
             self._note(outcome)
             trace = taken(self._recording, attempt=self._claim.execution.attempt)
-            if self._is_wanted:
-                self._tracing.deliver(self._whole(trace, self._recording))
-            return written(trace) if keeps else None
+            is_shown = self._is_wanted and self._tracing.deliver(self._whole(trace, self._recording))
+            return written(trace) if keeps or (is_shown and self._mode is not TraceMode.OFF) else None
         except Exception:  # an execution must not fail because its trace cannot be told
             logger.exception("The trace of execution %s is lost.", self._claim.execution.id)
             return None
@@ -78,7 +88,7 @@ class AttemptTrace:
         if self._mode is TraceMode.OFF:
             return False
         has_failed = outcome.status is ExecutionStatus.FAILED and not outcome.is_returned
-        return has_failed or self._mode is TraceMode.ON or self._is_wanted
+        return has_failed or self._mode is TraceMode.ON
 
     def _note(self, outcome: Outcome) -> None:
         from actium.tracing.failures import RawFailure
@@ -97,7 +107,10 @@ class AttemptTrace:
         above = [
             replace(span, arguments={name: mask.text(str(value)) for name, value in span.arguments.items()})
             for span in spans_above(
-                self._claim.execution, self._claim.event, end_ns=max(span.end_ns for span in trace.spans)
+                self._claim.execution,
+                self._claim.event,
+                end_ns=max(span.end_ns for span in trace.spans),
+                trigger=self._trigger_name(self._claim.execution),
             )
         ]
         return replace(trace, spans=joined([trace.spans], above))
@@ -144,6 +157,16 @@ def spans_above(
         add(SpanKind.TRIGGER, trigger or str(execution.trigger_id), created, id=str(execution.trigger_id))
     add(SpanKind.EXECUTION, execution.action_name, created, id=str(execution.id))
     return spans
+
+
+def trigger_name(store: BaseStore, execution: ExecutionRecord) -> str | None:
+    """What the trigger of an execution is called; None where there is none, none any more, or nobody knows."""
+    if execution.trigger_id is None:
+        return None
+    try:
+        return store.get(TriggerRecord, execution.trigger_id).name
+    except (NotFoundError, StoreError):  # deleted since, for the execution outlives it; or its id has to do
+        return None
 
 
 def nanoseconds(time: datetime) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from actium.auth.secret_references import noting_secrets
 from actium.auth.tokens import Tokens
 from actium.errors import ActiumError, ExecutionCancelled, ExecutionTimeoutError, NotFoundError, StoreError
 from actium.event_hub import outcomes
-from actium.event_hub.attempt_traces import AttemptTrace
+from actium.event_hub.attempt_traces import AttemptTrace, trigger_name
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
 from actium.event_hub.running import (
@@ -127,7 +127,14 @@ class ExecutionRunner:
             mode, flavor = work.trace, work.key
         except ActiumError:  # it will be told as the failure of the attempt
             mode, flavor = TraceMode.ON_FAILURE, ""
-        return AttemptTrace(claim, attempt, mode=mode, flavor=flavor, tracing=self._tracing)
+        return AttemptTrace(
+            claim,
+            attempt,
+            mode=mode,
+            flavor=flavor,
+            tracing=self._tracing,
+            trigger_name=partial(trigger_name, self.store),
+        )
 
     def log_context(self, execution: ExecutionRecord, attempt: RunningAttempt) -> ExecutionContext:
         """What the log tells of an attempt."""

@@ -28,6 +28,7 @@ class TraceFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._form = path.suffix.lower()
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
 
@@ -37,10 +38,10 @@ class TraceFile:
         Raises:
             OSError: That is not possible.
         """
-        if self._path.suffix == ".json":
+        if self._form == ".json":
             chrome_file(self._path).write(self, trace)
             return
-        text = "".join(f"{line}\n" for line in json_lines(trace)) if self._path.suffix == ".jsonl" else tree_text(trace)
+        text = "".join(f"{line}\n" for line in json_lines(trace)) if self._form == ".jsonl" else tree_text(trace)
         with self._lock:
             if self._file is None:
                 self._file = self._path.open("ab", buffering=0)
@@ -48,7 +49,7 @@ class TraceFile:
 
     def close(self) -> None:
         """Close the file; traces that come later are added to it."""
-        if self._path.suffix == ".json":
+        if self._form == ".json":
             chrome_file(self._path).done(self)
             return
         with self._lock:
