@@ -293,7 +293,7 @@ class PluginFlavorRegistry:
         if self._observers is None:
             from actium.plugins.relay import Observers
 
-            self._observers = Observers(self.hook_plugins())
+            self._observers = Observers(self.hook_plugins(), self._tracing)
         return self._observers
 
     def close(self) -> None:

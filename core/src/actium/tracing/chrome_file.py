@@ -35,8 +35,13 @@ _files: dict[tuple[int, Path], ChromeFile] = {}
 
 
 def chrome_file(path: Path) -> ChromeFile:
-    """The file of a path in this process."""
-    return _files.setdefault((os.getpid(), path.absolute()), ChromeFile(path))
+    """The file of a path in this process; beside it where this was forked from a process that writes there."""
+    process, path = os.getpid(), path.absolute()
+    found = _files.get((process, path))
+    if found is None:
+        is_inherited = any(path == other for _, other in tuple(_files))
+        found = _files.setdefault((process, path), ChromeFile(path, is_inherited=is_inherited))
+    return found
 
 
 def write_whole(file: IO[bytes], text: bytes) -> None:
@@ -52,8 +57,9 @@ class ChromeFile:
     While it is open it lacks its end; it is read all the same.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_inherited: bool = False) -> None:
         self._path = path
+        self._is_inherited = is_inherited
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
         self._name = path
@@ -116,7 +122,10 @@ class ChromeFile:
 
     def _names(self) -> Iterator[Path]:
         """Where to write: as before, as was asked for, or beside it."""
-        yield from dict.fromkeys((self._name, self._path))
+        if not (self._is_inherited and self._name == self._path):
+            yield self._name
+        if not self._is_inherited:
+            yield self._path
         for number in itertools.count(1):
             yield self._path.with_stem(f"{self._path.stem}.{os.getpid()}" + (f"-{number}" if number > 1 else ""))
 
