@@ -112,6 +112,31 @@ class TestPublishing:
         assert path_of(told, named(told, "stamp"))[-4:] == ["go on", "publish_event", "publish_event", "stamp"]
         assert path_of(told, named(told, "tell"))[-3:] == ["go on", "event_published", "tell"]
 
+    def test_the_end_that_observers_are_told_is_traced_below_the_execution(self, url: str, run_function: Run) -> None:
+        """It comes after the attempt is stored, so that it is a trace of its own, masked as the attempt's is."""
+
+        def hides() -> str:
+            trace.secret("hunter2-hunter2")
+            return "done"
+
+        before, traces = dict(active), list[Trace]()
+        with Actium(url, hooks=[Publishing()], trace=traces.append) as app:
+            event = Event(type="a.b", source="/s", data={"key": "hunter2-hunter2"})
+            execution = run_function(app, hides, event=event)
+        last = traces[-1]
+        assert path_of(last, named(last, "saw succeeded")) == [
+            "a.b",
+            f"on-{execution.name}",
+            execution.name,
+            "execution_changed",
+            "execution_changed",
+            "saw succeeded",
+        ]
+        hook = named(last, "execution_changed", SpanKind.HOOK)
+        assert hook.arguments == {"attempt": 1, "status": "succeeded"}
+        assert "hunter2" not in str(last)
+        assert dict(active) == before
+
     def test_nothing_is_recorded_where_nobody_looks(self, url: str) -> None:
         """Without a trace that is asked for, or for flavors only, publishing records nothing."""
         traces: list[Trace] = []

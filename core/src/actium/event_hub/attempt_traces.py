@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from actium.models.tracing import TraceMode
 from actium.stores.base_store import BaseStore
 from actium.stores.records import Claim, EventRecord, ExecutionRecord, Outcome, TriggerRecord
 from actium.tracing.application import ApplicationTracing
-from actium.tracing.recorder import OpenSpan, Recording
+from actium.tracing.recorder import Entered, OpenSpan, Recording
 from actium.tracing.spans import Span, SpanKind, Trace, joined
 
 logger = logging.getLogger("actium.tracing")
@@ -103,17 +104,55 @@ class AttemptTrace:
             self.root.arguments["reason"] = outcome.reason
 
     def _whole(self, trace: Trace, recording: Recording) -> Trace:
-        mask = recording.mask()
-        above = [
-            replace(span, arguments={name: mask.text(str(value)) for name, value in span.arguments.items()})
-            for span in spans_above(
-                self._claim.execution,
-                self._claim.event,
-                end_ns=max(span.end_ns for span in trace.spans),
-                trigger=self._trigger_name(self._claim.execution),
-            )
-        ]
-        return replace(trace, spans=joined([trace.spans], above))
+        execution = self._claim.execution
+        return _below_execution(trace, recording, execution, self._claim.event, self._trigger_name(execution))
+
+
+@contextmanager
+def traced_end(
+    tracing: ApplicationTracing,
+    execution: ExecutionRecord,
+    event: EventRecord | None,
+    *,
+    flavor: str,
+    secrets: Sequence[str],
+    trigger_name: Callable[[ExecutionRecord], str | None],
+) -> Iterator[None]:
+    """Let what observers do, once an attempt is over and stored, be a trace of its own, below the execution.
+
+    Args:
+        tracing: What the application has traced; where that is nothing, nothing is recorded.
+        execution: The execution as it is stored.
+        event: What led to it.
+        flavor: The key of its flavor.
+        secrets: What the attempt has resolved.
+        trigger_name: Finds what its trigger is called.
+    """
+    if not tracing.wants(flavor):
+        yield
+        return
+    from actium.tracing.taking import taken
+
+    recording = Recording(secrets=lambda: secrets, flavor=flavor)
+    told = {"attempt": execution.attempt, "status": execution.status.value}
+    try:
+        with Entered(recording.begin(None, SpanKind.HOOK, "execution_changed", None, told)):
+            yield
+    finally:
+        trace = taken(recording, attempt=execution.attempt)
+        if trace.spans:
+            tracing.deliver(_below_execution(trace, recording, execution, event, trigger_name(execution)))
+
+
+def _below_execution(
+    trace: Trace, recording: Recording, execution: ExecutionRecord, event: EventRecord | None, trigger: str | None
+) -> Trace:
+    mask = recording.mask()
+    above = [
+        replace(span, arguments={name: mask.text(str(value)) for name, value in span.arguments.items()})
+        for span in spans_above(execution, event, end_ns=max(span.end_ns for span in trace.spans), trigger=trigger)
+    ]
+    return replace(trace, spans=joined([trace.spans], above))
 
 
 def spans_above(
