@@ -142,6 +142,32 @@ HOSTILE: Mapping[str, Hostile] = {
     ),
     "prints_and_raises": Hostile("print('look at me')\nraise RuntimeError('out of order')", "out of order"),
     "exits": Hostile("import sys\nsys.exit('good bye')", "SystemExit: good bye"),
+    "gives_up": Hostile("raise GeneratorExit('no more')", "GeneratorExit: no more"),
+    "stops_all": Hostile("class Stop(BaseException): ...\nraise Stop('everything')", "Stop: everything"),
+    "stops_when_asked": Hostile(
+        """
+        class Stop(BaseException):
+            def __str__(self):
+                raise self
+
+        raise Stop
+        """,
+        "Stop, which raised another exception",
+    ),
+    "stops_when_looked_at": Hostile(
+        """
+        class Stop(BaseException): ...
+
+        class Meta(type(BaseActionFlavor)):
+            @property
+            def FLAVOR(cls):
+                raise Stop("do not look")
+
+        class flavor(BaseActionFlavor, metaclass=Meta):
+            SUBTYPE = "hostile"
+        """,
+        "Stop: do not look",
+    ),
 }
 
 
@@ -388,14 +414,15 @@ class TestMetadata:
 class TestHandlers:
     def test_a_handler_that_cannot_be_made_is_quarantined(self, machine: Machine) -> None:
         """Its constructor may raise or exit, or it may lack what an action's handler needs; that is its own problem."""
-        for name, harm in (("raising", "raise RuntimeError('no handler')"), ("exiting", "raise SystemExit(3)")):
+        harms = {"raising": "RuntimeError('no handler')", "exiting": "SystemExit(3)", "stopping": "BaseException('no')"}
+        for name, harm in harms.items():
             code = f"""
                 class Handler(BaseActionHandler):
                     config_class = ActionConfig
                     flavor_class = property(lambda self: flavor)
 
                     def __init__(self):
-                        {harm}
+                        raise {harm}
 
                     def run(self, config, trigger_execution, auth_context): ...
 
@@ -421,7 +448,7 @@ class TestHandlers:
             from actium.errors import PluginQuarantinedError
             from actium.plugins.registry import PluginFlavorRegistry
             registry, errors = PluginFlavorRegistry(), []
-            for name in ("raising", "exiting", "no_action"):
+            for name in ("raising", "exiting", "stopping", "no_action"):
                 try:
                     registry.get_plugin("action", "hostile", name)
                 except PluginQuarantinedError as error:
@@ -429,7 +456,8 @@ class TestHandlers:
             registry.get_plugin("action", "sound", "first")
             print(json.dumps(errors))
         """)
-        raising, exiting, no_action = told
+        raising, exiting, stopping, no_action = told
+        assert "BaseException: no" in stopping
         assert "RuntimeError: no handler" in raising
         assert "SystemExit: 3" in exiting
         assert "hostile_no_action:Plugin cannot be made" in no_action

@@ -446,7 +446,9 @@ class TestQuarantine:
 
 
 class TestBlocking:
-    @pytest.mark.parametrize("name", ["blocking.one", "actium-blocking", "Actium_Blocking"])
+    @pytest.mark.parametrize(
+        "name", ["blocking.one", "actium-blocking", "Actium_Blocking", "ACTIUM.blocking", "blocking.ONE"]
+    )
     def test_by_name_of_plugin_or_distribution(
         self, site: Path, url: str, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:

@@ -14,6 +14,7 @@ import pytest
 from actium import ActionConfig, Actium, action_flavor, trace
 from actium.models import ActionRequest, ServiceAccountRequest
 from actium.tracing.spans import Span, SpanKind, Trace
+from actium.tracing.tree import tree_text
 
 Add = Callable[..., str]
 
@@ -52,7 +53,7 @@ def app(tmp_path: Path, flavors: ModuleType) -> Iterator[Actium]:
 def add(app: Actium) -> Add:
     """Store an execution of a flavor, traced."""
 
-    def add(flavor: str, **configuration: str) -> str:
+    def add(flavor: str, run_policy: dict[str, float] | None = None, **configuration: str) -> str:
         action = app.actions.create(
             ActionRequest(
                 name=f"action-{app.actions.list().total}",
@@ -60,6 +61,7 @@ def add(app: Actium) -> Add:
                 flavor=flavor,
                 service_account_id=app.accounts.get("robot").id,
                 configuration=configuration,
+                run_policy=run_policy or {},
                 trace="on",
             )
         )
@@ -105,12 +107,28 @@ def test_a_failure_is_told_where_it_happened(app: Actium, add: Add) -> None:
 
 
 def test_a_process_that_dies_leaves_the_trace_of_this_side(app: Actium, add: Add) -> None:
-    """What it recorded is gone with it, and the attempt's span tells how it ended."""
+    """What it recorded is gone with it, and a span in its place tells that, and how it ended."""
     execution = add("process", text="a", end="die")
     app.worker().run_until_idle()
     told = app.executions.trace(execution)
     assert "SIGKILL" in str(named(told, "attempt 1").failure)
+    [process] = [span for span in told.spans if span.name.startswith("process ")]
+    assert process.parent == named(told, "attempt 1").id
+    assert process.arguments == {"cut_off": True, "spans": "lost with the process"}
+    assert "SIGKILL" in str(process.failure)
     assert not [span for span in told.spans if span.name.endswith(" a")]
+
+
+def test_a_run_that_takes_too_long_is_told_as_cut_off(app: Actium, add: Add) -> None:
+    """Its process was killed, and the trace tells which, after how long and why, in a line that says so."""
+    execution = add("process", text="a", end="stay", run_policy={"timeout": 1.0})
+    app.worker().run_until_idle()
+    told = app.executions.trace(execution)
+    [process] = [span for span in told.spans if span.name.startswith("process ")]
+    assert "ExecutionTimeoutError" in str(process.failure)
+    assert process.seconds is not None
+    assert process.seconds >= 0.9
+    assert "cut_off=True" in tree_text(told)
 
 
 def test_nothing_mixes(app: Actium, add: Add) -> None:

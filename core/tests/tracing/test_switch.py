@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tracing_helpers import Audit, Run
 
-from actium import Actium, hookimpl, trace
+from actium import Actium, Event, hookimpl, trace
 from actium.errors import InvalidInputError, StoreError
 from actium.tracing.recorder import active
 from actium.tracing.spans import SpanKind, Trace
@@ -147,9 +148,14 @@ def test_the_environment_filters_what_a_program_takes(
         ("hook=", "cannot be filtered by 'hook='"),
         ("a.json,b.json", "to 'a.json' and 'b.json' at once"),
         ("no-such-folder/a.json", "there is no folder 'no-such-folder'"),
+        (".", "'.' says neither where traces go nor what of them"),
+        ("./", "it is a folder"),
+        ("run_action", "'run_action' says neither where traces go nor what of them"),
+        ("traces.json,notify.slack", "'notify.slack' says neither"),
+        (Path("/"), "it is a folder"),
     ],
 )
-def test_what_cannot_be_understood_is_refused(url: str, asked: str, told: str) -> None:
+def test_what_cannot_be_understood_is_refused(url: str, asked: str | Path, told: str) -> None:
     """At once, when the application is opened, with a hint."""
     with pytest.raises(InvalidInputError, match=told) as caught:
         Actium(url, trace=asked)
@@ -162,6 +168,51 @@ def test_an_application_that_cannot_be_opened_traces_nothing(tmp_path: Path) -> 
     with pytest.raises(StoreError):
         Actium(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}", trace=True)
     assert dict(active) == before
+
+
+@pytest.mark.parametrize("name", ["traces.txt", "traces.jsonl", "traces.json"])
+def test_deep_spans_are_written(url: str, run_function: Run, tmp_path: Path, name: str) -> None:
+    """A handler may open more spans inside each other than Python lets functions call."""
+
+    def digs() -> None:
+        with ExitStack() as spans:
+            for number in range(1_500):
+                spans.enter_context(trace.span(f"level {number}"))
+
+    with Actium(url, trace=tmp_path / name) as app:
+        run_function(app, digs)
+    assert "level 1499" in (tmp_path / name).read_text()
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.JSONL", "a.txt", "a.log", "./a", "folder/a"])
+def test_a_text_is_a_file_by_its_folder_or_its_end(
+    url: str, run_function: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A file whose name ends in no known way is named with its folder."""
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Actium(url, trace=name) as app:
+        run_function(app, works)
+    assert "one thing" in Path(name).read_text()
+
+
+def test_what_a_filter_leaves_out_is_not_kept_either(url: str, run_function: Run, tmp_path: Path) -> None:
+    """A filter that nothing of an execution passes stores no trace of it; one that something passes stores it whole."""
+    for text, is_kept in (("plugin=nobody", False), ("hook=one*", True)):
+        with Actium(url, trace=f"{tmp_path / 'traces.txt'},{text}") as app:
+            execution = run_function(app, works)
+            kept = [span.name for span in app.executions.trace(execution.id).spans]
+        assert ("one thing" in kept) == is_kept
+
+
+def test_live_traces_name_the_trigger(url: str, run_function: Run) -> None:
+    """As the stored ones do; its id is told beside it."""
+    traces: list[Trace] = []
+    with Actium(url, trace=traces.append) as app:
+        execution = run_function(app, works, event=Event(type="a.b", source="/s"))
+        [trigger] = app.triggers.list().items
+    [span] = [span for one in traces for span in one.spans if span.kind is SpanKind.TRIGGER]
+    assert (span.name, span.arguments) == (f"on-{execution.name}", {"id": str(trigger.id)})
 
 
 def test_closing_ends_it(url: str, run_function: Run) -> None:

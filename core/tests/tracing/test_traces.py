@@ -25,6 +25,128 @@ from actium.tracing.spans import Span, SpanKind, Trace
 from actium.tracing.taking import dropped, taken, written
 
 
+class Publishing:
+    """Wraps what is published, and is told of it and of executions."""
+
+    @hookimpl(wrapper=True)
+    def publish_event(self, event: Event, extensions: dict[str, Any]) -> Any:
+        with trace.span("stamp"):
+            if event.type == "is.refused":
+                raise PermissionError("not this one")
+        published = yield
+        with trace.span("count"):
+            return published
+
+    @hookimpl
+    def event_published(self, event: Event) -> None:
+        with trace.span("tell"):
+            pass
+
+    @hookimpl
+    def execution_changed(self, trigger_execution: Any) -> None:
+        with trace.span(f"saw {trigger_execution.status}"):
+            pass
+
+
+class TestPublishing:
+    def test_hooks_around_an_event_are_traced_below_it(self, url: str) -> None:
+        """One trace has both sides of the wrapper and the observer, below the event's span."""
+        before, traces = dict(active), list[Trace]()
+        with Actium(url, hooks=[Publishing()], trace=traces.append) as app:
+            app.events.publish(Event(type="a.b", source="/s", id="7"))
+        [told] = traces
+        assert [(span.kind.value, span.name, span.plugin) for span in told.spans] == [
+            ("event", "a.b", None),
+            ("hook", "publish_event", None),
+            ("before", "publish_event", "Publishing"),
+            ("span", "stamp", "Publishing"),
+            ("after", "publish_event", "Publishing"),
+            ("span", "count", "Publishing"),
+            ("implementation", "event_published", "Publishing"),
+            ("span", "tell", "Publishing"),
+        ]
+        assert told.spans[0].arguments == {"id": "7", "source": "/s"}
+        assert path_of(told, named(told, "count")) == ["a.b", "publish_event", "publish_event", "count"]
+        assert path_of(told, named(told, "tell")) == ["a.b", "event_published", "tell"]
+        assert all(span.nanoseconds is not None for span in told.spans)
+        assert dict(active) == before
+
+    def test_several_events_have_a_trace_each(self, url: str) -> None:
+        """Events of one transaction are told apart, also where coroutines publish them and threads store them."""
+        traces: list[Trace] = []
+
+        async def publish(app: Actium) -> None:
+            events = (Event(type="a.b", source="/s", id=str(number)) for number in range(20))
+            await asyncio.gather(*(app.events.apublish(event) for event in events))
+
+        with Actium(url, hooks=[Publishing()], trace=traces.append) as app:
+            asyncio.run(publish(app))
+            app.events.publish_many([Event(type="a.b", source="/m", id=str(number)) for number in range(5)])
+        assert len({(one.spans[0].arguments["source"], one.spans[0].arguments["id"]) for one in traces}) == 25
+        assert {tuple(span.name for span in one.spans) for one in traces} == {
+            ("a.b", "publish_event", "publish_event", "stamp", "publish_event", "count", "event_published", "tell")
+        }
+
+    def test_an_event_that_is_refused_tells_who_refused_it(self, url: str) -> None:
+        """The exception is in the trace, and nothing is recorded any more afterwards."""
+        before, traces = dict(active), list[Trace]()
+        with Actium(url, hooks=[Publishing()], trace=traces.append) as app:
+            with pytest.raises(PermissionError):
+                app.events.publish_many([Event(type="a.b", source="/s"), Event(type="is.refused", source="/s")])
+            assert len(active) == len(before) + 1
+        refused, given_up = sorted(traces, key=lambda one: one.spans[0].name, reverse=True)
+        assert str(named(refused, "stamp").failure) == "PermissionError: not this one"
+        assert str(named(refused, "publish_event", SpanKind.HOOK).failure) == "PermissionError: not this one"
+        assert given_up.spans[0].name == "a.b"
+
+    def test_what_a_handler_publishes_is_traced_where_it_does(self, url: str, run_function: Run) -> None:
+        """The hooks around it stand in the attempt's trace, below the span that published."""
+
+        def publishes(handler: Any) -> None:
+            with trace.span("go on"):
+                handler.event_hub.publish_event(Event(type="c.d", source="/s"))
+
+        with Actium(url, hooks=[Publishing()]) as app:
+            execution = run_function(app, publishes, trace="on")
+            told = app.executions.trace(execution.id)
+        assert path_of(told, named(told, "stamp"))[-4:] == ["go on", "publish_event", "publish_event", "stamp"]
+        assert path_of(told, named(told, "tell"))[-3:] == ["go on", "event_published", "tell"]
+
+    def test_the_end_that_observers_are_told_is_traced_below_the_execution(self, url: str, run_function: Run) -> None:
+        """It comes after the attempt is stored, so that it is a trace of its own, masked as the attempt's is."""
+
+        def hides() -> str:
+            trace.secret("hunter2-hunter2")
+            return "done"
+
+        before, traces = dict(active), list[Trace]()
+        with Actium(url, hooks=[Publishing()], trace=traces.append) as app:
+            event = Event(type="a.b", source="/s", data={"key": "hunter2-hunter2"})
+            execution = run_function(app, hides, event=event)
+        last = traces[-1]
+        assert path_of(last, named(last, "saw succeeded")) == [
+            "a.b",
+            f"on-{execution.name}",
+            execution.name,
+            "execution_changed",
+            "execution_changed",
+            "saw succeeded",
+        ]
+        hook = named(last, "execution_changed", SpanKind.HOOK)
+        assert hook.arguments == {"attempt": 1, "status": "succeeded"}
+        assert "hunter2" not in str(last)
+        assert dict(active) == before
+
+    def test_nothing_is_recorded_where_nobody_looks(self, url: str) -> None:
+        """Without a trace that is asked for, or for flavors only, publishing records nothing."""
+        traces: list[Trace] = []
+        with Actium(url, hooks=[Publishing()]) as app:
+            app.events.publish(Event(type="a.b", source="/s"))
+        with Actium(url, trace=traces.append) as app:
+            app.events.publish(Event(type="a.b", source="/s"))
+        assert traces == []
+
+
 class TestWhatIsRecorded:
     def test_spans_nest_from_the_event_to_what_a_plugin_adds(self, url: str, run_function: Run) -> None:
         """Event, trigger, execution, attempt, hook, each implementation, each side of a wrapper, and own spans."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from actium.tracing.chrome import ChromeEvents, chrome_trace
 from actium.tracing.json_lines import json_lines
-from actium.tracing.spans import Span, SpanKind, Trace, span_of
+from actium.tracing.spans import Failure, Span, SpanKind, Trace, span_of
 from actium.tracing.tree import Part, tree_lines, tree_text
 from actium.tracing.writing import TraceFile
 
@@ -55,6 +55,73 @@ def test_what_stands_out_is_marked_in_the_tree() -> None:
 def test_a_tree_cannot_tell_a_terminal_what_to_do() -> None:
     """Every line holds printable characters only."""
     assert all(line.isprintable() for line in tree_text(odd()).splitlines())
+
+
+def failed(number: int, parent: int | None, kind: SpanKind, *failure: str) -> Span:
+    """A span that an exception has left: its type, text and place."""
+    where = failure[2] if len(failure) > 2 else None
+    return Span(
+        id=number,
+        parent=parent,
+        kind=kind,
+        name=f"span {number}",
+        start_ns=BEGIN + number,
+        nanoseconds=1,
+        failure=Failure(type=failure[0], message=failure[1], where=where),
+    )
+
+
+def test_one_failure_is_told_once_and_others_that_read_alike_are_told_too() -> None:
+    """It is told where it comes from; another one of that text, type or place is another one."""
+    text = tree_text(
+        Trace(
+            spans=(
+                failed(1, None, SpanKind.ATTEMPT, "ConnectError", "refused"),
+                failed(2, 1, SpanKind.HOOK, "httpx.ConnectError", "refused", "a.py:1 in f"),
+                failed(3, 2, SpanKind.OWN, "httpx.ConnectError", "refused", "a.py:1 in f"),
+                failed(4, 1, SpanKind.OWN, "RuntimeError", "refused", "a.py:9 in g"),
+                failed(5, 4, SpanKind.OWN, "OSError", "refused", "a.py:9 in g"),
+                failed(6, 1, SpanKind.OWN, "OSError", "refused", "a.py:7 in g"),
+                failed(7, 6, SpanKind.OWN, "OSError", "refused", "a.py:8 in h"),
+            )
+        )
+    )
+    told = [line.strip("│├└─ ") for line in text.splitlines() if "refused" in line]
+    assert told == [
+        "httpx.ConnectError: refused  (a.py:1 in f)",
+        "RuntimeError: refused  (a.py:9 in g)",
+        "OSError: refused  (a.py:9 in g)",
+        "OSError: refused  (a.py:7 in g)",
+        "OSError: refused  (a.py:8 in h)",
+    ]
+
+
+def test_spans_of_any_depth_are_written() -> None:
+    """However deep spans lie, each form tells all of them: a tree with their levels, one for Perfetto in more rows."""
+    depth = 3_000
+    spans = tuple(
+        Span(
+            id=number,
+            parent=number - 1 or None,
+            kind=SpanKind.OWN,
+            name=f"span {number}",
+            start_ns=BEGIN + number * 1_000,
+            nanoseconds=2_000 * (depth - number) + 1_000,
+            failure=Failure(type="OSError", message="refused", where="a.py:1 in f"),
+        )
+        for number in range(1, depth + 1)
+    )
+    lines = tree_text(Trace(spans=spans)).splitlines()
+    assert sum("span " in line for line in lines) == depth
+    assert max(map(len, lines)) < 300
+    assert f"[{depth - 1}] span {depth}" in lines[-2]
+    assert [line for line in lines if "refused" in line] == [lines[-1]]
+    assert len(list(json_lines(Trace(spans=spans)))) == depth
+    events = ChromeFile.model_validate(chrome_trace(Trace(spans=spans))).events
+    complete = [event for event in events if isinstance(event, Complete)]
+    assert len(complete) == depth
+    assert_nested(complete)
+    assert max(sum(one.tid == row for one in complete) for row in {one.tid for one in complete}) < 256
 
 
 # JSON lines

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import actium as actium_package
+import actium_cli as actium_cli_package
 
 Call = Callable[..., Any]
 Install = Callable[..., None]
@@ -24,6 +28,28 @@ WRAPPER = """
         @hookimpl(wrapper=True{options})
         def {hook}({arguments}):
             return (yield)
+"""
+
+MISSPELLED = """
+    from actium import ActionConfig, BaseActionFlavor, BaseActionHandler
+
+    class Handler(BaseActionHandler):
+        ISOLATON = "process"
+        LIMIT = 3
+        config_class = ActionConfig
+        flavor_class = property(lambda self: Flavor)
+
+        def run(self, config, trigger_execution, auth_context): ...
+        def procces_action_request(self, action, config): ...
+        def validate_request(self, action, config): ...
+        def validate_action_update(self, action, config, action_update, config_update): ...
+        def validate_action_updates(self): ...
+        def upload(self): ...
+
+    class Flavor(BaseActionFlavor):
+        SUBTYPE, FLAVOR, PLUGIN_CLASS, ACTION_CONFIG_CLASS = "a", "mist", Handler, ActionConfig
+        AUTH_WINDW = 5
+        ISOLATION = "process"
 """
 
 
@@ -82,7 +108,19 @@ class TestList:
         assert process("plugin", "list", "--load").exit_code == 0
         assert process("plugin", "check").exit_code == 1
 
-    @pytest.mark.parametrize("name", ["audit", "acme-audit", "ACME_audit"])
+    def test_a_name_to_block_that_nothing_has_is_told(self, hook_plugin: Call, flavors: None, process: Call) -> None:
+        """Once on standard error with the nearest, whichever command it is; a dot is no hyphen in a plugin's name."""
+        hook_plugin("audit")
+        for arguments in (["plugin", "list"], ["plugin", "check"], ["doctor"], ["account", "list"]):
+            done = process("-p", "no:acme.Audti", *arguments)
+            assert done.exit_code == 0
+            assert done.stderr.count("'acme.Audti' is to be blocked, but no plugin") == 1
+            assert "Did you mean 'acme-audit'?" in done.stderr
+            assert "to be blocked" not in process("-p", "no:acme.AUDIT", *arguments).stderr
+        assert "'test-steps' is to be blocked" in process("-p", "no:test-steps", "plugin", "list").stderr
+        assert process("-p", "no:Test.steps", "plugin", "list").stderr == ""
+
+    @pytest.mark.parametrize("name", ["audit", "acme-audit", "ACME_audit", "Acme.-_Audit"])
     def test_what_is_blocked_is_never_imported(self, name: str, hook_plugin: Call, process: Call) -> None:
         """-p no:NAME and ACTIUM_BLOCK, with the name of plugin or distribution, keep every command from importing."""
         log = hook_plugin("audit")
@@ -171,6 +209,52 @@ class TestCheck:
         ]
         assert told.index("OSError: no route") < told.index("which led to") < told.index("RuntimeError: cannot start")
         assert 'raise OSError("no route")' in process("plugin", "check").stdout
+
+    def test_a_plugin_that_is_called_as_actium_is_shows_its_own_lines(
+        self, install: Install, site: Path, process: Call
+    ) -> None:
+        """Beside Actium in one folder, what begins with its name is as foreign as any, and so is another importlib."""
+        for package in (actium_package, actium_cli_package):
+            shutil.copytree(Path(package.__file__).parent, site / package.__name__)
+        install("actium-acme", "import acme.importlib.part", action_flavors={"a.b": "actium_acme:X"})
+        install("actium-cli-acme", "raise OSError('no line')", action_flavors={"c.d": "actium_cli_acme:X"})
+        part = site / "acme" / "importlib" / "part.py"
+        part.parent.mkdir(parents=True)
+        part.write_text("raise OSError('no route')")
+        plugins = checked(process("plugin", "check", "--json"))
+        assert str(site / "actium_acme.py") in plugins["a.b"]["traceback"]
+        assert str(part) in plugins["a.b"]["traceback"]
+        assert str(site / "actium_cli_acme.py") in plugins["c.d"]["traceback"]
+        assert str(site / "actium" / "plugins") not in plugins["c.d"]["traceback"]
+
+    def test_whatever_an_import_raises_concerns_that_plugin_only(self, install: Install, process: Call) -> None:
+        """SystemExit, GeneratorExit and exceptions that are none end no command, whichever kind of plugin it is."""
+        raised = {
+            "exits": "SystemExit('good bye')",
+            "gives-up": "GeneratorExit('good bye')",
+            "stops": "type('Stop', (BaseException,), {})('good bye')",
+        }
+        for name, raising in raised.items():
+            module = name.replace("-", "_")
+            kinds: dict[str, dict[str, str]] = {
+                "action_flavors": {f"bad.{module}": f"{module}:X"},
+                "hooks": {f"{name}-hooks": f"{module}:X"},
+                "stores": {f"{name}-store": f"{module}:X"},
+                "commands": {f"{name}-command": f"{module}:X"},
+            }
+            install(name, f"raise {raising}", **kinds)
+        told = process("plugin", "check", "--json")
+        assert told.exit_code == 1
+        problems = [plugin["problem"] for plugin in checked(told).values()]
+        assert len(problems) == 12
+        assert all("good bye" in problem for problem in problems)
+        assert process("plugin", "list", "--load").exit_code == 0
+        assert "bad.stops" in process("doctor").stdout
+        assert "good bye" in process("--help").stdout
+        assert process("stops-command").exit_code == 1
+        assert "good bye" in process("--store", "stops-store://", "account", "list").stderr
+        assert "good bye" in process("account", "list", ACTIUM_HOOKS="stops-hooks").stderr
+        assert process("account", "list").exit_code == 0
 
     def test_what_cannot_be_compiled_shows_its_line(self, install: Install, process: Call) -> None:
         """A syntax error has no frame, but a line."""
@@ -269,6 +353,136 @@ class TestCheck:
         done = process("plugin", "check")
         assert done.exit_code == 0
         assert "Its function event_published is never called: no hookimpl marks it." in done.stdout
+
+    def test_a_function_that_is_nearly_called_as_a_hook_is_noted(self, hook_plugin: Call, process: Call) -> None:
+        """One that nothing marks is told with the hook that it may be, unless the plugin implements that."""
+        hook_plugin(
+            "audit",
+            more="""
+        def event_publishd(self, event): ...
+        def run_actions(self): ...
+        def summary(self): ...
+        _event_published = event_publishd
+        """,
+        )
+        (note,) = checked(process("plugin", "check", "--json"))["audit"]["notes"]
+        assert note.startswith("Its function event_publishd is never called: no hookimpl marks it.")
+        assert note.endswith("Did you mean the hook 'event_published'?")
+
+    def test_what_is_misspelled_in_a_flavor_is_noted(self, install: Install, process: Call) -> None:
+        """A method or constant that is nearly one that Actium uses is told; the flavor's own names are not."""
+        install("mist", MISSPELLED, action_flavors={"a.mist": "mist:Flavor"})
+        done = process("plugin", "check", "--json")
+        assert done.exit_code == 0
+        assert checked(done)["a.mist"]["notes"] == [
+            "mist:Handler has ISOLATON, which Actium never uses. Did you mean 'ISOLATION'?",
+            "mist:Handler has procces_action_request, which Actium never uses. Did you mean 'process_action_request'?",
+            "mist:Handler has validate_request, which Actium never uses. Did you mean 'validate_action_request'?",
+            "mist:Flavor has AUTH_WINDW, which Actium never uses. Did you mean 'AUTH_WINDOW'?",
+            "mist:Flavor sets ISOLATION, which is read from mist:Handler only.",
+        ]
+
+    def test_what_is_missing_is_told_with_what_it_may_have_been(self, install: Install, process: Call) -> None:
+        """A handler without run, or a flavor without its name, is told what there is of nearly that name."""
+        install("rum", MISSPELLED.replace("def run(", "def rum("), action_flavors={"a.mist": "rum:Flavor"})
+        install("tang", MISSPELLED.replace(" FLAVOR,", " FLAVOUR,"), action_flavors={"a.tang": "tang:Flavor"})
+        plugins = checked(process("plugin", "check", "--json"))
+        assert "rum:Handler does not define run; is rum to be run?" in plugins["a.mist"]["problem"]
+        assert "Flavor does not set FLAVOR; is FLAVOUR to be FLAVOR?" in plugins["a.tang"]["problem"]
+
+    def test_a_coroutine_that_an_import_leaves_behind(self, install: Install, process: Call) -> None:
+        """Whether it is dropped or kept, it is told with its place, for every kind of plugin; the plugin works."""
+        code = """
+            from actium import action_flavor, hookimpl
+            import typer
+
+            async def connect(): ...
+
+            connect()
+            kept = connect()
+
+            @action_flavor("a.b")
+            def flavor(): ...
+
+            class Hooks:
+                @hookimpl
+                def event_published(self, event): ...
+
+            app = typer.Typer()
+            app.command()(lambda: None)
+        """
+        install("acting", code, action_flavors={"a.b": "acting:flavor"})
+        install("hooking", code, hooks={"hooking": "hooking:Hooks"})
+        install("storing", code, stores={"storing": "storing:flavor"})
+        install("telling", code, commands={"telling": "telling:app"})
+        done = process("plugin", "check", "--json", PYTHONWARNINGS="default")
+        assert done.exit_code == 1
+        plugins = checked(done)
+        for name, module in {"a.b": "acting", "hooking": "hooking", "storing": "storing", "telling": "telling"}.items():
+            assert plugins[name]["state"] == "loaded"
+            dropped, kept = (conflict["problem"] for conflict in plugins[name]["conflicts"])
+            assert dropped.startswith("Its import makes the coroutine 'connect', made in ")
+            assert dropped.endswith(f"{module}.py, line 7, and never awaits it.")
+            assert kept.endswith(f"{module}.py, line 8, and never awaits it.")
+        told = {finding["what"] for finding in process("doctor", "--json").json}
+        assert "hooks plugin hooking (hooking 1.0)" in told
+
+    def test_an_import_that_awaits_is_no_news(self, install: Install, process: Call) -> None:
+        """What was run is not told, and neither is any other warning, which Python shows as ever."""
+        code = """
+            import asyncio, warnings
+            from actium import action_flavor
+
+            async def connect(): ...
+
+            asyncio.run(connect())
+            warnings.warn("it is getting late", UserWarning)
+
+            @action_flavor("a.b")
+            def flavor(): ...
+        """
+        install("awaiting", code, action_flavors={"a.b": "awaiting:flavor"})
+        done = process("plugin", "check", "--json", PYTHONWARNINGS="default")
+        assert done.exit_code == 0
+        assert checked(done)["a.b"]["conflicts"] == []
+        assert "it is getting late" in done.stderr
+
+    def test_a_plain_function_around_an_async_one_is_noted(self, install: Install, process: Call) -> None:
+        """A decorator may hide that a method or hook is a coroutine; as it may also await it, that is no failure."""
+        decorated = """
+            import functools
+            from actium import ActionConfig, BaseActionFlavor, BaseActionHandler, hookimpl
+
+            def timed(function):
+                @functools.wraps(function)
+                def around(*args, **kwargs):
+                    return function(*args, **kwargs)
+                return around
+
+            class Handler(BaseActionHandler):
+                config_class = ActionConfig
+                flavor_class = property(lambda self: Flavor)
+
+                @timed
+                async def run(self, config, trigger_execution, auth_context): ...
+
+            class Flavor(BaseActionFlavor):
+                SUBTYPE, FLAVOR, PLUGIN_CLASS, ACTION_CONFIG_CLASS = "a", "timed", Handler, ActionConfig
+
+            class Hooks:
+                @hookimpl
+                @timed
+                async def event_published(self, event): ...
+        """
+        install("timed", decorated, action_flavors={"a.timed": "timed:Flavor"}, hooks={"timed": "timed:Hooks"})
+        done = process("plugin", "check", "--json")
+        assert done.exit_code == 0
+        (run,), (published,) = (checked(done)[name]["notes"] for name in ("a.timed", "timed"))
+        assert run == (
+            "timed:Handler implements run with a plain function around an `async def`. Where that returns a coroutine, "
+            "nobody awaits it: write the decorator's inner function with `async def`."
+        )
+        assert published.startswith("It implements event_published with a plain function around an `async def`.")
 
 
 class TestHooks:

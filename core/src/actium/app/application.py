@@ -93,6 +93,7 @@ class Actium:
         self.registry = PluginFlavorRegistry.from_environment(
             hooks=hooks, blocked=block, attach=self._attach, tracing=self._tracing
         )
+        self.registry.warn_of_unknown_blocks()
         self.registry.hook_plugins()
         if _is_strict() if strict_plugins is None else strict_plugins:
             self._refuse_broken_plugins()

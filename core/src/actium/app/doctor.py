@@ -24,6 +24,9 @@ DEFAULT_GRACE = timedelta(minutes=10)
 CONTRADICTION = "They stand as they were enabled. Upgrade one of them, or tell their authors."
 """What to do about hook plugins that want to be called before each other."""
 
+FAULT = "It works for now. Upgrade it, or tell its author."
+"""What to do about what is wrong with a plugin that works."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -76,10 +79,14 @@ class Doctor:
             Finding(what=f"distribution {problem.distribution}", problem=problem.error, remedy="Install it again.")
             for problem in self._registry.discovery_problems()
         ]
+        statuses = self._registry.check()
         findings += [
-            _plugin(status.kind, status.origin, status.error)
-            for status in self._registry.check()
-            if status.state == "quarantined"
+            _plugin(status.kind, status.origin, status.error) for status in statuses if status.state == "quarantined"
+        ]
+        findings += [
+            Finding(what=f"{status.kind} plugin {status.origin}", problem=fault, remedy=FAULT)
+            for status in statuses
+            for fault in status.faults
         ]
         findings += [
             Finding(what=f"hook plugins {', '.join(sorted(names))}", problem=problem, remedy=CONTRADICTION)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from actium.errors import NotFoundError
-from actium.event_hub.attempt_traces import nanoseconds, spans_above
+from actium.event_hub.attempt_traces import nanoseconds, spans_above, trigger_name
 from actium.stores.base_store import BaseStore
-from actium.stores.records import AttemptRecord, EventRecord, ExecutionRecord, TriggerRecord
+from actium.stores.records import AttemptRecord, EventRecord, ExecutionRecord
 from actium.tracing.spans import Failure, Plain, Span, SpanKind, Trace, joined, trace_of
 
 
@@ -20,7 +19,7 @@ def execution_trace(store: BaseStore, execution: ExecutionRecord) -> Trace:
         execution,
         None if execution.event_id is None else store.get(EventRecord, execution.event_id),
         end_ns=max((span.end_ns for spans in attempts for span in spans), default=0),
-        trigger=_trigger_name(store, execution),
+        trigger=trigger_name(store, execution),
     )
     return Trace(spans=joined(attempts, above), left_out=sum(trace.left_out for trace in kept.values()))
 
@@ -42,12 +41,3 @@ def _untraced(attempt: AttemptRecord) -> Span:
         if attempt.error is None
         else Failure(type=attempt.error["type"], message=attempt.error["message"]),
     )
-
-
-def _trigger_name(store: BaseStore, execution: ExecutionRecord) -> str | None:
-    if execution.trigger_id is None:
-        return None
-    try:
-        return store.get(TriggerRecord, execution.trigger_id).name
-    except NotFoundError:
-        return None  # deleted since; the execution outlives it

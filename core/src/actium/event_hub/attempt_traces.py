@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from actium.errors import NotFoundError, StoreError
 from actium.models.execution import ExecutionStatus
 from actium.models.tracing import TraceMode
 from actium.running import RunningAttempt
-from actium.stores.records import Claim, EventRecord, ExecutionRecord, Outcome
+from actium.stores.base_store import BaseStore
+from actium.stores.records import Claim, EventRecord, ExecutionRecord, Outcome, TriggerRecord
 from actium.tracing.application import ApplicationTracing
-from actium.tracing.recorder import OpenSpan, Recording
+from actium.tracing.recorder import Entered, OpenSpan, Recording
 from actium.tracing.spans import Span, SpanKind, Trace, joined
 
 logger = logging.getLogger("actium.tracing")
@@ -26,7 +29,14 @@ class AttemptTrace:
     """
 
     def __init__(
-        self, claim: Claim, attempt: RunningAttempt, *, mode: TraceMode, flavor: str, tracing: ApplicationTracing
+        self,
+        claim: Claim,
+        attempt: RunningAttempt,
+        *,
+        mode: TraceMode,
+        flavor: str,
+        tracing: ApplicationTracing,
+        trigger_name: Callable[[ExecutionRecord], str | None],
     ) -> None:
         """Begin to record.
 
@@ -36,7 +46,9 @@ class AttemptTrace:
             mode: When it is kept.
             flavor: The key of its flavor.
             tracing: What the application has traced besides.
+            trigger_name: Finds what the trigger of an execution is called; asked only where a trace is shown.
         """
+        self._trigger_name = trigger_name
         self._claim = claim
         self._mode = mode
         self._is_wanted = tracing.wants(flavor)
@@ -67,9 +79,8 @@ class AttemptTrace:
         try:
             self._note(outcome)
             trace = taken(self._recording, attempt=self._claim.execution.attempt)
-            if self._is_wanted:
-                self._tracing.deliver(self._whole(trace, self._recording))
-            return written(trace) if keeps else None
+            is_shown = self._is_wanted and self._tracing.deliver(self._whole(trace, self._recording))
+            return written(trace) if keeps or (is_shown and self._mode is not TraceMode.OFF) else None
         except Exception:  # an execution must not fail because its trace cannot be told
             logger.exception("The trace of execution %s is lost.", self._claim.execution.id)
             return None
@@ -78,7 +89,7 @@ class AttemptTrace:
         if self._mode is TraceMode.OFF:
             return False
         has_failed = outcome.status is ExecutionStatus.FAILED and not outcome.is_returned
-        return has_failed or self._mode is TraceMode.ON or self._is_wanted
+        return has_failed or self._mode is TraceMode.ON
 
     def _note(self, outcome: Outcome) -> None:
         from actium.tracing.failures import RawFailure
@@ -93,14 +104,55 @@ class AttemptTrace:
             self.root.arguments["reason"] = outcome.reason
 
     def _whole(self, trace: Trace, recording: Recording) -> Trace:
-        mask = recording.mask()
-        above = [
-            replace(span, arguments={name: mask.text(str(value)) for name, value in span.arguments.items()})
-            for span in spans_above(
-                self._claim.execution, self._claim.event, end_ns=max(span.end_ns for span in trace.spans)
-            )
-        ]
-        return replace(trace, spans=joined([trace.spans], above))
+        execution = self._claim.execution
+        return _below_execution(trace, recording, execution, self._claim.event, self._trigger_name(execution))
+
+
+@contextmanager
+def traced_end(
+    tracing: ApplicationTracing,
+    execution: ExecutionRecord,
+    event: EventRecord | None,
+    *,
+    flavor: str,
+    secrets: Sequence[str],
+    trigger_name: Callable[[ExecutionRecord], str | None],
+) -> Iterator[None]:
+    """Let what observers do, once an attempt is over and stored, be a trace of its own, below the execution.
+
+    Args:
+        tracing: What the application has traced; where that is nothing, nothing is recorded.
+        execution: The execution as it is stored.
+        event: What led to it.
+        flavor: The key of its flavor.
+        secrets: What the attempt has resolved.
+        trigger_name: Finds what its trigger is called.
+    """
+    if not tracing.wants(flavor):
+        yield
+        return
+    from actium.tracing.taking import taken
+
+    recording = Recording(secrets=lambda: secrets, flavor=flavor)
+    told = {"attempt": execution.attempt, "status": execution.status.value}
+    try:
+        with Entered(recording.begin(None, SpanKind.HOOK, "execution_changed", None, told)):
+            yield
+    finally:
+        trace = taken(recording, attempt=execution.attempt)
+        if trace.spans:
+            tracing.deliver(_below_execution(trace, recording, execution, event, trigger_name(execution)))
+
+
+def _below_execution(
+    trace: Trace, recording: Recording, execution: ExecutionRecord, event: EventRecord | None, trigger: str | None
+) -> Trace:
+    mask = recording.mask()
+    above = [
+        replace(span, arguments={name: mask.text(str(value)) for name, value in span.arguments.items()})
+        for span in spans_above(execution, event, end_ns=max(span.end_ns for span in trace.spans), trigger=trigger)
+    ]
+    return replace(trace, spans=joined([trace.spans], above))
 
 
 def spans_above(
@@ -144,6 +196,16 @@ def spans_above(
         add(SpanKind.TRIGGER, trigger or str(execution.trigger_id), created, id=str(execution.trigger_id))
     add(SpanKind.EXECUTION, execution.action_name, created, id=str(execution.id))
     return spans
+
+
+def trigger_name(store: BaseStore, execution: ExecutionRecord) -> str | None:
+    """What the trigger of an execution is called; None where there is none, none any more, or nobody knows."""
+    if execution.trigger_id is None:
+        return None
+    try:
+        return store.get(TriggerRecord, execution.trigger_id).name
+    except (NotFoundError, StoreError):  # deleted since, for the execution outlives it; or its id has to do
+        return None
 
 
 def nanoseconds(time: datetime) -> int:

@@ -101,11 +101,13 @@ class EventHub(BaseEventHub):
         Raises:
             BaseException: What a hook plugin refuses one of them with; then all of them are given up.
         """
-        hooks = self._observers().publishing
+        observers = self._observers()
+        hooks, is_observed = observers.publishing, observers.see_events
         begun: list[Publishing] = []
         with _told_of_failure(begun):
             for event in events:
-                begun.append(hooks.enter(caused(event)))  # noqa: PERF401  # those before one that is refused are told
+                entered = hooks.enter(caused(event), is_observed=is_observed)
+                begun.append(entered)  # at once, for those before one that is refused are told
         return begun
 
     def store_events(self, begun: Sequence[Publishing], project: str) -> tuple[PublishedEvent, ...]:
@@ -114,16 +116,18 @@ class EventHub(BaseEventHub):
         with _told_of_failure(begun):
             records = [event_record(event, project) for event in events]
             recorded = self._record(events, records, project)
-        new = [(event, one) for event, one in zip(events, recorded, strict=True) if not one.duplicate]
+        new = [(publishing, one) for publishing, one in zip(begun, recorded, strict=True) if not one.duplicate]
         if any(len(one.execution_ids) > len(one.claims) for _, one in new):
             self._on_stored()
         published = tuple([_published(one) for one in recorded])
-        for publishing, became in zip(begun, published, strict=True):
-            publishing.end(became)
-        observers = self._observers()
-        if observers.see_events:
-            for event, one in new:
-                observers.event_published(event, one.execution_ids)
+        with _closed_at_last(begun):
+            for publishing, became in zip(begun, published, strict=True):
+                publishing.end(became)
+            observers = self._observers()
+            if observers.see_events:
+                for publishing, one in new:
+                    with publishing.told():
+                        observers.event_published(publishing.event, one.execution_ids)
         return published
 
     def replay_event(self, event_id: UUID) -> PublishedEvent:
@@ -148,8 +152,9 @@ class EventHub(BaseEventHub):
                 cause=current_execution.get(),
             )
         self._on_stored()
-        for publishing in begun:
-            publishing.end(_given(execution, record))
+        with _closed_at_last(begun):
+            for publishing in begun:
+                publishing.end(_given(execution, record))
         if record is not None and execution.event_id is not None and execution.event_id != record.id:
             record = self._store.get(EventRecord, execution.event_id)  # known already; that is what the handler gets
         return execution_response(execution, event=record)
@@ -301,6 +306,15 @@ def _told_of_failure(begun: Sequence[Publishing]) -> Iterator[None]:
         for publishing in begun:
             publishing.fail(error)
         raise
+
+
+@contextmanager
+def _closed_at_last(begun: Sequence[Publishing]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for publishing in begun:
+            publishing.close()
 
 
 def _cause(event: Event) -> UUID | None:

@@ -13,11 +13,11 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from actium.auth.secret_references import noting_secrets
 from actium.auth.tokens import Tokens
 from actium.errors import ActiumError, ExecutionCancelled, ExecutionTimeoutError, NotFoundError, StoreError
 from actium.event_hub import outcomes
-from actium.event_hub.attempt_traces import AttemptTrace
+from actium.event_hub.attempt_traces import AttemptTrace, traced_end, trigger_name
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
 from actium.logging import ExecutionContext, current_context, logging_for
@@ -126,7 +126,14 @@ class ExecutionRunner:
             mode, flavor = work.trace, work.key
         except ActiumError:  # it will be told as the failure of the attempt
             mode, flavor = TraceMode.ON_FAILURE, ""
-        return AttemptTrace(claim, attempt, mode=mode, flavor=flavor, tracing=self._tracing)
+        return AttemptTrace(
+            claim,
+            attempt,
+            mode=mode,
+            flavor=flavor,
+            tracing=self._tracing,
+            trigger_name=partial(trigger_name, self.store),
+        )
 
     def log_context(self, execution: ExecutionRecord, attempt: RunningAttempt) -> ExecutionContext:
         """What the log tells of an attempt."""
@@ -150,29 +157,43 @@ class ExecutionRunner:
         if observers.see_executions:
             observers.execution_changed(running)
 
-    def tell_ended(self, attempts: Iterable[tuple[UUID, int]]) -> None:
+    def tell_ended(self, attempts: Iterable[tuple[UUID, int, Sequence[str]]]) -> None:
         """Tell the observers that attempts have ended, and were recorded.
 
         Args:
-            attempts: Of which executions, and their numbers.
+            attempts: Of which executions, their numbers, and the secrets that they have resolved.
         """
         observers = self._observers()
         if not observers.see_executions:
             return
-        for execution_id, number in attempts:
+        for execution_id, number, secrets in attempts:
             try:
-                ended = self.response(execution_id)
+                execution, event = self._stored(execution_id)
+                ended = self._response(execution, event)
             except (StoreError, NotFoundError) as error:
                 logger.warning("The observers are not told of the end of execution %s: %s", execution_id, error)
-            else:
+                continue
+            with traced_end(
+                self._tracing,
+                execution,
+                event,
+                flavor=self._flavor(execution),
+                secrets=secrets,
+                trigger_name=partial(trigger_name, self.store),
+            ):
                 observers.execution_changed(_as_of(number, ended))
 
     def response(self, execution_id: UUID) -> TriggerExecutionResponse:
         """An execution as it is stored, hydrated."""
+        return self._response(*self._stored(execution_id))
+
+    def _stored(self, execution_id: UUID) -> tuple[ExecutionRecord, EventRecord | None]:
         execution = self.store.get(ExecutionRecord, execution_id)
-        event = None if execution.event_id is None else self.store.get(EventRecord, execution.event_id)
-        attempts = self.store.attempts([execution_id])
-        return execution_response(execution, event=event, attempts=attempts.get(execution_id, ()))
+        return execution, None if execution.event_id is None else self.store.get(EventRecord, execution.event_id)
+
+    def _response(self, execution: ExecutionRecord, event: EventRecord | None) -> TriggerExecutionResponse:
+        attempts = self.store.attempts([execution.id])
+        return execution_response(execution, event=event, attempts=attempts.get(execution.id, ()))
 
 
 def _as_of(number: int, execution: TriggerExecutionResponse) -> TriggerExecutionResponse:
@@ -228,6 +249,11 @@ class Run:
         self._policy = _UNKNOWN_POLICY
         self._trace: AttemptTrace | None = None
         self._log_context = runner.log_context(claim.execution, self._attempt)
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """What it has resolved."""
+        return self._attempt.secrets
 
     @property
     def needs_watching(self) -> bool:

@@ -309,26 +309,31 @@ class Worker:
             self._lose_everything()
             return Exchange(accepted=(), claims=(), next_due=None)
         self._attempts += len(ended)
-        for ending in ended:
-            self._forget(ending.claimed)
         accepted = []
-        for ending, is_accepted in zip(ended, exchange.accepted, strict=True):
+        secrets = [self._forget(ending.claimed) for ending in ended]
+        for ending, resolved, is_accepted in zip(ended, secrets, exchange.accepted, strict=True):
             if is_accepted:
-                accepted.append(ending.claimed)
+                accepted.append((ending.claimed.id, ending.claimed.attempt, resolved))
             else:
                 self._endings.let_go([ending.claimed.id])
                 logger.warning("Another attempt has taken over from execution %s.", ending.claimed.id)
-        self._endings.announce([claimed.id for claimed in accepted])
-        self._runner.tell_ended([(claimed.id, claimed.attempt) for claimed in accepted])
+        self._endings.announce([execution_id for execution_id, *_ in accepted])
+        self._runner.tell_ended(accepted)
         return exchange
 
-    def _forget(self, claimed: ExecutionRecord) -> None:
-        """Look after an attempt no more; a later one of the same execution may run here meanwhile."""
+    def _forget(self, claimed: ExecutionRecord) -> Sequence[str]:
+        """Look after an attempt no more; a later one of the same execution may run here meanwhile.
+
+        Returns:
+            The secrets that it has resolved.
+        """
         run = self._runs.get(claimed.id)
-        if run is not None and run.claim.execution.attempt == claimed.attempt:
-            del self._runs[claimed.id]
-            if self._alone == claimed.id:
-                self._alone = None
+        if run is None or run.claim.execution.attempt != claimed.attempt:
+            return ()
+        del self._runs[claimed.id]
+        if self._alone == claimed.id:
+            self._alone = None
+        return run.secrets
 
     def _record_what_is_left(self) -> None:
         """Record what has ended, before this thread leaves with an exception."""

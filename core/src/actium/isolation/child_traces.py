@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -33,6 +34,23 @@ def recorded(answer: dict[str, Any], secrets: Callable[[], Sequence[str]], *, is
             yield
     finally:
         answer[TRACE] = trace_json(taken(recording))
+
+
+@contextmanager
+def told_when_cut_off(process: int) -> Iterator[None]:
+    """Let the trace tell of a run whose process ends, or is ended, before it answers; its spans are lost with it."""
+    began = time.perf_counter_ns()  # the clock of recordings
+    try:
+        yield
+    except BaseException as error:
+        above = present()
+        if above is not None:
+            lost = {"cut_off": True, "spans": "lost with the process"}
+            span = above.recording.begin(above, SpanKind.OWN, f"process {process}", None, lost)
+            if span is not None:
+                span.began = began
+                span.end(error=error)
+        raise
 
 
 def join(answer: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from actium.errors import ExecutionCancelled, ExecutionTimeoutError, InvalidInputError
 from actium.isolation import child_logs
-from actium.isolation.child_traces import join
+from actium.isolation.child_traces import join, told_when_cut_off
 from actium.isolation.errors import PoolClosedError, ProcessDiedError, ProcessProtocolError
 from actium.isolation.messages import ChildSettings, Message, RunOrder, hook_references
 from actium.isolation.process import ChildProcess
@@ -121,7 +121,8 @@ class ProcessPool:
         """
         child = self._take(is_cancelled)
         try:
-            answer = self._conversation(child, order, timeout, is_cancelled, on_progress)
+            with told_when_cut_off(child.pid):
+                answer = self._conversation(child, order, timeout, is_cancelled, on_progress)
         except BaseException as error:
             self._discard(child)
             if self._closed and isinstance(error, ProcessDiedError | ProcessProtocolError):

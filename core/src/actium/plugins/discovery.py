@@ -313,7 +313,9 @@ def _offered_by(
 def _attempt(call: Callable[[], _Result], location: str, problems: list[DiscoveryProblem]) -> _Result | None:
     try:
         return call()
-    except Exception as error:  # any importer's code, which must not keep the others from being found
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # any importer's code, which must not keep the others from being found
         problems.append(DiscoveryProblem(location, None, None, _in_words(error)))
         return None
 
@@ -329,5 +331,5 @@ def _spelled(key: str) -> str:
     return key.replace("_", "-")
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

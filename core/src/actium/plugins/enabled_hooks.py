@@ -55,6 +55,7 @@ class EnabledHooks:
         self._enabled: tuple[HookPlugin, ...] | None = None
         self._in_order: tuple[HookPlugin, ...] | None = None
         self._loaded: dict[str, HookPlugin] = {}
+        self._written: dict[str, object] = {}
 
     def enabled(self) -> tuple[HookPlugin, ...]:
         """The enabled plugins, in the order in which they were enabled.
@@ -146,14 +147,15 @@ class EnabledHooks:
     def describe_loaded(self) -> None:
         """Let the statuses of what was loaded tell which hooks it implements, and what is odd about it."""
         from actium.plugins.hook_order import unknown_names
+        from actium.plugins.oddities import hook_oddities
 
         known = {*self._installed.names(HOOKS), *(plugin.origin.name for plugin in self._enabled or ())}
         for name, plugin in self._loaded.items():
-            notes = [f"Its function {hook} is never called: no hookimpl marks it." for hook in plugin.forgotten]
+            notes = hook_oddities(self._written[name], plugin)
             self._installed.describe(
                 HOOKS,
                 name,
-                hooks=tuple(plugin.implementations),
+                hooks=plugin.implementations,
                 notes=(*notes, *unknown_names(plugin, known)),
             )
 
@@ -184,8 +186,11 @@ class EnabledHooks:
             check_version(loaded)  # before a class is called whose constructor may want what there is not yet
             plugin = loaded() if isinstance(loaded, type) else loaded
             implementations_of(plugin)
+            self._written[record.name] = plugin
             return HookPlugin(plugin, origin_of(record))
         except Unfit as unfit:
             raise self._installed.quarantine(HOOKS, record, f"it {unfit.what}. {unfit.hint}", unfit) from unfit
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise self._installed.quarantine(HOOKS, record, in_words(error), error) from error

@@ -6,7 +6,8 @@ Importing this imports no models: registries list what is installed without them
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
 from actium.errors import PluginError
@@ -31,7 +32,7 @@ def check_flavor(flavor: object) -> None:
         raise PluginError(f"it is {kind}, not a subclass of BasePluginFlavor")
     missing = [name for name in ("TYPE", "SUBTYPE", "FLAVOR", "PLUGIN_CLASS") if not hasattr(flavor, name)]
     if missing:
-        raise PluginError(f"{flavor.__name__} does not set {', '.join(missing)}")
+        raise PluginError(f"{flavor.__name__} does not set {', '.join(missing)}{_instead(flavor, missing)}")
     plugin: object = flavor.PLUGIN_CLASS
     if not (isinstance(plugin, type) and issubclass(plugin, BasePlugin)):
         raise PluginError(f"PLUGIN_CLASS of {flavor.__name__} is {plugin!r}, not a subclass of BasePlugin")
@@ -47,9 +48,9 @@ def check_overrides(plugin: type[BasePlugin]) -> None:
     """
     abstract = sorted(getattr(plugin, "__abstractmethods__", ()))
     if abstract:
-        raise PluginError(f"{where(plugin)} does not define {', '.join(abstract)}")
+        raise PluginError(f"{where(plugin)} does not define {', '.join(abstract)}{_instead(plugin, abstract)}")
     for base in plugin.__mro__:
-        if base.__module__.partition(".")[0] == "actium":
+        if is_own(base):
             for name, overridden in vars(base).items():
                 if not name.startswith("_") and inspect.isfunction(overridden):
                     _check_override(plugin, overridden, name)
@@ -103,9 +104,21 @@ def check_config(config: object) -> None:
         )
 
 
+def is_own(kind: type[Any]) -> bool:
+    """Whether a class is one of Actium's own."""
+    return kind.__module__.partition(".")[0] == "actium"
+
+
 def where(kind: type[Any]) -> str:
     """Where a class is defined, as entry points write it."""
     return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _instead(kind: type[Any], missing: Sequence[str]) -> str:
+    """What a class has that is called nearly as what is missing, in words."""
+    given = [name for base in kind.__mro__ if not is_own(base) for name in vars(base) if not name.startswith("_")]
+    near = ((name, next(iter(get_close_matches(name, given, n=1)), None)) for name in missing)
+    return "".join(f"; is {found} to be {name}?" for name, found in near if found is not None)
 
 
 def _left_out(annotation: object, path: tuple[str, ...], above: frozenset[object]) -> Iterator[tuple[str, ...]]:

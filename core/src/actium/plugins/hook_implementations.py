@@ -131,15 +131,6 @@ def check_version(plugin: object) -> None:
         )
 
 
-def forgotten_marks(plugin: object) -> Iterator[str]:
-    """The hooks that a plugin has a function for, which is never called because nothing marks it."""
-    for name in HOOKS:
-        function = inspect.getattr_static(plugin, name, None)
-        function = getattr(function, "__func__", function)
-        if inspect.isfunction(function) and not hasattr(function, MARK):
-            yield name
-
-
 def _marked(plugin: object) -> Iterator[Implementation]:
     for name in dir(plugin):
         function = inspect.getattr_static(plugin, name, None)

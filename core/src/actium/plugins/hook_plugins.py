@@ -17,7 +17,6 @@ from actium.plugins.hook_implementations import (
     Rank,
     Unfit,
     check_version,
-    forgotten_marks,
     implementations_of,
 )
 from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, EventHooks, ObserverHooks
@@ -34,12 +33,10 @@ class HookPlugin:
     Attributes:
         origin: Where it comes from.
         implementations: What it implements, by the names of the hooks.
-        forgotten: Hooks that it has a function for, which nothing marks as their implementation.
     """
 
     origin: Origin
     implementations: Mapping[str, Implementation]
-    forgotten: tuple[str, ...]
 
     def __init__(self, plugin: object, origin: Origin) -> None:
         """Check a plugin and take its implementations.
@@ -57,14 +54,12 @@ class HookPlugin:
             implemented = implementations_of(plugin)
         except Unfit as unfit:
             raise _refusal(origin, unfit) from None
-        self.forgotten = tuple(forgotten_marks(plugin))
         self._take(origin, {each.hook: each for each in implemented})
         self._register_once()
 
     def only(self, hook: str, rank: Rank) -> HookPlugin:
         """This plugin with one of its implementations, at the place that a rank gives it."""
         part = object.__new__(HookPlugin)
-        part.forgotten = ()
         implementation = self.implementations[hook]
         part._take(self.origin, {hook: implementation})
         if rank is not implementation.rank:

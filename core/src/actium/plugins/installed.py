@@ -5,11 +5,12 @@ A plugin that is broken is *quarantined*: using it tells what is wrong with whic
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from actium.errors import DuplicateFlavorError, PluginBlockedError, PluginError, PluginQuarantinedError
@@ -60,6 +61,7 @@ class PluginStatus:
         import_seconds: How long its import took; None while it was not imported.
         hooks: The hooks that a hook plugin implements, where it was imported and works.
         notes: What is odd about it, and keeps nothing from working.
+        faults: What is wrong with it although it works.
     """
 
     kind: str
@@ -72,6 +74,7 @@ class PluginStatus:
     import_seconds: float | None = None
     hooks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 class InstalledPlugins:
@@ -85,17 +88,35 @@ class InstalledPlugins:
             blocked: Names of plugins or of distributions that are not to be used.
         """
         self._path = path
-        self._blocked = frozenset(_normalised(name) for name in blocked)
+        self._blocked = tuple(dict.fromkeys(map(str.strip, blocked)))
+        self._blocked_plugins = frozenset(map(_plugin_key, self._blocked))
+        self._blocked_distributions = frozenset(map(_distribution_key, self._blocked))
         self._found: dict[str, Claims] | None = None
         self._problems: tuple[DiscoveryProblem, ...] = ()
         self._quarantined: dict[tuple[str, str], _Quarantine] = {}
         self._import_seconds: dict[tuple[str, str], float] = {}
         self._described: dict[tuple[str, str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._faults: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def problems(self) -> tuple[DiscoveryProblem, ...]:
         """Distributions whose metadata could not be read."""
         self._kinds()
         return self._problems
+
+    def unknown_blocks(self) -> Iterator[str]:
+        """What is to be blocked and is called like nothing that is installed, in words, with the nearest that is."""
+        if not self._blocked:
+            return
+        records = [record for claims in self._kinds().values() for each in claims.values() for record in each]
+        plugins = {_plugin_key(record.name): record.name for record in records}
+        distributions = {_distribution_key(record.distribution): record.distribution for record in records}
+        known = distributions | plugins
+        for name in self._blocked:
+            if _plugin_key(name) in plugins or _distribution_key(name) in distributions:
+                continue
+            near = difflib.get_close_matches(_plugin_key(name), known, n=1)
+            instead = f" Did you mean {known[near[0]]!r}?" if near else ""
+            yield f"{name!r} is to be blocked, but no plugin, and no distribution with plugins, has that name.{instead}"
 
     def names(self, kind: str) -> list[str]:
         """The names that are claimed, blocked ones included."""
@@ -134,6 +155,7 @@ class InstalledPlugins:
                 import_seconds=None if state == "blocked" else self._import_seconds.get((kind, name)),
                 hooks=hooks,
                 notes=notes,
+                faults=self._faults.get((kind, name), ()) if state == "loaded" else (),
             )
 
     def claims(self, kind: str, name: str) -> list[EntryPointRecord]:
@@ -172,7 +194,9 @@ class InstalledPlugins:
         started = time.perf_counter()
         try:
             return record.load()
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # one broken plugin must not end the program, whatever it raises
             raise self.quarantine(
                 kind, record, f"importing {record.value} failed with {in_words(error)}", error
             ) from error
@@ -197,9 +221,13 @@ class InstalledPlugins:
         logger.debug("The import of %s:", record.value, exc_info=cause)
         return error
 
-    def describe(self, kind: str, name: str, *, hooks: tuple[str, ...], notes: tuple[str, ...]) -> None:
+    def describe(self, kind: str, name: str, *, notes: Iterable[str], hooks: Iterable[str] = ()) -> None:
         """Let the status of a plugin that works tell more of it."""
-        self._described[kind, name] = (hooks, notes)
+        self._described[kind, name] = tuple(hooks), tuple(notes)
+
+    def find_fault(self, kind: str, name: str, faults: Iterable[str]) -> None:
+        """Let the status of a plugin that works tell what is wrong with it all the same."""
+        self._faults[kind, name] = tuple(faults)
 
     def _kinds(self) -> dict[str, Claims]:
         if self._found is None:
@@ -213,7 +241,10 @@ class InstalledPlugins:
         return self._found
 
     def _is_blocked(self, record: EntryPointRecord) -> bool:
-        return not self._blocked.isdisjoint((_normalised(record.name), _normalised(record.distribution)))
+        return (
+            _plugin_key(record.name) in self._blocked_plugins
+            or _distribution_key(record.distribution) in self._blocked_distributions
+        )
 
 
 def names_in(variable: str) -> tuple[str, ...]:
@@ -227,7 +258,9 @@ def in_words(error: BaseException) -> str:
         return str(error)
     try:
         return f"{type(error).__name__}: {error}"
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return f"{type(error).__name__}, which raised another exception when asked what it is"
 
 
@@ -267,5 +300,11 @@ def _blocked(record: EntryPointRecord) -> PluginBlockedError:
     )
 
 
-def _normalised(name: str) -> str:
-    return name.lower().replace("-", "_")
+def _distribution_key(name: str) -> str:
+    """What all spellings of a distribution's name have in common, as PEP 503 says."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _plugin_key(name: str) -> str:
+    """The same of a plugin's name, but that a dot is the one between the halves of a flavor's key."""
+    return re.sub(r"[-_]+", "-", name).lower()

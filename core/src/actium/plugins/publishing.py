@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from types import coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +17,13 @@ import pluggy
 from actium.errors import PluginError
 from actium.plugins.awaiting_call import call_awaiting
 from actium.plugins.hookspecs import PROJECT_NAME, EventHooks, hookimpl
+from actium.tracing.application import NOT_TRACED, ApplicationTracing
+from actium.tracing.recorder import active
 
 if TYPE_CHECKING:
     from actium.models import Event, PublishedEvent
     from actium.plugins.hook_plugins import HookPlugin
+    from actium.plugins.traced_publishing import PublishingTrace
 
 logger = logging.getLogger("actium.plugins")
 
@@ -28,38 +33,76 @@ Call = Coroutine[None, Any, Any]
 class PublishingHooks:
     """The hooks around every event that is published."""
 
-    def __init__(self, hook_plugins: Sequence[HookPlugin]) -> None:
-        manager = pluggy.PluginManager(PROJECT_NAME)
-        manager.add_hookspecs(EventHooks)
-        for number, plugin in enumerate(hook_plugins):  # two objects made in code may have one name
-            manager.register(plugin, name=f"hooks:{number}:{plugin.origin.name}")
+    def __init__(self, hook_plugins: Sequence[HookPlugin], tracing: ApplicationTracing = NOT_TRACED) -> None:
+        self._tracing = tracing
+        self._hook_plugins = hook_plugins
+        manager = _manager(hook_plugins)
         self._is_wrapped = bool(manager.hook.publish_event.get_hookimpls())
         manager.register(_Answering(), name="event hub")
         self._caller = manager.hook.publish_event
 
-    def enter(self, event: Event) -> Publishing:
+    def enter(self, event: Event, *, is_observed: bool = False) -> Publishing:
         """Begin to publish an event.
+
+        Args:
+            event: The event.
+            is_observed: Whether anyone is told of it afterwards.
 
         Raises:
             PluginError: A hook plugin adds what no event can have.
             BaseException: What a hook plugin refuses it with.
         """
+        trace = self._trace(event) if active and (self._is_wrapped or is_observed) else None
         if not self._is_wrapped:
-            return Publishing(event)
+            return Publishing(event, trace=trace)
         extensions: dict[str, Any] = {}
-        call = call_awaiting(self._caller, {"event": event, "extensions": extensions})
+        arguments = {"event": event, "extensions": extensions}
         try:
-            call.send(None)
+            call = self._entered(event, arguments, trace)
+            try:
+                return Publishing(_extended(event, extensions), call, trace)
+            except PluginError as error:
+                Publishing(event, call, trace).fail(error)
+                raise
+        except BaseException as error:
+            if trace is not None:
+                trace.end(None, error)
+                trace.close()
+            raise
+
+    def _entered(self, event: Event, arguments: dict[str, Any], trace: PublishingTrace | None) -> Call:
+        """The hooks around an event, up to where it is stored."""
+        call = call_awaiting(self._caller if trace is None else self._traced, arguments)
+        if trace is not None:
+            trace.begin(arguments)
+        try:
+            with nullcontext() if trace is None else trace.inside_hook():
+                call.send(None)
         except StopIteration:
             raise PluginError(
                 f"A hook plugin answered publish_event for the event {event.id!r}, which was not stored.",
                 hint="A wrapper that catches what another one refuses an event with must raise it again.",
             ) from None
-        try:
-            return Publishing(_extended(event, extensions), call)
-        except PluginError as error:
-            Publishing(event, call).fail(error)
-            raise
+        return call
+
+    def _trace(self, event: Event) -> PublishingTrace | None:
+        from actium.plugins.traced_publishing import PublishingTrace
+
+        return PublishingTrace.of(self._tracing, event)
+
+    @cached_property
+    def _traced(self) -> pluggy.HookCaller:
+        from actium.plugins.traced_publishing import traced_caller
+
+        return traced_caller(_manager(self._hook_plugins), _Answering())
+
+
+def _manager(hook_plugins: Sequence[HookPlugin]) -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(PROJECT_NAME)
+    manager.add_hookspecs(EventHooks)
+    for number, plugin in enumerate(hook_plugins):  # two objects made in code may have one name
+        manager.register(plugin, name=f"hooks:{number}:{plugin.origin.name}")
+    return manager
 
 
 class Publishing:
@@ -69,33 +112,51 @@ class Publishing:
         event: The event, with what hook plugins have added.
     """
 
-    __slots__ = ("_call", "event")
+    __slots__ = ("_call", "_trace", "event")
 
-    def __init__(self, event: Event, call: Call | None = None) -> None:
+    def __init__(self, event: Event, call: Call | None = None, trace: PublishingTrace | None = None) -> None:
         """Note an event.
 
         Args:
             event: The event.
             call: The hooks around it, entered; None where there are none.
+            trace: What is recorded of it; None for nothing.
         """
         self.event = event
         self._call = call
+        self._trace = trace
 
     def end(self, published: PublishedEvent) -> None:
         """Tell the hooks what became of it."""
         call, self._call = self._call, None
         if call is not None:
             self._leave(lambda: call.send(published))
+        if self._trace is not None:
+            self._trace.end(published)
+
+    def told(self) -> AbstractContextManager[None]:
+        """What runs inside tells observers of it."""
+        return nullcontext() if self._trace is None else self._trace.inside_event()
+
+    def close(self) -> None:
+        """Nothing more is told of it. Saying so twice is harmless."""
+        trace, self._trace = self._trace, None
+        if trace is not None:
+            trace.close()
 
     def fail(self, error: BaseException) -> None:
         """Tell the hooks what keeps it from being stored; harmless when they know how it ended."""
         call, self._call = self._call, None
         if call is not None:
             self._leave(lambda: call.throw(error), unless=error)
+        if self._trace is not None:
+            self._trace.end(None, error)
+        self.close()
 
     def _leave(self, resume: Callable[[], object], *, unless: BaseException | None = None) -> None:
         try:
-            resume()
+            with nullcontext() if self._trace is None else self._trace.inside_hook():
+                resume()
         except StopIteration:
             return
         except (Exception, SystemExit, GeneratorExit) as error:  # what happened stays as it is

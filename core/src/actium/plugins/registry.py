@@ -119,14 +119,18 @@ class PluginFlavorRegistry:
 
         Commands are the command line's: it imports and checks them.
         """
+        from actium.plugins.unawaited import never_awaited, noticed
+
         for status in self.statuses():
             if status.state != "found":
                 continue
             try:
-                self._load(status)
+                with noticed() as unawaited:
+                    self._load(status)
             except PluginError as error:
                 logger.debug("Quarantined while checking: %s", error)
-        self._hooks.describe_loaded()
+            self._installed.find_fault(status.kind, status.name, map(never_awaited, unawaited))
+        self._describe_loaded()
         return self.statuses()
 
     def hook_calls(self, hook: str, *, installed: bool = False) -> tuple[HookCall, ...]:
@@ -150,6 +154,11 @@ class PluginFlavorRegistry:
         """What hook plugins that were loaded want of each other and cannot be: their names, and it in words."""
         with self._lock:
             return tuple(self._hooks.contradictions())
+
+    def warn_of_unknown_blocks(self) -> None:
+        """Log what is to be blocked and is called like nothing that is installed, as a misspelled name is."""
+        for problem in self._installed.unknown_blocks():
+            logger.warning("%s", problem)
 
     def discovery_problems(self) -> tuple[DiscoveryProblem, ...]:
         """Distributions whose metadata could not be read."""
@@ -284,7 +293,7 @@ class PluginFlavorRegistry:
         if self._observers is None:
             from actium.plugins.relay import Observers
 
-            self._observers = Observers(self.hook_plugins())
+            self._observers = Observers(self.hook_plugins(), self._tracing)
         return self._observers
 
     def close(self) -> None:
@@ -335,7 +344,9 @@ class PluginFlavorRegistry:
                 described = self.get_flavor_class(status.kind, subtype, flavor).get_flavor_response_model(True)
                 response.metadata = cast("ActionFlavorResponse", described).metadata
                 response.body.state = "loaded"
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 response.body.state, response.body.problem = "quarantined", in_words(error)
         return response
 
@@ -352,7 +363,9 @@ class PluginFlavorRegistry:
             declared = FlavorKey(str(loaded.TYPE), loaded.SUBTYPE, loaded.FLAVOR)
             if declared != key:
                 raise PluginError(f"it calls itself {declared.type} {declared.name}")
-        except Exception as error:  # a class may do anything when it is looked at
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a class may do anything when it is looked at
             raise self._installed.quarantine(key.type, record, in_words(error), error) from error
         return loaded
 
@@ -388,7 +401,9 @@ class PluginFlavorRegistry:
             with _closed_on_failure(plugin, origin):
                 check_plugin(plugin, flavor)
                 relay = Relay(cast("AnswersHooks", plugin), origin, hook_plugins, self._tracing)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             problem = f"{where(flavor.PLUGIN_CLASS)} cannot be made: {in_words(error)}"
             if claims:
                 raise self._installed.quarantine(key.type, claims[0], problem, error) from error
@@ -410,6 +425,13 @@ class PluginFlavorRegistry:
                 if not callable(opener):
                     problem = f"{record.value} is an object of {type(opener).__name__}, which cannot be called"
                     raise self._installed.quarantine(STORES, record, problem, TypeError(problem))
+
+    def _describe_loaded(self) -> None:
+        from actium.plugins.oddities import flavor_oddities
+
+        self._hooks.describe_loaded()
+        for key, flavor in self._classes.items():
+            self._installed.describe(key.type, key.name, notes=flavor_oddities(flavor))
 
     def _not_found(self, key: FlavorKey) -> FlavorNotFoundError:
         known = sorted({status.name for status in self._statuses(key.type)})
@@ -435,5 +457,7 @@ def _closed_on_failure(plugin: BasePlugin, origin: Origin) -> Iterator[None]:
 def _close(plugin: BasePlugin, origin: Origin) -> None:
     try:
         plugin.close()
-    except (Exception, SystemExit, GeneratorExit):
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         logger.exception("The plugin %s failed to close.", origin)

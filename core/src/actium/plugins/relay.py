@@ -224,12 +224,12 @@ class Observers:
         publishing: The hooks around publishing, with which they can refuse an event.
     """
 
-    def __init__(self, hook_plugins: Sequence[HookPlugin]) -> None:
+    def __init__(self, hook_plugins: Sequence[HookPlugin], tracing: ApplicationTracing = NOT_TRACED) -> None:
         manager = pluggy.PluginManager(PROJECT_NAME)
         manager.add_hookspecs(ObserverHooks)
         for number, plugin in enumerate(hook_plugins):  # two objects made in code may have one name
             manager.register(plugin, name=f"hooks:{number}:{plugin.origin.name}")
-        self.publishing = PublishingHooks(hook_plugins)
+        self.publishing = PublishingHooks(hook_plugins, tracing)
         self._published = manager.hook.event_published.get_hookimpls()
         self._changed = manager.hook.execution_changed.get_hookimpls()
 

@@ -43,7 +43,9 @@ class StorePlugins:
             store = opener(url)
         except ActiumError as error:
             _raise_masked(error, url)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             told = PluginError(
                 f"The plugin {origin} cannot open {shown_url(url)!r}: {in_words(error).removesuffix('.')}.",
                 hint="Check the URL; if it is right, ask the plugin's author, or install its distribution again.",

@@ -52,16 +52,22 @@ class ApplicationTracing:
         recording = Recording(flavor=acting.plugin)
         return _TraceOfItsOwn(self, recording, recording.begin(None, SpanKind.HOOK, hook, acting, arguments))
 
-    def deliver(self, trace: Trace) -> None:
-        """Hand on a trace. A sink that fails is logged, and harms nothing."""
+    def deliver(self, trace: Trace) -> bool:
+        """Hand on a trace. A sink that fails is logged, and harms nothing.
+
+        Returns:
+            Whether there is anything in it that is wanted.
+        """
         if self.sink is None:
-            return
+            return False
+        shown = self._only.of(trace)
+        if not shown.spans:
+            return False
         try:
-            shown = self._only.of(trace)
-            if shown.spans:
-                self.sink(shown)
+            self.sink(shown)
         except Exception:
             logger.exception("A trace could not be written.")
+        return True
 
     def close(self) -> None:
         """Trace nothing more, and let the sink close what it has open."""

@@ -10,6 +10,7 @@ exact. When a trace really began is told in its first span.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,11 @@ _STEP = 125
 """In nanoseconds."""
 
 _MONTH = 30 * 86_400_000_000_000
+
+DEEPEST = 250
+"""How many spans lie within each other in one row; Perfetto drops what is deeper, some versions of it from 256 on."""
+
+_REMEMBERED = 10_000
 
 _AROUND = frozenset({SpanKind.EVENT, SpanKind.TRIGGER, SpanKind.EXECUTION})
 
@@ -35,7 +41,8 @@ class ChromeEvents:
 
     def __init__(self) -> None:
         self._zero: int | None = None
-        self._rows: dict[tuple[int, str, int], int] = {}
+        self._rows: dict[tuple[int, str], list[_Row]] = {}
+        self._count = 0
         self._processes: set[int] = set()
 
     def of(self, trace: Trace) -> Iterator[Event]:
@@ -46,15 +53,45 @@ class ChromeEvents:
             if process not in self._processes:
                 self._processes.add(process)
                 yield _named("process_name", process, 0, f"process {process}" if process else "executions")
-            for number, row in enumerate(_nested(spans)):
-                key = (process, thread, number)
-                if key not in self._rows:
-                    self._rows[key] = len(self._rows) + 1
-                    yield _named(
-                        "thread_name", process, self._rows[key], thread if not number else f"{thread} ({number + 1})"
-                    )
-                for span in row:
-                    yield _event(span, self._rows[key], self._zero)
+            rows = self._rows.setdefault((process, thread), [])
+            for nested in _nested(spans):
+                begin, end = nested[0].start_ns, max(span.end_ns for span in nested)
+                row = next((row for row in rows if row.has_room(begin, end)), None)
+                if row is None:
+                    self._count += 1
+                    row = _Row(self._count)
+                    rows.append(row)
+                    name = thread if len(rows) == 1 else f"{thread} ({len(rows)})"
+                    yield _named("thread_name", process, row.number, name)
+                row.take(begin, end)
+                for span in nested:
+                    yield _event(span, row.number, self._zero)
+
+
+class _Row:
+    """A row of a file, and when it is taken by traces: they come as they end, and may have begun in any order.
+
+    Attributes:
+        number: The number by which events name it.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._taken: list[tuple[int, int]] = []
+        self._forgotten = 0
+
+    def has_room(self, begin: int, end: int) -> bool:
+        """Whether nothing is in it between two times."""
+        after = bisect_left(self._taken, (begin, end))
+        is_free_before = after == 0 or self._taken[after - 1][1] <= begin
+        is_free_behind = after == len(self._taken) or end <= self._taken[after][0]
+        return begin >= self._forgotten and is_free_before and is_free_behind
+
+    def take(self, begin: int, end: int) -> None:
+        """Let something be in it between two times. What was long ago is forgotten, and nothing put there any more."""
+        insort(self._taken, (begin, end))
+        if len(self._taken) > _REMEMBERED:
+            self._forgotten = self._taken.pop(0)[1]
 
 
 def _by_thread(trace: Trace) -> dict[tuple[int, str], list[Span]]:
@@ -72,7 +109,7 @@ def _nested(spans: Sequence[Span]) -> list[list[Span]]:
         for row, ends in rows:
             while ends and ends[-1] <= span.start_ns:
                 ends.pop()
-            if not ends or span.end_ns <= ends[-1]:
+            if len(ends) < DEEPEST and (not ends or span.end_ns <= ends[-1]):
                 row.append(span)
                 ends.append(span.end_ns)
                 break

@@ -18,6 +18,8 @@ TraceSwitch = bool | str | Path | Callable[[Trace], object] | ApplicationTracing
 
 _ON = frozenset({"1", "on", "true", "yes"})
 _OFF = frozenset({"", "0", "off", "false", "no"})
+_SUFFIXES = (".json", ".jsonl", ".txt", ".log")
+"""By which a text is the name of a file; any other file is named with its folder, e.g. ``./traces``."""
 
 
 def application_tracing(asked: TraceSwitch) -> ApplicationTracing:
@@ -67,6 +69,8 @@ def _parsed(text: str) -> tuple[Sink | None, TraceFilter]:
         return None, EVERYTHING
     filters = [part for part in parts if "=" in part]
     files = [part for part in parts if "=" not in part and part.lower() not in _ON | _OFF]
+    for part in files:
+        _check_file_name(part)
     if len(files) > 1:
         raise InvalidInputError(
             f"Traces cannot be written to {' and '.join(map(repr, files))} at once.", hint="Name one file."
@@ -81,9 +85,23 @@ def write_to_standard_error(trace: Trace) -> None:
     write_tree(trace)
 
 
+def _check_file_name(text: str) -> None:
+    if Path(text).suffix.lower() not in _SUFFIXES and not {"/", os.sep}.intersection(text):
+        raise InvalidInputError(
+            f"{text!r:.200} says neither where traces go nor what of them.",
+            hint=f"A hook of that name is hook={text:.100}, a plugin plugin={text:.100}, a flavor flavor={text:.100}; "
+            f"a file has a folder, as ./{text:.100} has, or ends in {', '.join(_SUFFIXES)}.",
+        )
+
+
 def _file(path: Path) -> Sink:
     from actium.tracing.writing import TraceFile
 
+    if path.is_dir():
+        raise InvalidInputError(
+            f"Traces cannot be written to '{path}': it is a folder.",
+            hint=f"Name a file, e.g. '{path / 'traces.jsonl'}'.",
+        )
     if not path.parent.is_dir():
         raise InvalidInputError(
             f"Traces cannot be written to '{path}': there is no folder '{path.parent}'.", hint="Make it first."

@@ -6,12 +6,13 @@ failed or was slow by itself is marked, in words, for whoever has no colours.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from actium.tracing.durations import in_words
-from actium.tracing.spans import Plain, Span, SpanKind, Trace
+from actium.tracing.spans import Failure, Plain, Span, SpanKind, Trace
 
 SLOW_SHARE = 0.25
 """What share of an attempt a span must take by itself to be called slow ..."""
@@ -21,6 +22,9 @@ SLOW_NANOSECONDS = 10_000_000
 
 WIDTH = 120
 """How much of an argument is shown."""
+
+DEEPEST = 50
+"""How many levels are drawn. What lies deeper stands at the last of them, with its level in brackets."""
 
 _INLINE = 100
 
@@ -56,9 +60,7 @@ def tree_text(trace: Trace) -> str:
 
 def tree_lines(trace: Trace) -> Iterator[Line]:
     """A trace line by line."""
-    tree = _Tree(trace)
-    for root in tree.children.get(None, ()):
-        yield from tree.lines(root, "", "")
+    yield from _Tree(trace).lines()
     if trace.left_out:
         yield (Piece(Part.DETAIL, f"… {trace.left_out:,} more spans were left out"),)
 
@@ -71,25 +73,21 @@ class _Tree:
         for span in sorted(trace.spans, key=lambda span: (span.start_ns, span.id)):
             parent = span.parent if span.parent in known else None
             self.children.setdefault(parent, []).append(span)
+        self._wholes: dict[int, int | None] = {}
+        self._told = _ToldFailures(trace.spans, self.children)
 
-    def lines(self, span: Span, first: str, further: str) -> Iterator[Line]:
-        """A span, and what is below it.
-
-        Args:
-            span: The span.
-            first: What stands before its own line.
-            further: What stands before the lines below it.
-        """
-        children = self.children.get(span.id, [])
-        yield (Piece(Part.GUIDE, first), *self._headline(span))
-        guide = further + ("│  " if children else "   ")
-        for detail in self._details(span):
-            yield Piece(Part.GUIDE, guide), detail
-        for child in children:
-            is_last = child is children[-1]
-            yield from self.lines(
-                child, further + ("└─ " if is_last else "├─ "), further + ("   " if is_last else "│  ")
-            )
+    def lines(self) -> Iterator[Line]:
+        """All spans, each followed by what is below it. Spans may lie deeper than Python lets functions call."""
+        waiting = [_Placed(root, "", "", 0) for root in reversed(self.children.get(None, ()))]
+        while waiting:
+            placed = waiting.pop()
+            span = placed.span
+            children = self.children.get(span.id, [])
+            yield (Piece(Part.GUIDE, placed.first), *self._headline(span))
+            guide = placed.further + ("│  " if children and placed.level < DEEPEST else "   ")
+            for detail in self._details(span):
+                yield Piece(Part.GUIDE, guide), detail
+            waiting += [placed.below(child, is_last=child is children[-1]) for child in reversed(children)]
 
     # A span's own line
 
@@ -127,9 +125,10 @@ class _Tree:
 
     def _whole(self, span: Span) -> int | None:
         """How long the attempt took that a span is a part of, or what is outermost where there is none."""
-        while span.kind is not SpanKind.ATTEMPT and span.parent in self.spans:
-            span = self.spans[span.parent]
-        return span.nanoseconds
+        if span.id not in self._wholes:  # those above are asked before those inside
+            is_outermost = span.kind is SpanKind.ATTEMPT or span.parent not in self._wholes
+            self._wholes[span.id] = span.nanoseconds if is_outermost else self._wholes[span.parent or 0]
+        return self._wholes[span.id]
 
     # What is told below it
 
@@ -140,7 +139,7 @@ class _Tree:
             yield Piece(Part.DETAIL, f"{_one_line(name)} = {_shown(value)}")
         if span.result is not None and self._is_news(span):
             yield Piece(Part.DETAIL, f"→ {_shown(span.result)}")
-        if span.failure is not None and not self._is_told_below(span):
+        if span.failure is not None and not self._told.has_below(span, span.failure):
             where = "" if span.failure.where is None else f"  ({span.failure.where})"
             yield Piece(Part.FAILED, f"{_one_line(str(span.failure))}{where}")
             for note in span.failure.notes:
@@ -168,19 +167,70 @@ class _Tree:
         above = self.spans.get(span.parent or 0)
         return above is None or above.kind is not SpanKind.HOOK or above.result != span.result
 
-    def _is_told_below(self, span: Span) -> bool:
-        told = (span.failure and span.failure.message) or None
-        below = self._below(span)
-        return any(child.failure is not None and (child.failure.message or None) == told for child in below)
-
-    def _below(self, span: Span) -> Iterator[Span]:
-        for child in self.children.get(span.id, ()):
-            yield child
-            yield from self._below(child)
-
     @staticmethod
     def _is_long(span: Span) -> bool:
         return len(_listed(span.arguments)) > _INLINE
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A span with what is drawn to its left.
+
+    Attributes:
+        span: The span.
+        first: What stands before its own line.
+        further: What stands before the lines below it.
+        level: How deep it lies.
+    """
+
+    span: Span
+    first: str
+    further: str
+    level: int
+
+    def below(self, child: Span, *, is_last: bool) -> _Placed:
+        """A span inside this one."""
+        level = self.level + 1
+        if level > DEEPEST:
+            return _Placed(child, f"{self.further}[{level}] ", self.further, level)
+        return _Placed(
+            child, self.further + ("└─ " if is_last else "├─ "), self.further + ("   " if is_last else "│  "), level
+        )
+
+
+class _ToldFailures:
+    """Where each failure is told, so that one that leaves span after span is told once, where it comes from.
+
+    Spans are numbered as the tree tells them, so that those below a span have the numbers that follow its own.
+    """
+
+    def __init__(self, spans: Sequence[Span], children: Mapping[int | None, Sequence[Span]]) -> None:
+        self._first: dict[int, int] = {}
+        self._last: dict[int, int] = {}
+        self._numbers: dict[tuple[str, str, str | None], list[int]] = {}
+        waiting = [*reversed(children.get(None, ()))]
+        while waiting:
+            span = waiting.pop()
+            number = self._first[span.id] = self._last[span.id] = len(self._first)
+            if span.failure is not None:
+                for key in {_as_known(span.failure), _as_known(replace(span.failure, where=None))}:
+                    self._numbers.setdefault(key, []).append(number)
+            waiting += reversed(children.get(span.id, ()))
+        for span in sorted(spans, key=lambda span: self._first.get(span.id, 0), reverse=True):
+            if span.parent in self._last and span.id in self._last:
+                self._last[span.parent] = max(self._last[span.parent], self._last[span.id])
+
+    def has_below(self, span: Span, failure: Failure) -> bool:
+        """Whether a span's failure is that of one inside it; it is where all is alike that is known of both."""
+        numbers = self._numbers[_as_known(failure)]
+        next_one = bisect_right(numbers, self._first[span.id])
+        return next_one < len(numbers) and numbers[next_one] <= self._last[span.id]
+
+
+def _as_known(failure: Failure) -> tuple[str, str, str | None]:
+    """What tells a failure from others. That of an attempt has no place, and its type no module."""
+    kind = failure.type.rpartition(".")[2] if failure.where is None else failure.type
+    return kind, failure.message, failure.where
 
 
 def _listed(arguments: Mapping[str, Plain]) -> str:

@@ -32,4 +32,6 @@ def tells(config: Config) -> int:
             raise ConnectionError(f"refused {config.text}")
         if config.end == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        if config.end == "stay":
+            threading.Event().wait()
     return os.getpid()

@@ -91,6 +91,8 @@ def load_command(name: str, claims: Sequence[PluginStatus]) -> typer.Typer:
 
 
 def _imported(claim: PluginStatus) -> typer.Typer:
+    from actium.plugins.installed import in_words
+
     module, _, attribute = claim.value.partition(":")
     try:
         with kept_stdout():
@@ -100,10 +102,12 @@ def _imported(claim: PluginStatus) -> typer.Typer:
             if not isinstance(loaded, typer.Typer):
                 raise TypeError(f"{claim.value} is an object of {type(loaded).__name__}, not a typer.Typer")
             typer.main.get_command(loaded)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # help, and every other command, must not end with one that is broken
         raise PluginQuarantinedError(
             f"The command {claim.name!r} of {claim.origin.distribution} {claim.origin.version} is broken: "
-            f"{type(error).__name__}: {error}.",
+            f"{in_words(error)}.",
             hint=f"Upgrade or `pip uninstall {claim.origin.distribution}`.",
         ) from error
     return loaded

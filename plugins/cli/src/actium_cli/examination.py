@@ -37,15 +37,19 @@ def examined(*, mend: bool, grace: timedelta) -> list[Finding]:
 def _plugin(plugin: CheckedPlugin) -> Iterator[Finding]:
     origin = " ".join(filter(None, (plugin.distribution, plugin.version)))
     if plugin.state == "quarantined":
-        what = f"{plugin.kind} plugin {plugin.name} ({origin})" if origin else plugin.name
+        broken = f"{plugin.kind} plugin {plugin.name} ({origin})" if origin else plugin.name
         yield Finding(
-            what=f"distribution {origin or plugin.name}" if plugin.kind == METADATA else what,
+            what=f"distribution {origin or plugin.name}" if plugin.kind == METADATA else broken,
             problem=plugin.problem or "It is quarantined.",
             remedy=" ".join(filter(None, (plugin.hint, CHECK if plugin.traceback else None))) or CHECK,
         )
+    what = {
+        "requirements": f"distribution {origin}",
+        "order": "order of hook plugins",
+        "code": f"{plugin.kind} plugin {plugin.name} ({origin})",
+    }
     for conflict in plugin.conflicts:
-        what = f"distribution {origin}" if conflict.about == "requirements" else "order of hook plugins"
-        yield Finding(what=what, problem=conflict.problem, remedy=conflict.remedy)
+        yield Finding(what=what[conflict.about], problem=conflict.problem, remedy=conflict.remedy)
 
 
 def _unopened(store: str, error: ActiumError) -> Finding:

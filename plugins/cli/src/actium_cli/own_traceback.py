@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import actium
 
-_NOT_THEIRS = tuple(str(Path(file).parent) for file in (actium.__file__, __file__))
+_NOT_THEIRS = tuple(Path(file).parent for file in (actium.__file__, __file__, importlib.__file__))
 
 
 def own_traceback(error: BaseException) -> str | None:
@@ -24,8 +25,12 @@ def own_traceback(error: BaseException) -> str | None:
 
 
 def _chain(last: traceback.TracebackException) -> list[traceback.TracebackException]:
-    before = last.__cause__ or (None if last.__suppress_context__ else last.__context__)
-    return [*(_chain(before) if before is not None else ()), last]
+    chain = []
+    each: traceback.TracebackException | None = last
+    while each is not None:
+        chain.append(each)
+        each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
+    return chain[::-1]
 
 
 def _names_a_line(told: traceback.TracebackException) -> bool:
@@ -39,7 +44,7 @@ def _own(told: traceback.TracebackException) -> traceback.TracebackException:
 
 
 def _is_foreign(file: str) -> bool:
-    return file.startswith(("<frozen importlib", *_NOT_THEIRS)) or Path(file).parent.name == "importlib"
+    return file.startswith("<frozen importlib") or any(map(Path(file).is_relative_to, _NOT_THEIRS))
 
 
 def _written(told: traceback.TracebackException) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from actium.errors import ActiumError, PluginError
 from actium.plugins.installed import HOOKS, in_words
 from actium.plugins.registry import PluginFlavorRegistry
+from actium.plugins.unawaited import never_awaited, noticed
 from actium_cli.command_tree import load_command
 from actium_cli.logs import without_warnings
 from actium_cli.own_traceback import own_traceback
@@ -30,7 +31,8 @@ class Conflict:
     """What is wrong with plugins that can be loaded.
 
     Attributes:
-        about: ``requirements`` of their distribution that are not met, or the ``order`` of hook plugins.
+        about: ``requirements`` of their distribution that are not met, the ``order`` of hook plugins, or ``code`` of
+            their own.
         problem: What is wrong.
         remedy: What to do about it.
     """
@@ -80,7 +82,9 @@ class CheckedPlugin:
 
 def found_plugins(blocked: Sequence[str]) -> list[CheckedPlugin]:
     """Every plugin; none is imported."""
-    return [_described(status) for status in PluginFlavorRegistry.from_environment(blocked=blocked).statuses()]
+    registry = PluginFlavorRegistry.from_environment(blocked=blocked)
+    registry.warn_of_unknown_blocks()
+    return [_described(status) for status in registry.statuses()]
 
 
 def check(blocked: Sequence[str], *, debug: bool) -> list[CheckedPlugin]:
@@ -92,6 +96,7 @@ def check(blocked: Sequence[str], *, debug: bool) -> list[CheckedPlugin]:
     """
     import_module("actium.app")  # so that the first flavor is not said to take as long as all that flavors share
     registry = PluginFlavorRegistry.from_environment(blocked=blocked)
+    registry.warn_of_unknown_blocks()
     with without_warnings("actium.plugins"):
         statuses = registry.check()
     if debug:
@@ -113,14 +118,16 @@ def _commands(statuses: Sequence[PluginStatus], *, debug: bool) -> Iterator[Chec
         started = time.perf_counter()
         found: PluginError | None = None
         try:
-            load_command(status.name, claims)
+            with noticed() as unawaited:
+                load_command(status.name, claims)
         except PluginError as error:
             if debug:
                 traceback.print_exception(error, file=sys.stderr)
             found = error
         seconds = time.perf_counter() - started
         state = "loaded" if found is None else "quarantined"
-        yield _with_error(replace(_described(status), state=state, import_seconds=seconds), found)
+        checked = replace(_described(status), state=state, import_seconds=seconds)
+        yield _with_error(replace(checked, conflicts=_faults(map(never_awaited, unawaited))), found)
 
 
 def _enabled_hooks(registry: PluginFlavorRegistry, checked: Sequence[CheckedPlugin]) -> Iterator[CheckedPlugin]:
@@ -175,11 +182,12 @@ def _with_conflicts(
                 for names, problem in contradictions
                 if plugin.name in names
             ]
-        yield replace(plugin, conflicts=tuple(conflicts))
+        yield replace(plugin, conflicts=(*plugin.conflicts, *conflicts))
 
 
 def _described(status: PluginStatus) -> CheckedPlugin:
     described = CheckedPlugin(
+        conflicts=_faults(status.faults),
         name=status.name,
         kind=status.kind,
         state=status.state,
@@ -190,6 +198,15 @@ def _described(status: PluginStatus) -> CheckedPlugin:
         import_seconds=status.import_seconds,
     )
     return _with_error(described, status.error)
+
+
+def _faults(faults: Iterable[str]) -> tuple[Conflict, ...]:
+    told = tuple(faults)
+    if not told:
+        return ()
+    from actium.app.doctor import FAULT
+
+    return tuple(Conflict(about="code", problem=fault, remedy=FAULT) for fault in told)
 
 
 def _with_error(plugin: CheckedPlugin, error: BaseException | None) -> CheckedPlugin:

@@ -40,7 +40,8 @@ def check_plugins() -> None:
 
     Looks for what cannot be imported, with the plugin's own part of the traceback; for hooks that are misspelled or
     implemented in a way that cannot work; for names that two distributions claim; for requirements of their
-    distributions that are not met; and for hook plugins that want to be called before each other. --debug shows whole
+    distributions that are not met; for hook plugins that want to be called before each other; and for coroutines that
+    an import makes and never awaits. Names that are nearly those that Actium uses are noted. --debug shows whole
     tracebacks.
     """
     from actium_cli.plugin_check import check
