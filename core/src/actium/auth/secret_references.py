@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
@@ -34,6 +35,11 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 _resolved_here: ContextVar[list[str] | None] = ContextVar("actium_resolved_secrets", default=None)
+
+
+def secrets_noted_here() -> list[str] | None:
+    """The secrets that are being collected for the running code, see `noting_secrets`; None where nobody does."""
+    return _resolved_here.get()
 
 
 @contextmanager
@@ -189,6 +195,38 @@ def _secret_fields(annotation: object, path: tuple[str, ...], above: frozenset[o
             yield from _secret_fields(argument, path, above)
 
 
+def literals_at(paths: Iterable[tuple[str, ...]], configuration: object) -> Iterator[str]:
+    """What a configuration holds in the places of secrets and is no reference: it is refused, and must not be shown.
+
+    Args:
+        paths: See `secret_fields`.
+        configuration: As it was given.
+    """
+    for path in paths:
+        yield from _literals(configuration, path)
+
+
+def _literals(value: object, path: tuple[str, ...]) -> Iterator[str]:
+    value = unwrapped(value)
+    if isinstance(value, BaseModel):
+        value = dict(items(value))
+    if isinstance(value, dict):
+        if path and path[0] in value:
+            yield from _literals(value[path[0]], path[1:])
+        else:
+            for item in value.values():
+                if not path or isinstance(item, dict | list | tuple):
+                    yield from _literals(item, path)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _literals(item, path)
+    elif not path:
+        held = value.get_secret_value() if isinstance(value, Secret | SecretStr | SecretBytes) else value
+        text = held.decode("utf-8", "backslashreplace") if isinstance(held, bytes) else str(held)
+        if isinstance(held, str | bytes | int | float) and not isinstance(held, bool) and not _is_reference(text):
+            yield text
+
+
 def note_secret(secret: str) -> None:
     """Have a text masked in everything that is recorded of the execution that the running code belongs to."""
     noted = _resolved_here.get()
@@ -199,9 +237,12 @@ def note_secret(secret: str) -> None:
 def masked(value: Any, secrets: Sequence[str]) -> Any:
     """Replace secrets in all texts of a JSON value; the longest first, so that none is left in part.
 
-    A secret is found as it is, as ``repr`` and JSON write it, as part of a URL, in base64, and line by line.
+    A secret is found as it is, as ``repr``, ``ascii`` and JSON write it and each of them what another wrote, as part of
+    a URL or of HTML, in base64, as text and as bytes, and line by line.
     Secrets of fewer than four characters are not masked: they would tear holes into every text.
     """
+    if value is None:
+        return value
     mask = SecretMask(secrets)
     return _masked(value, mask) if mask.longest else value
 
@@ -226,13 +267,73 @@ class SecretMask:
             text = text.replace(form, MASK)
         return text
 
+    def torn(self, text: str, mark: str) -> str:
+        """A text without what is left of secrets in places where something was cut off it.
+
+        Args:
+            text: Already without whole secrets.
+            mark: What stands in place of what was cut off.
+        """
+        first, *rest = text.split(mark)
+        for following in rest:
+            first = f"{self._without_beginning(first)}{mark}{following}"
+        return first
+
+    def _without_beginning(self, text: str) -> str:
+        end = len(text.rstrip("'\""))
+        for form in self._forms:
+            for length in range(min(len(form) - 1, end), _SHORTEST_MASKED - 1, -1):
+                if text.startswith(form[:length], end - length):
+                    return f"{text[: end - length]}{MASK}{text[end:]}"
+        return text
+
 
 def _forms(secret: str) -> Iterator[str]:
     for text in {part.strip() for part in (secret, *secret.splitlines())}:
-        yield from (text, repr(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
-        yield from (quote(text, safe="", errors="backslashreplace"), quote(text, errors="backslashreplace"))
-        yield quote_plus(text, errors="backslashreplace")
-        yield from _base64_forms(text.encode("utf-8", "backslashreplace"))
+        yield text
+        encoded = {text.encode("utf-8", "backslashreplace"), text.encode("latin-1", "ignore")}
+        for data in encoded:
+            yield from _base64_forms(data)
+        if _ALWAYS_AS_IT_IS.fullmatch(text) is None:
+            from html import escape  # few programs need what it imports
+
+            for written in (*_escaped(text), *(form for data in encoded for form in _escaped_bytes(data))):
+                yield from (written, *_escaped(written), *_escaped_bytes(written.encode("utf-8", "backslashreplace")))
+            for data in encoded:
+                yield from _percent_forms(data)
+            yield from (escape(text), escape(text, quote=False))
+
+
+_ALWAYS_AS_IT_IS = re.compile(r"[A-Za-z0-9_.~-]*")
+"""What neither ``repr`` nor JSON nor a URL writes in another way."""
+
+_QUOTES = "'\""
+"""With both quotes in it, ``repr`` escapes one; with less, it may not."""
+
+
+def _escaped(text: str) -> Iterator[str]:
+    """A text as it stands in what ``repr``, ``ascii`` and JSON write, alone or in a longer one."""
+    for written in (repr, ascii):
+        yield written(text)[1:-1]
+        yield written(_QUOTES + text)[len(repr(_QUOTES)) - 1 : -1]
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _escaped_bytes(data: bytes) -> Iterator[str]:
+    quotes = _QUOTES.encode()
+    yield repr(data)[2:-1]
+    yield repr(quotes + data)[len(repr(quotes)) - 1 : -1]
+
+
+def _percent_forms(data: bytes) -> Iterator[str]:
+    """How URLs and forms write it, with large and small digits, once and twice."""
+    for written in (quote(data, safe=""), quote(data), quote_plus(data)):
+        yield from (written, _PERCENT.sub(lambda found: found[0].lower(), written))
+        yield from (quote(written, safe=""), _PERCENT.sub(lambda found: found[0].lower(), quote(written, safe="")))
+
+
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
 
 
 def _base64_forms(secret: bytes) -> Iterator[str]:

@@ -425,7 +425,7 @@ class Run:
             self._has_ended = True
         forget_running(self._attempt)
         self._attempt.is_to_end = True  # for code of it that goes on all the same
-        outcome = outcomes.without_secrets(outcome, self._attempt.secrets)
+        outcome = outcomes.to_keep(outcome, self._attempt.secrets)
         if outcome.status is ExecutionStatus.FAILED and not outcome.is_returned:
             execution = self.claim.execution
             logger.warning("Execution %s of %r failed: %s", execution.id, execution.action_name, outcome.reason)

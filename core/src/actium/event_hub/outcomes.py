@@ -73,7 +73,7 @@ def of_error(
         error={
             "type": type(error).__name__,
             "message": message_of(error),
-            "traceback": _shortened(_storable(child_traceback(error) or "".join(traceback.format_exception(error)))),
+            "traceback": _storable(child_traceback(error) or "".join(traceback.format_exception(error))),
         },
     )
     if isinstance(error, _FINAL) or not (isinstance(error, Retry) or policy.retries(error)):
@@ -116,22 +116,25 @@ def of_return(reason: str, now: datetime) -> Outcome:
     return Outcome(status=ExecutionStatus.FAILED, reason=reason, next_attempt=now, is_returned=True)
 
 
-def without_secrets(outcome: Outcome, secrets: Sequence[str]) -> Outcome:
-    """The outcome with secrets masked in everything that it says."""
-    if not secrets:
+def to_keep(outcome: Outcome, secrets: Sequence[str]) -> Outcome:
+    """The outcome as it is kept: secrets masked in everything that it says, and then long texts shortened."""
+    if secrets:
+        outcome = replace(
+            outcome,
+            reason=masked(outcome.reason, secrets),
+            result=masked(outcome.result, secrets),
+            error=masked(outcome.error, secrets),
+        )
+    if outcome.reason is None and outcome.error is None:
         return outcome
-    return replace(
-        outcome,
-        reason=masked(outcome.reason, secrets),
-        result=masked(outcome.result, secrets),
-        error=masked(outcome.error, secrets),
-    )
+    error = outcome.error and {key: value and _shortened(value) for key, value in outcome.error.items()}
+    return replace(outcome, reason=outcome.reason and _shortened(outcome.reason), error=error)
 
 
 def message_of(error: BaseException) -> str:
     """What an exception says, in a form that can be stored."""
     try:
-        return _shortened(_storable(str(error)))
+        return _storable(str(error))
     except Exception as broken:
         return f"(its text cannot be shown: {type(broken).__name__})"
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
 import pluggy
+from pydantic import BaseModel
 
 from actium.errors import ActiumError, PluginError
 from actium.plugins.awaiting_call import call_awaiting
@@ -120,6 +121,7 @@ class Relay:
         self.origin = origin
         self._tracing = tracing
         self.is_async = inspect.iscoroutinefunction(handler.run)
+        self._config_class: type[BaseModel] | None = getattr(handler, "config_class", None)
         manager = pluggy.PluginManager(PROJECT_NAME)
         manager.add_hookspecs(ActionHooks)
         manager.register(HandlerHooks(handler, origin, is_async=self.is_async), name=origin.name)
@@ -210,7 +212,14 @@ class Relay:
     def _traced(self) -> TracedCalls:
         from actium.plugins.traced_hooks import TracedCalls  # most programs begin to trace with their first execution
 
-        return TracedCalls(self._manager, ActionHooks, self.origin, self._tracing, awaits=self.is_async)
+        return TracedCalls(
+            self._manager,
+            ActionHooks,
+            self.origin,
+            self._tracing,
+            awaits=self.is_async,
+            config_class=self._config_class,
+        )
 
     def _note(self, error: BaseException, hook: str) -> None:
         if not isinstance(error, ActiumError):  # ours tell all that a caller needs

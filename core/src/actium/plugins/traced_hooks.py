@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Protocol, cast
 
 import pluggy
+from pydantic import BaseModel
 
+from actium.auth.secret_references import literals_at, note_secret, secret_fields
 from actium.plugins.awaiting_call import call_awaiting
 from actium.plugins.hookspecs import PROJECT_NAME, hookimpl
 from actium.plugins.origin import Origin
@@ -20,6 +22,9 @@ from actium.tracing.failures import failure_of
 from actium.tracing.recorder import Actor, Entered, OpenSpan, inside, present
 from actium.tracing.spans import SpanKind
 from actium.tracing.values import held
+
+_CONFIGURING = frozenset({"create_action", "update_action"})
+"""The hooks that are given configurations as someone has written them."""
 
 
 class TracedCalls:
@@ -33,6 +38,7 @@ class TracedCalls:
         tracing: ApplicationTracing,
         *,
         awaits: bool,
+        config_class: type[BaseModel] | None = None,
     ) -> None:
         """Make the twin.
 
@@ -42,16 +48,20 @@ class TracedCalls:
             origin: Where the flavor comes from.
             tracing: What its application has traced.
             awaits: Whether what ``run_action`` gives is awaited.
+            config_class: What the flavor's configurations are; what is given in place of its secrets is masked.
         """
         self._manager = manager
-        self._twin = _twin_of(manager, specifications, awaits=awaits)
+        self._twin = twin_of(manager, specifications, awaits=awaits)
         self._alone = _alone(manager)
         self._actor = _actor(origin, None)
         self._tracing = tracing
+        self._config_class = config_class
 
     def call(self, hook: str, arguments: Mapping[str, Any]) -> Any:
         """Call a hook."""
         with self._tracing.call(hook, self._actor, _held(arguments)) as span:
+            if span is not None and hook in _CONFIGURING:
+                self._note_literals(arguments)
             if span is not None and hook in self._alone:
                 result = self._alone[hook].call(span, arguments)
             else:
@@ -65,6 +75,14 @@ class TracedCalls:
             result = await call_awaiting(getattr(self._hooks(span), hook), arguments)
             _end(span, result)
             return result
+
+    def _note_literals(self, arguments: Mapping[str, Any]) -> None:
+        """Mask secrets that were given as they are, in place of references: they will be refused."""
+        if self._config_class is None:
+            return
+        given = arguments.get("action_update", arguments["action"])
+        for literal in literals_at(secret_fields(self._config_class), given.configuration):
+            note_secret(literal)
 
     def _hooks(self, span: OpenSpan | None) -> pluggy.HookRelay:
         return self._manager.hook if span is None else self._twin.hook
@@ -105,7 +123,7 @@ def traced_observer(observer: pluggy.HookImpl, origin: Origin) -> Callable[..., 
     return _plain(observer.function, observer.argnames, _actor(origin, _position(observer, plain="observer")))
 
 
-def _twin_of(manager: pluggy.PluginManager, specifications: type, *, awaits: bool) -> pluggy.PluginManager:
+def twin_of(manager: pluggy.PluginManager, specifications: type, *, awaits: bool) -> pluggy.PluginManager:
     """A manager with the plugins of another, in the same order, that records their calls."""
     twin = pluggy.PluginManager(PROJECT_NAME)
     twin.add_hookspecs(specifications)
@@ -199,28 +217,27 @@ def _wrapper(function: Callable[..., Any], names: tuple[str, ...], acting: Actor
         try:
             result = yield
         except BaseException as error:
-            return _after(wrapper.throw, error, name, acting)
-        return _after(wrapper.send, result, name, acting)
+            resume = functools.partial(wrapper.throw, error)
+            return _after(resume, {"exception": failure_of(error)}, error, name, acting)
+        return _after(functools.partial(wrapper.send, result), {"result": held(result)}, None, name, acting)
 
     return traced
 
 
-def _after(resume: Callable[[Any], Any], outcome: Any, name: str, acting: Actor) -> Any:
+def _after(
+    resume: Callable[[], Any], got: dict[str, Any], raised: BaseException | None, name: str, acting: Actor
+) -> Any:
     """The second side of a wrapper. An exception that it only lets through is told as what it got, not as its own."""
     above = present()
-    span = None
-    if above is not None:
-        raised = isinstance(outcome, BaseException)
-        got = {"exception": failure_of(outcome)} if raised else {"result": held(outcome)}
-        span = above.recording.begin(above, SpanKind.AFTER, name, acting, got)
+    span = None if above is None else above.recording.begin(above, SpanKind.AFTER, name, acting, got)
     with Entered(span):
         try:
-            resume(outcome)
+            resume()
         except StopIteration as stop:
             _end(span, stop.value)
             return stop.value
         except BaseException as error:
-            if error is outcome:
+            if error is raised:
                 _end(span)
             raise
     raise RuntimeError("a wrapper yielded more than once; it must yield exactly once")

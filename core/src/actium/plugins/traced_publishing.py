@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from actium.plugins.hookspecs import EventHooks
-from actium.plugins.traced_hooks import _twin_of as twin_of
+from actium.plugins.traced_hooks import twin_of
 from actium.tracing.application import ApplicationTracing
 from actium.tracing.recorder import OpenSpan, Recording, current, present
 from actium.tracing.spans import SpanKind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, final
 
 from actium.tracing.filters import EVERYTHING, TraceFilter
@@ -80,19 +81,29 @@ class ApplicationTracing:
 
 @final
 class _TraceOfItsOwn(Entered):
-    """The outermost span of a recording, which is delivered at its end."""
+    """The outermost span of a recording, which is delivered at its end, without the secrets that were noted inside."""
 
-    __slots__ = ("_recording", "_tracing")
+    __slots__ = ("_noting", "_recording", "_tracing")
 
     def __init__(self, tracing: ApplicationTracing, recording: Recording, span: OpenSpan | None) -> None:
         super().__init__(span)
         self._tracing = tracing
         self._recording = recording
+        self._noting = ExitStack()
+
+    def __enter__(self) -> OpenSpan | None:
+        from actium.auth.secret_references import noting_secrets, secrets_noted_here
+
+        noted = secrets_noted_here()
+        secrets = self._noting.enter_context(noting_secrets()) if noted is None else noted
+        self._recording.secrets = lambda: secrets
+        return super().__enter__()
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         from actium.tracing.taking import taken
 
         super().__exit__(kind, error, traceback)
+        self._noting.close()
         self._tracing.deliver(taken(self._recording))
 
 

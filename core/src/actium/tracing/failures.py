@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,14 @@ _name_of: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 _args_of = BaseException.__dict__["args"].__get__
 _traceback_of = BaseException.__dict__["__traceback__"].__get__
 _SAFE = frozenset({str, int, float, bool, types.NoneType, bytes})
+_TOLD: Mapping[type, Sequence[str]] = {
+    OSError: ("errno", "strerror", "filename", "filename2"),
+    SyntaxError: ("msg", "filename", "lineno"),
+    ImportError: ("msg",),
+    UnicodeDecodeError: ("encoding", "object", "start", "end", "reason"),
+    UnicodeEncodeError: ("encoding", "object", "start", "end", "reason"),
+    UnicodeTranslateError: ("object", "start", "end", "reason"),
+}
 _MOST_NOTES = 10
 _MOST_FRAMES = 10_000
 
@@ -67,10 +75,18 @@ def _message(error: BaseException) -> str:
         return own
     args = _args_of(error)
     teller: Any = next(base for base in mro_of(type(error)) if "__str__" in base.__dict__)
-    if type_name(teller).partition(".")[2] == "" and all(type(arg) in _SAFE for arg in args):
+    if type_name(teller).partition(".")[2] == "" and all(
+        type(arg) in _SAFE for arg in (*args, *_told_of(teller, error))
+    ):
         return str(teller.__str__(error))
     texts = [str.__str__(arg) for arg in args if str in mro_of(type(arg))]
     return texts[0] if texts else ", ".join(f"<{type_name(type(arg))}>" for arg in args)
+
+
+def _told_of(teller: type, error: BaseException) -> Iterator[object]:
+    """The attributes that a built-in ``__str__`` tells besides the arguments; anyone may have set them."""
+    for name in _TOLD.get(teller, ()):
+        yield teller.__dict__[name].__get__(error)
 
 
 def _where(error: BaseException) -> str | None:

@@ -7,17 +7,22 @@ from collections.abc import Sequence
 
 from actium.auth.secret_references import MASK, RESOLVERS, SecretMask
 
+_PASSWORDS = r"[a-z]*(password|passwd|passphrase|secret)|pass|pwd"
+_PASSWORD_NAME = re.compile(rf"(^|[^a-z])({_PASSWORDS})s?$")
 _TELLING_NAME = re.compile(
-    r"(^|[^a-z])(pass(word|wd|phrase)?|secret|(access|auth|api|id|refresh|session|bearer)?[-_.]?token|authorization"
+    rf"(^|[^a-z])({_PASSWORDS}|auth|(access|auth|api|id|refresh|session|bearer)?[-_.]?token|authorization"
     r"|(api|private|secret|access|account|signing|encryption)[-_.]?key|cookie|set-cookie|credentials?)s?$"
 )
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NOT_THESE = r"(?!env:|file:|\*{10}|(?:bearer|basic|token)\s)"
 _TELLING_TEXT = (
     re.compile(r"(?i)(\b(?:bearer|basic|token)\s+)[A-Za-z0-9._~+/=-]{8,}"),
     re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]{0,200}:)[^\s/@]{1,500}(?=@)"),
+    re.compile(r"""(?i)(\b(?:set-)?cookie\\{0,4}["']?\s?[=:]\s?\\{0,4}["']?)(?!\*{10})[^\r\n"'\\]+"""),
     re.compile(
-        r"""(?i)(\b[\w-]{0,40}(?:password|passwd|secret|token|api[-_]?key|authorization)["']?\s?[=:]\s?["']?)"""
-        r"""(?!env:|file:|\*{10}|(?:bearer|basic|token)\s)[^\s"'&,;)}\]]+"""
+        r"""(?i)(\b[\w-]{0,40}(?:password|passwd|passphrase|pwd|secret|token|(?:api|private|access)[-_]?key"""
+        r"""|authorization)\\{0,4}["']?[ \t]?[=:][ \t]?)"""
+        rf"""(?P<quote>\\{{0,4}}["'])?{_NOT_THESE}(?(quote)(?:(?!(?P=quote))[^\r\n]){{1,500}}|(?:[^\s"'&,;)}}\]\\]|\\(?!["']))+)"""
     ),
 )
 
@@ -41,8 +46,12 @@ class TraceMask:
         """A text without what is secret in it, or looks like it."""
         masked = self._registered.text(text)
         for telling in _TELLING_TEXT:
-            masked = telling.sub(rf"\g<1>{MASK}", masked)
+            masked = telling.sub(_masked, masked)
         return masked
+
+    def torn(self, text: str, mark: str) -> str:
+        """A text without what is left of registered secrets where something was cut off it, before such a mark."""
+        return self._registered.torn(text, mark)
 
     def beginning(self, text: str, length: int) -> str:
         """The beginning of a text, where no secret is left in part by the cut."""
@@ -55,6 +64,15 @@ class TraceMask:
 def is_telling_name(name: str) -> bool:
     """Whether a name, such as that of a field or header, says that its value is secret."""
     return _TELLING_NAME.search(_WORD_BOUNDARY.sub("_", name).lower()) is not None
+
+
+def is_password_name(name: str) -> bool:
+    """Whether a name says that its value is secret even where that is a number."""
+    return _PASSWORD_NAME.search(_WORD_BOUNDARY.sub("_", name).lower()) is not None
+
+
+def _masked(found: re.Match[str]) -> str:
+    return f"{found[1]}{found.groupdict().get('quote') or ''}{MASK}"
 
 
 def is_reference(text: str) -> bool:

@@ -25,7 +25,7 @@ from actium.auth.context import AuthContext
 from actium.auth.secret_references import MASK
 from actium.tracing.failures import RawFailure, message_of, mro_of, type_name
 from actium.tracing.limits import FULL, MAX_RAW_TEXT, Limits
-from actium.tracing.masking import TraceMask, is_reference, is_telling_name
+from actium.tracing.masking import TraceMask, is_password_name, is_reference, is_telling_name
 from actium.tracing.spans import Plain
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ class Describer:
         if value is None or kind is bool:
             return cast("Plain", value)
         if kind is Told:
-            return self._cut(str.__str__(value), self._limits.characters + _MOST_ADDED)
+            told = self.mask.registered(str.__str__(value))  # some secrets may have become known since
+            return self._cut(self.mask.torn(told, _LEFT_OUT), self._limits.characters + _MOST_ADDED)
         if kind is str:
             return self.text(str.__str__(value), self._limits.characters)
         self._room, self._above = self._limits.values, set()
@@ -279,8 +280,14 @@ def _listed(parts: list[str], size: int, what: str) -> str:
 
 
 def _is_secret(name: object, value: object) -> bool:
-    """Whether a value lies under a telling name; numbers are none, and neither is a reference to a secret."""
-    if type(name) is not str or _MAY_BE_SECRET.isdisjoint(mro_of(type(value))) or not is_telling_name(name):
+    """Whether a value lies under a telling name. Numbers are counted things, but not under the name of a password, and
+    a reference to a secret is none.
+    """
+    if type(name) is not str:
+        return False
+    if type(value) in {int, float}:
+        return is_password_name(name)
+    if _MAY_BE_SECRET.isdisjoint(mro_of(type(value))) or not is_telling_name(name):
         return False
     return not (type(value) is str and is_reference(value))
 
