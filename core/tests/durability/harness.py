@@ -1,4 +1,5 @@
-"""Publishers and workers as real processes on one store, killed and stopped at random; then what must hold is checked.
+"""Publishers, workers and an operator as real processes on one store, killed, stopped and asked to end at random; then
+what must hold is checked.
 
 ``python harness.py --kills 5000 --seed 7`` runs it by hand; ``nox -s soak`` does that for long.
 """
@@ -17,10 +18,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from crash_flavors import FLAVORS
 from roles import LEASE
 
-from actium import Actium, action_flavor
-from actium.models import ActionRequest, Backoff, RunPolicy, ServiceAccountRequest, TriggerRequest
+from actium import Actium
+from actium.models import ActionRequest, Backoff, Concurrency, RunPolicy, ServiceAccountRequest, TriggerRequest
 
 ROLES = Path(__file__).with_name("roles.py")
 SECONDS_TO_DRAIN = 120.0
@@ -35,6 +37,7 @@ class CrashRun:
         self.store = folder / "actium.db"
         self.began = folder / "began"
         self.acknowledged = folder / "acknowledged"
+        self.cancelled = folder / "cancelled"
         self.kills = 0
         self._draws = random.Random(seed)
         self._processes: list[tuple[str, subprocess.Popen[bytes]]] = []
@@ -42,31 +45,43 @@ class CrashRun:
 
     def _set_up(self) -> None:
         with Actium(self.url) as app:
-            app.flavors.register(action_flavor("crash.work")(lambda: None))
+            for flavor in FLAVORS:
+                app.flavors.register(flavor)
             account = app.accounts.create(ServiceAccountRequest(name="robot"))
-            action = app.actions.create(
-                ActionRequest(
-                    name="work",
-                    plugin_subtype="crash",
-                    flavor="work",
-                    service_account_id=account.id,
-                    run_policy=RunPolicy(max_attempts=MAX_ATTEMPTS, backoff=Backoff(base=0.05)),
+            for name, flavor in (("thread", "thread"), ("loop", "loop"), ("turn", "thread"), ("process", "process")):
+                concurrency = Concurrency(mode="queued") if name == "turn" else Concurrency()
+                action = app.actions.create(
+                    ActionRequest(
+                        name=name,
+                        plugin_subtype="crash",
+                        flavor=flavor,
+                        service_account_id=account.id,
+                        run_policy=RunPolicy(
+                            max_attempts=MAX_ATTEMPTS, backoff=Backoff(base=0.05), concurrency=concurrency
+                        ),
+                    )
                 )
-            )
-            app.triggers.create(TriggerRequest(name="arrived", action_id=action.id, match_all=True))
+                app.triggers.create(TriggerRequest(name=name, action_id=action.id, filters=[{"exact": {"type": name}}]))
 
     def crash(self, kills: int) -> None:
-        """Start two workers and a publisher, and kill or stop one of them at a time, at random points."""
-        self._processes = [self._start(role) for role in ("worker", "worker", "publisher")]
+        """Start all of them, and kill one at a time, at random points; sometimes a worker is stopped or asked to end."""
+        self._processes = [self._start(role) for role in ("worker", "worker", "publisher", "operator")]
         while self.kills < kills:
             time.sleep(0.02 + self._draws.random() * 0.25)
             index = self._draws.randrange(len(self._processes))
             role, process = self._processes[index]
             assert process.poll() is None, f"a {role} has ended by itself with {process.returncode}"
-            if role == "worker" and self._draws.random() < 0.05:
+            manner = self._draws.random() if role == "worker" else 1.0
+            if manner < 0.05:
                 process.send_signal(signal.SIGSTOP)  # as if its machine slept, perhaps for longer than its lease
                 time.sleep(self._draws.random() * 1.5 * LEASE)
                 process.send_signal(signal.SIGCONT)
+                continue
+            if manner < 0.15:
+                process.terminate()
+                status = process.wait(SECONDS_TO_DRAIN)
+                assert status in {0, -signal.SIGTERM}, f"a worker that was asked to end has ended with {status}"
+                self._processes[index] = self._start(role)
                 continue
             process.kill()
             process.wait()
@@ -76,7 +91,7 @@ class CrashRun:
     def drain(self) -> None:
         """Let the workers end what is there, then end them."""
         for role, process in self._processes:
-            if role == "publisher":
+            if role != "worker":
                 process.kill()
                 process.wait()
         until = time.monotonic() + SECONDS_TO_DRAIN
@@ -113,8 +128,11 @@ class CrashRun:
             if (execution, number) not in kept and attempts.get(execution) != number
         ]
         statuses = {row[0] for row in self._rows("SELECT DISTINCT status FROM executions")}
-        if not statuses <= {"succeeded", "failed"}:
+        if not statuses <= {"succeeded", "failed", "cancelled"}:
             problems.append(f"there are executions that are {statuses}")
+        asked = {execution for (execution,) in self._told(self.cancelled)}
+        cancelled = {row[0] for row in self._rows("SELECT id FROM executions WHERE status = 'cancelled'")}
+        problems += [f"nobody has cancelled the execution {execution}" for execution in cancelled - asked]
         suspicious = self._rows("SELECT id, reason FROM executions WHERE status = 'failed' AND losses < 3")
         problems += [f"the execution {execution} has failed: {reason}" for execution, reason in suspicious]
         problems += [f"integrity: {row[0]}" for row in self._rows("PRAGMA integrity_check") if row[0] != "ok"]
@@ -128,7 +146,8 @@ class CrashRun:
         return f"{self.kills} kills, {acknowledged} acknowledged events, {executions} executions, {tries} attempts"
 
     def _start(self, role: str) -> tuple[str, subprocess.Popen[bytes]]:
-        told, number = (self.began, self._draws.choice([1, 4])) if role == "worker" else (self.acknowledged, self.kills)
+        told = {"worker": self.began, "publisher": self.acknowledged, "operator": self.cancelled}[role]
+        number = self._draws.choice([1, 4]) if role == "worker" else self.kills
         # Whoever is killed while it writes down which lines it has run leaves a file that spoils the others' figures.
         unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
         command = [sys.executable, str(ROLES), role, self.url, str(told), str(number)]

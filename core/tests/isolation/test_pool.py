@@ -262,6 +262,24 @@ def test_children_end_when_their_parent_is_killed(flavors: Any, tmp_path: Path, 
         assert not never_comes(lambda: not is_running(grandchild))
 
 
+ORPHAN = """
+import socket
+from actium.isolation.child import main
+from actium.isolation.messages import ChildSettings
+ours, theirs = socket.socketpair()
+theirs.close()
+main({"socket": ours.detach(), "crash_report": None, "settings": ChildSettings().packed()})
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="hands a socket over by its number")
+def test_a_child_that_finds_no_parent_ends_without_a_word() -> None:
+    """Where the parent is killed while a child starts, nobody is told of a broken pipe."""
+    child = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, check=False, start_new_session=True)
+    assert child.returncode != 0
+    assert child.stderr == b""
+
+
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_of_the_parent_has_processes_of_its_own(pool: ProcessPool, order: MakeOrder, start: Start) -> None:
     """A fork neither uses, nor ends, nor keeps open what belongs to the original."""

@@ -289,3 +289,5 @@ def main(told: Mapping[str, Any]) -> None:
     except Terminated:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)
+    except ConnectionError:  # the parent is gone, and with it who would read of this
+        _die()
