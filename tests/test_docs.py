@@ -206,7 +206,7 @@ def test_limits_are_those_of_the_code() -> None:
     from actium.models import page
     from actium.models.event import MAX_EVENT_BYTES, MAX_EXTENSION_NUMBER
     from actium.models.page import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-    from actium.models.run_policy import MAX_ATTEMPTS, MAX_LOSSES, MAX_SECONDS
+    from actium.models.run_policy import MAX_ATTEMPTS, MAX_LOSSES, MAX_SECONDS, ROOM_WITHIN
     from actium.stores import drafts
     from actium.stores.sqlite.database import BUSY_SECONDS
     from actium.stores.sqlite.writer import MOST_TOGETHER
@@ -225,6 +225,9 @@ def test_limits_are_those_of_the_code() -> None:
         f"{MAX_ATTEMPTS:,}; {MAX_SECONDS:,.0f} seconds, a year"
     )
     assert limits["losses of an execution with its worker"] == f"{MAX_LOSSES}, then it has failed"
+    assert limits["a wait of what was lost twice for a worker that runs nothing else"] == (
+        f"{ROOM_WITHIN:.0f} seconds, then it runs beside others"
+    )
     assert limits["executions that lead to one another"] == f"{drafts.MAX_DEPTH}, the next is skipped"
     assert limits["handlers that a worker runs at once; executions of it under way"] == (
         f"{MAX_CONCURRENCY:,}; {MOST_UNDER_WAY:,}"

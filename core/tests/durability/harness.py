@@ -64,7 +64,7 @@ class CrashRun:
                 app.triggers.create(TriggerRequest(name=name, action_id=action.id, filters=[{"exact": {"type": name}}]))
 
     def crash(self, kills: int) -> None:
-        """Start all of them, and kill one at a time, at random points; sometimes a worker is stopped or asked to end."""
+        """Start all of them, and kill one at a time, at random points; now and then stop a worker, or ask it to end."""
         self._processes = [self._start(role) for role in ("worker", "worker", "publisher", "operator")]
         while self.kills < kills:
             time.sleep(0.02 + self._draws.random() * 0.25)
