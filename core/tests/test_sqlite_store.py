@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import pytest
 
-from actium import ActionConfig, Actium, action_flavor
+from actium import ActionConfig, Actium, Event, action_flavor
 from actium.errors import (
     ActiumError,
     AlreadyExistsError,
@@ -223,13 +223,19 @@ class TestMigrations:
                 "INSERT INTO action_revisions VALUES (?, 1, 'created', ?, 'ada', ?, NULL)", (action, now, fields)
             )
             for status, execution in ids.items():
-                began, ended = status != "pending", status == "failed"
+                began, event = status != "pending", str(uuid4())
                 connection.execute(
-                    "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, attempt, "
-                    "created, started, finished) VALUES (?, 'default', ?, 'note', 1, ?, ?, ?, ?, ?)",
+                    "INSERT INTO events VALUES (?, 'default', ?, '/old', 'x', NULL, ?, ?, "
+                    "'{\"specversion\": \"1.0\"}', 'null')",
+                    (event, status, now, "2026-01-31T11:59:59.999000+00:00"),
+                )
+                connection.execute(
+                    "INSERT INTO executions (id, project, action_id, action_name, action_revision, event_id, status, "
+                    "attempt, created, started, finished) VALUES (?, 'default', ?, 'note', 1, ?, ?, ?, ?, ?, ?)",
                     (
                         execution,
                         action,
+                        event,
                         status,
                         int(began),
                         now,
@@ -257,6 +263,8 @@ class TestMigrations:
             assert [attempt.worker for attempt in ended["failed"].attempts] == ["elsewhere:1:1"]
             lost, made = ended["running"].attempts
             assert (lost.worker, lost.number, made.number) == ("elsewhere:1:1", 1, 2)
+            again = app.events.publish(Event(type="x", source="/old", id="failed"))
+            assert ([str(one) for one in again.executions], again.duplicate) == ([ids["failed"]], True)
             assert app.store.check() == ()
 
     def test_a_failing_migration_changes_nothing(self, tmp_path: Path) -> None:

@@ -339,6 +339,17 @@ _SUSPECTS: Migration = (
     "CREATE INDEX executions_suspects ON executions (status, worker) WHERE losses >= 2",
 )
 
+_RECEPTIONS: Migration = (
+    # What an event led to at once is known by having been stored when it was received; that was two looks at the clock.
+    """
+    UPDATE events SET received = first.created
+    FROM (
+        SELECT event_id, min(created) AS created FROM executions WHERE event_id IS NOT NULL GROUP BY event_id
+    ) AS first
+    WHERE first.event_id = events.id
+    """,
+)
+
 _GUARDS: Migration = (
     # Before an insertion, since INSERT OR REPLACE deletes the row that is there without asking any other trigger.
     """
@@ -369,7 +380,7 @@ _GUARDS: Migration = (
     """,
 )
 
-MIGRATIONS: Sequence[Migration] = (_FIRST, _DURABLE_EXECUTION, _TRACES, _COUNTS, _GUARDS, _SUSPECTS)
+MIGRATIONS: Sequence[Migration] = (_FIRST, _DURABLE_EXECUTION, _TRACES, _COUNTS, _GUARDS, _SUSPECTS, _RECEPTIONS)
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 
 
