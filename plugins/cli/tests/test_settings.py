@@ -50,8 +50,9 @@ def test_what_is_written_is_read_again(path: Path, value: Any) -> None:
     assert parse_setting(f"{path_text(path)}={json.dumps(value)}") == Setting(path, value)
 
 
-undecided = st.text(st.characters(exclude_categories=["Nd", "Cs"]))
-"""Texts without digits: a writer of YAML 1.1 leaves the quotes off ``1e5``, which is a number in YAML 1.2."""
+undecided = st.text(st.characters(exclude_categories=["Nd", "Cs"], exclude_characters="\x85\u2028\u2029"))
+"""Texts without digits: a writer of YAML 1.1 leaves the quotes off ``1e5``, which is a number in YAML 1.2. And without
+what ends a line in YAML 1.1: this writer loses that where it may write all letters."""
 
 
 @given(path=paths(), value=undecided | st.integers() | st.booleans() | st.none() | st.lists(undecided, max_size=3))
