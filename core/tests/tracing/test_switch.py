@@ -37,14 +37,21 @@ def names(traces: list[Trace], *kinds: SpanKind) -> list[str]:
 
 @pytest.mark.parametrize("asked", [None, False, "", "0", "off"])
 def test_nothing_is_written_unless_it_is_switched_on(
-    url: str, run_function: Run, capfd: pytest.CaptureFixture[str], asked: Any
+    url: str,
+    run_function: Run,
+    capfd: pytest.CaptureFixture[str],
+    asked: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An application that says nothing, or no, prints nothing and leaves no file."""
-    before = set(Path.cwd().iterdir())
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
     with Actium(url, trace=asked) as app:
         run_function(app, works)
     assert capfd.readouterr().err == ""
-    assert set(Path.cwd().iterdir()) == before
+    assert list(here.iterdir()) == []
 
 
 @pytest.mark.parametrize("asked", [True, "1", "on"])
