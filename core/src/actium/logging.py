@@ -15,9 +15,8 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -68,14 +67,19 @@ current_context: ContextVar[ExecutionContext | None] = ContextVar("actium_log_co
 """What the records tell that are made now."""
 
 
-@contextmanager
-def logging_for(context: ExecutionContext) -> Iterator[None]:
-    """Let records that are made meanwhile belong to an execution."""
-    token = current_context.set(context)
-    try:
-        yield
-    finally:
-        current_context.reset(token)
+class logging_for:  # noqa: N801  # used as a statement; a generator would cost every execution twice as much
+    """Let records that are made inside a ``with`` belong to an execution."""
+
+    __slots__ = ("_before", "_context")
+
+    def __init__(self, context: ExecutionContext) -> None:
+        self._context = context
+
+    def __enter__(self) -> None:
+        self._before: Token[ExecutionContext | None] = current_context.set(self._context)
+
+    def __exit__(self, *interruption: object) -> None:
+        current_context.reset(self._before)
 
 
 class ExecutionContextFilter(logging.Filter):

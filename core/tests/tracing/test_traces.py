@@ -22,7 +22,7 @@ from actium.models.tracing import TraceMode
 from actium.tracing.limits import MAX_BYTES, MAX_SPANS
 from actium.tracing.recorder import Entered, Recording, active, current
 from actium.tracing.spans import Span, SpanKind, Trace
-from actium.tracing.taking import dropped, taken, written
+from actium.tracing.taking import taken, written
 
 
 class Publishing:
@@ -516,7 +516,7 @@ class TestWhatIsKept:
 
     def test_nothing_is_held_when_it_is_over(self) -> None:
         """A recording that was dropped, or taken, holds nothing of what it was given."""
-        for end in (taken, dropped):
+        for end in (taken, Recording.drop):
             recording = Recording()
             span = recording.begin(None, SpanKind.HOOK, "run_action", None, {"config": "x"})
             end(recording)

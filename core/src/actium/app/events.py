@@ -9,14 +9,12 @@ from uuid import UUID
 from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.event_hub.event_hub import EventHub
-from actium.event_hub.publisher import Publisher
+from actium.event_hub.publisher import PUBLISHED_TOGETHER, Publisher
 from actium.models.event import Event, EventFilter, EventResponse, PublishedEvent
 from actium.models.page import Page
 from actium.stores.base_store import BaseStore
 from actium.stores.records import EventRecord
 from actium.stores.responses import event_response
-
-PUBLISHED_TOGETHER = 256
 
 
 class Events:
@@ -41,7 +39,7 @@ class Events:
         return self._hub.publish_event(expect(event, Event), project or self._project)
 
     def publish_many(self, events: Iterable[Event], *, project: str | None = None) -> tuple[PublishedEvent, ...]:
-        """Store many events, in transactions of up to 256, each all or nothing.
+        """Store many events, in transactions of up to 128, each all or nothing.
 
         When this returns, all of it is durable; when it raises, the events before the transaction that failed are.
         Publishing all of them again is harmless where they have ids of their own.

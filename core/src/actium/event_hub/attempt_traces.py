@@ -70,12 +70,12 @@ class AttemptTrace:
         """
         if self._recording is None:
             return None
-        from actium.tracing.taking import dropped, taken, written
-
         keeps = self._keeps(outcome)
         if not (keeps or self._is_wanted):
-            dropped(self._recording)
+            self._recording.drop()
             return None
+        from actium.tracing.taking import taken, written
+
         try:
             self._note(outcome)
             trace = taken(self._recording, attempt=self._claim.execution.attempt)

@@ -1,14 +1,20 @@
 """What a worker offers to whoever stores executions in the same process: room for some, to begin with at once.
 
-What goes this way is claimed in the transaction that stores it, and needs no second one.
+What goes this way is claimed in the transaction that stores it, and needs no second one. Who stores more than the
+worker has room for waits a little for it, as long as running what is there may take: to store it for the worker to
+claim later would cost both of them more.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from actium.stores.records import Claim
+
+_PATIENCE = 2.0
+"""How many times as long as running what is to be stored may take, its storer waits for room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +30,113 @@ class Offer:
     worker: str
     room: int
     take: Callable[[Sequence[Claim]], object]
+
+
+class Room:
+    """The room of one worker, and what of it is promised. It may be used from any thread.
+
+    Attributes:
+        promised: For how many executions it is kept, those included that were taken and have not arrived.
+        is_open: Whether anything is promised.
+    """
+
+    def __init__(self, space: Callable[[], int]) -> None:
+        """Promise nothing yet.
+
+        Args:
+            space: How many more executions there is room for, apart from what is promised.
+        """
+        self._space = space
+        self._changed = threading.Condition(threading.Lock())
+        self._is_behind = False
+        self._awaited: list[int] = []
+        self.promised = 0
+        self.is_open = False
+
+    @property
+    def left(self) -> int:
+        """How much is not promised."""
+        return max(0, self._space() - self.promised)
+
+    def open(self) -> None:
+        """Promise from now on."""
+        with self._changed:
+            self.is_open = True
+
+    def close(self) -> None:
+        """Promise no more; what is promised is not kept."""
+        with self._changed:
+            self.is_open = False
+            self._changed.notify_all()
+
+    def close_when_kept(self) -> bool:
+        """Promise no more, unless someone still has a promise; whether it is closed."""
+        with self._changed:
+            self.is_open = self.promised > 0
+            return not self.is_open
+
+    def promise(self, most: int, *, seconds: float) -> int:
+        """Keep room.
+
+        Args:
+            most: For how many executions.
+            seconds: How long they may take to run; as long as there is less room, that is waited for it, and a little
+                more.
+
+        Returns:
+            For how many of them there is room.
+        """
+        with self._changed:
+            if self.is_open and not self._has_room(most):
+                self._awaited.append(most)
+                self._changed.wait_for(lambda: self._has_room(most), _PATIENCE * seconds)
+                self._awaited.remove(most)
+            room = min(most, self.left) if self.is_open else 0
+            self._is_behind = self._is_behind or room < most
+            self.promised += room
+            return room
+
+    def take(self, room: int, taken: int, arrive: Callable[[], object]) -> bool:
+        """Make use of a promise.
+
+        Args:
+            room: What was promised.
+            taken: What of it is used.
+            arrive: Called where that is something; `arrived` follows.
+
+        Returns:
+            Whether the promise was kept.
+        """
+        with self._changed:
+            if not self.is_open:
+                self.promised -= room
+                return False
+            self.promised -= room - taken
+            if taken:
+                arrive()
+            return True
+
+    def arrived(self, number: int) -> None:
+        """What was taken has arrived."""
+        with self._changed:
+            self.promised -= number
+
+    def changed(self, *, is_behind: bool | None = None) -> None:
+        """There may be more room now.
+
+        Args:
+            is_behind: Whether something waits in the store, which comes before what is stored next; None where nobody
+                has looked.
+        """
+        with self._changed:
+            if is_behind is not None:
+                self._is_behind = is_behind
+            self._changed.notify_all()
+
+    def look(self) -> None:
+        """There is room for a little more. Costs next to nothing where nobody waits for it."""
+        if self._awaited and self._has_room(min(self._awaited, default=0)):
+            self.changed()
+
+    def _has_room(self, most: int) -> bool:
+        return not self.is_open or (not self._is_behind and self.left >= most)

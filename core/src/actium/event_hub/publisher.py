@@ -10,7 +10,8 @@ from actium.event_hub.event_hub import EventHub
 from actium.models.event import Event, PublishedEvent
 from actium.plugins.publishing import Publishing
 
-MOST_TOGETHER = 256
+PUBLISHED_TOGETHER = 128
+"""How many events are stored in one transaction at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Publisher:
     def _store(self) -> None:
         while True:
             with self._lock:
-                some, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+                some, self._waiting = self._waiting[:PUBLISHED_TOGETHER], self._waiting[PUBLISHED_TOGETHER:]
                 if not some:
                     self._is_storing = False
                     return

@@ -23,10 +23,11 @@ from actium.event_hub import outcomes
 from actium.event_hub.endings import Endings
 from actium.event_hub.execution import ExecutionRunner, Run, Why
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
-from actium.event_hub.offers import Offer
+from actium.event_hub.offers import Offer, Room
 from actium.event_hub.threads import RunThreads
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.run_policy import MAX_LOSSES
+from actium.running import current_execution
 from actium.stores.records import Claim, Ending, Exchange, ExecutionRecord
 
 DEFAULT_POLL_INTERVAL = 1.0
@@ -95,8 +96,6 @@ class Worker:
         self._process = os.getpid()
         self._working = threading.RLock()
         self._inbox: queue.SimpleQueue[Ending | Sequence[Claim] | None] = queue.SimpleQueue()
-        self._offering = threading.Lock()
-        self._is_open = False
         self._is_woken = False
         self._in_this_thread = True
         self._stop_at: float | None = None
@@ -107,12 +106,12 @@ class Worker:
         self._runs: dict[UUID, Run] = {}
         self._alone: UUID | None = None
         self._here: deque[Run] = deque()
-        self._offered = 0
         self._threads = RunThreads(self._concurrency, on_ran=self._note_seconds)
         self._mean_seconds = _CLAIM_FOR
         self._attempts = 0
         self._next_due: datetime | None = None
         self._looked_at_requests = time.monotonic()
+        self._room = Room(self._space)
 
     def run(self) -> int:
         """Run executions until `stop` is called. A store that fails is asked again.
@@ -187,25 +186,21 @@ class Worker:
 
     def offer(self, most: int) -> Offer | None:
         """Room for executions that are about to be stored; None where there is none. May be called from any thread."""
-        if self._process != os.getpid():
+        name = self.name
+        if self._process != os.getpid() or not name or self._stop_at is not None:
             return None
-        with self._offering:
-            if not self._is_open or not self.name or self._stop_at is not None:
-                return None
-            room = min(most, self._space() - self._offered)
-            if room <= 0:
-                return None
-            self._offered += room
-        return Offer(worker=self.name, room=room, take=partial(self._take, room))
+        is_own_run = current_execution.get() is not None  # which may be what has to end for there to be room
+        seconds = 0.0 if is_own_run else most * self._mean_seconds / self._concurrency
+        room = self._room.promise(most, seconds=seconds)
+        return Offer(worker=name, room=room, take=partial(self._take, room)) if room else None
 
     def _take(self, room: int, claims: Sequence[Claim]) -> None:
-        with self._offering:
-            is_open = self._is_open
-            self._offered -= room - len(claims) if is_open else room
-            if claims and is_open:
-                self._endings.take_in_hand([claim.execution.id for claim in claims])
-                self._inbox.put(claims)
-        if claims and not is_open:  # it has been interrupted meanwhile
+        def arrive() -> None:
+            self._endings.take_in_hand([claim.execution.id for claim in claims])
+            self._inbox.put(claims)
+
+        is_kept = self._room.take(room, len(claims), arrive)
+        if claims and not is_kept:  # it has been interrupted meanwhile
             returned = outcomes.of_return("its worker was stopped before it began", datetime.now(UTC))
             endings = [Ending(claimed=claim.execution, outcome=returned) for claim in claims]
             self._runner.store.exchange(claims[0].execution.worker or "", endings, limit=0)
@@ -214,15 +209,15 @@ class Worker:
         with self._working:
             before = self._attempts
             self._in_this_thread = until_idle
+            self._after_fork()
             if until_idle:
                 self._take_over()
-            self._is_open = True
+            self._room.open()
             try:
-                while self._goes_on(until_idle=until_idle) or not self._has_shut():
-                    self._turn(limit=self._room(), is_patient=not until_idle)
+                while self._goes_on(until_idle=until_idle) or not self._room.close_when_kept():
+                    self._turn(limit=self._claimable(), is_patient=not until_idle)
             except BaseException:
-                with self._offering:
-                    self._is_open = False
+                self._room.close()
                 self._give_back_what_waits()
                 self._record_what_is_left()
                 raise
@@ -233,14 +228,8 @@ class Worker:
         if self._process == os.getpid() and not self.name:
             self._register()
 
-    def _has_shut(self) -> bool:
-        """Offer no more, unless someone still holds an offer."""
-        with self._offering:
-            self._is_open = self._offered > 0
-            return not self._is_open
-
     def _goes_on(self, *, until_idle: bool) -> bool:
-        if self._runs or self._arrived or self._offered:
+        if self._runs or self._arrived or self._room.promised:
             return True
         if self._stop_at is not None:
             return False
@@ -270,7 +259,7 @@ class Worker:
             self._begin(claim)
         self._run_here()
         self._look_after_runs()
-        if self._runs or self._offered or (is_patient and self._stop_at is None):
+        if self._runs or self._room.promised or (is_patient and self._stop_at is None):
             self._wait(0.0 if self._here else self._pause())
 
     def _collected(self) -> list[Ending]:
@@ -287,13 +276,12 @@ class Worker:
 
     def _begin_with(self, claims: Sequence[Claim]) -> None:
         """Begin with what was claimed when it was stored; what others have taken over since is theirs."""
-        with self._offering:
-            self._offered -= len(claims)
+        self._room.arrived(len(claims))
         for claim in claims:
             if claim.execution.worker != self.name:
                 self._endings.let_go([claim.execution.id])
                 continue
-            if self._is_open and self._stop_at is None:
+            if self._room.is_open and self._stop_at is None:
                 self._begin(claim)
             else:
                 Run(self._runner, claim, self._inbox.put, on_deadline=self.wake).return_unmade()
@@ -302,6 +290,7 @@ class Worker:
         store = self._runner.store
         self._register()
         if not ended and execution_id is None and not (limit and self._is_due()):
+            self._room.changed(is_behind=False if limit else None)
             return Exchange(accepted=(), claims=(), next_due=self._next_due)  # others may write meanwhile
         try:
             exchange = store.exchange(self.name, ended, limit=limit, execution_id=execution_id)
@@ -317,6 +306,7 @@ class Worker:
             else:
                 self._endings.let_go([ending.claimed.id])
                 logger.warning("Another attempt has taken over from execution %s.", ending.claimed.id)
+        self._room.changed(is_behind=len(exchange.claims) == limit if limit else None)
         self._endings.announce([execution_id for execution_id, *_ in accepted])
         self._runner.tell_ended(accepted)
         return exchange
@@ -350,14 +340,17 @@ class Worker:
         return self._next_due is not None and self._next_due <= datetime.now(UTC)
 
     def _register(self) -> None:
-        if self._process != os.getpid():  # what the process that forked has begun is its own affair
-            self._process, self.name, self._inbox = os.getpid(), "", queue.SimpleQueue()
-            self._offering = threading.Lock()
-            self._begin_anew()
+        self._after_fork()
         name = self._leases.name(self._lease)
         if self.name and name != self.name:
             self._lose_everything()
         self.name = name
+
+    def _after_fork(self) -> None:
+        """What the process that forked has begun is its own affair."""
+        if self._process != os.getpid():
+            self._process, self.name, self._inbox = os.getpid(), "", queue.SimpleQueue()
+            self._begin_anew()
 
     def _lose_everything(self) -> None:
         """Others have taken over; what still runs here goes on unheard, and is asked to end."""
@@ -387,8 +380,8 @@ class Worker:
             self._here.popleft().start()
             self._note_seconds(time.monotonic() - started)
 
-    def _room(self) -> int:
-        return 0 if self._stop_at is not None or self._here else max(0, self._space() - self._offered)
+    def _claimable(self) -> int:
+        return 0 if self._stop_at is not None or self._here else self._room.left
 
     def _space(self) -> int:
         if self._alone is not None:
@@ -398,6 +391,7 @@ class Worker:
 
     def _note_seconds(self, seconds: float) -> None:
         self._mean_seconds += (seconds - self._mean_seconds) / 8
+        self._room.look()
 
     def _pause(self) -> float:
         """How long to wait for an ending or a wake-up: until the time of something has come."""
@@ -406,7 +400,7 @@ class Worker:
         times += [at - now for run in self._runs.values() if (at := run.next_look) is not None]
         if self._stop_at is not None:
             times.append(self._stop_at - now)
-        elif self._next_due is not None and self._room():
+        elif self._next_due is not None and self._claimable():
             times.append((self._next_due - datetime.now(UTC)).total_seconds())
         return max(0.0, min(times))
 

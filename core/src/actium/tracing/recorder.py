@@ -209,6 +209,12 @@ class Recording:
         spans, self.spans = self.spans, []
         return spans, max(0, next(self._numbers) - 1 - MAX_SPANS) + self.left_out_elsewhere
 
+    def drop(self) -> None:
+        """Record nothing more, and forget what was recorded: nobody wants to see it."""
+        spans, _ = self.close()
+        for span in spans:
+            span.release()
+
 
 current: ContextVar[OpenSpan | None] = ContextVar("actium_current_span", default=None)
 """The span that the running code is in."""

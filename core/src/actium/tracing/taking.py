@@ -43,13 +43,6 @@ def _within_limits(recording: Recording, spans: Sequence[OpenSpan], empty: Trace
     return _cut(trace)
 
 
-def dropped(recording: Recording) -> None:
-    """End a recording that nobody wants to see."""
-    spans, _ = recording.close()
-    for span in spans:
-        span.release()
-
-
 def written(trace: Trace) -> str:
     """A trace as it is stored and sent."""
     return _encoded(trace).decode()

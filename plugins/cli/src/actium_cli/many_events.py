@@ -48,7 +48,7 @@ def publish_lines(path: Path) -> None:
         InvalidInputError: A line is no event; what stands in the groups before its own is published.
         StoreError: The store refuses a group; those before it are published.
     """
-    from actium.app.events import PUBLISHED_TOGETHER
+    from actium.event_hub.publisher import PUBLISHED_TOGETHER
 
     sums = Sums()
     with current_app() as actium, _lines(path) as lines, counting("Publishing …") as tell:

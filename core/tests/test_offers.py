@@ -1,0 +1,173 @@
+"""What a worker offers to whoever stores executions in the same process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actium import Actium, Event, action_flavor
+from actium.event_hub.offers import Room
+from actium.models import ActionResponse, TriggerRequest
+
+CreateAction = Callable[..., ActionResponse]
+LONG = 30.0
+
+
+class Space:
+    """How much room a worker has, for a test to say."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def __call__(self) -> int:
+        return self.left
+
+
+def opened(space: Space) -> Room:
+    """The room of a worker that runs."""
+    room = Room(space)
+    room.open()
+    return room
+
+
+def promised_later(room: Room, most: int) -> tuple[threading.Thread, list[int]]:
+    """Ask for room in another thread, which waits for it by now; and what it gets."""
+    got: list[int] = []
+    thread = threading.Thread(target=lambda: got.append(room.promise(most, seconds=LONG)))
+    thread.start()
+    while not room._awaited:
+        time.sleep(0.001)
+    return thread, got
+
+
+class TestRoom:
+    """The room of one worker."""
+
+    def test_what_is_there_is_promised_at_once(self) -> None:
+        """Room is promised up to what there is, and not twice."""
+        room = opened(Space(10))
+        assert room.promise(7, seconds=LONG) == 7
+        assert room.promise(7, seconds=0.0) == 3
+        assert room.promise(7, seconds=0.0) == 0
+        assert room.promised == 10
+
+    def test_room_is_waited_for(self) -> None:
+        """Who stores more than there is room for waits until what runs has made room for all of it."""
+        space = Space(2)
+        room = opened(space)
+        thread, got = promised_later(room, 5)
+        space.left = 4
+        room.look()
+        assert not got
+        space.left = 5
+        room.look()
+        thread.join(LONG)
+        assert got == [5]
+
+    def test_what_waits_in_the_store_comes_first(self) -> None:
+        """Where more was stored than there was room for, the next waits until the worker has claimed that."""
+        room = opened(Space(2))
+        assert room.promise(5, seconds=0.0) == 2
+        room.take(2, 2, lambda: None)
+        thread, got = promised_later(room, 0)
+        room.changed()
+        room.changed(is_behind=True)
+        assert not got
+        room.changed(is_behind=False)
+        thread.join(LONG)
+        assert got == [0]
+
+    def test_nobody_waits_for_longer_than_running_it_takes(self) -> None:
+        """Who waits in vain goes on with the room that there is: what does not fit is stored for later."""
+        room = opened(Space(2))
+        began = time.monotonic()
+        assert room.promise(5, seconds=0.05) == 2
+        assert 0.05 <= time.monotonic() - began < LONG
+
+    def test_closing_ends_every_wait(self) -> None:
+        """A worker that stops keeps nobody waiting, and promises nothing."""
+        room = opened(Space(2))
+        waiting = [promised_later(room, 5) for _ in range(3)]
+        room.close()
+        for thread, got in waiting:
+            thread.join(LONG)
+            assert got == [0]
+        assert room.promise(1, seconds=LONG) == 0
+
+    def test_a_promise_to_a_closed_worker_is_not_kept(self) -> None:
+        """What was stored for a worker that was interrupted meanwhile does not arrive, and its promise is over."""
+        arrived: list[str] = []
+        room = opened(Space(5))
+        assert room.promise(3, seconds=0.0) == 3
+        room.close()
+        assert not room.take(3, 2, lambda: arrived.append("claims"))
+        assert (arrived, room.promised) == ([], 0)
+
+    def test_it_closes_when_every_promise_was_kept(self) -> None:
+        """A worker stays open for those that it has promised room to."""
+        room = opened(Space(5))
+        room.promise(3, seconds=0.0)
+        assert not room.close_when_kept()
+        room.take(3, 1, lambda: None)
+        assert not room.close_when_kept()
+        room.arrived(1)
+        assert room.close_when_kept()
+
+    @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.booleans())))
+    def test_no_more_is_promised_than_there_is(self, steps: list[tuple[int, int, bool]]) -> None:
+        """However many ask and take less than they were promised, promises stay within the room, and end with it."""
+        room = opened(Space(20))
+        under_way = 0
+        for most, taken, arrives in steps:
+            got = room.promise(most, seconds=0.0)
+            assert got <= min(most, 20 - under_way)
+            used = min(taken, got)
+            assert room.take(got, used, lambda: None)
+            under_way += used
+            if arrives:
+                room.arrived(under_way)
+                under_way = 0
+            assert room.promised == under_way
+
+
+def test_a_handler_that_publishes_waits_for_no_room(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a handler publishes may need room that only its own end makes, so it is stored without waiting."""
+    waits: list[tuple[str, float]] = []
+    promise = Room.promise
+
+    def noted(self: Room, most: int, *, seconds: float) -> int:
+        waits.append((threading.current_thread().name, seconds))
+        return promise(self, most, seconds=seconds)
+
+    monkeypatch.setattr(Room, "promise", noted)
+
+    def publish(config: Any) -> None:
+        app.events.publish(Event(type="second", source="/s"))
+
+    app.flavors.register(action_flavor("test.publish")(publish))
+    app.flavors.register(action_flavor("test.nothing")(lambda config: None))
+    for kind, flavor in (("first", "publish"), ("second", "nothing")):
+        action = create(kind, flavor=f"test.{flavor}")
+        app.triggers.create(TriggerRequest(name=kind, action_id=action.id, filters=[{"exact": {"type": kind}}]))
+    worker = app.worker(concurrency=2)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        while not worker.name:
+            time.sleep(0.001)
+        published = app.events.publish(Event(type="first", source="/s"))
+        app.executions.wait(published.executions[0], LONG)
+    finally:
+        worker.stop()
+        thread.join()
+    (_, of_caller), (_, of_handler) = waits
+    assert of_caller > 0.0
+    assert of_handler == 0.0
