@@ -89,8 +89,10 @@ class Room:
         with self._changed:
             if self.is_open and not self._has_room(most):
                 self._awaited.append(most)
-                self._changed.wait_for(lambda: self._has_room(most), _PATIENCE * seconds)
-                self._awaited.remove(most)
+                try:
+                    self._changed.wait_for(lambda: self._has_room(most), _PATIENCE * seconds)
+                finally:
+                    self._awaited.remove(most)
             room = min(most, self.left) if self.is_open else 0
             self._is_behind = self._is_behind or room < most
             self.promised += room
