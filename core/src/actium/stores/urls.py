@@ -99,7 +99,7 @@ def _check_text(url: object) -> None:
         raise InvalidInputError(
             f"A store URL is text, not {reprlib.repr(url)}.", hint="Write e.g. sqlite:///actium.db."
         )
-    if _UNPRINTABLE.search(unquote(url, errors="surrogatepass")):
+    if _UNPRINTABLE.search(unquote(url)):
         raise InvalidInputError(
             f"The store URL {shown_url(url)!r} has control characters or unpaired surrogates.",
             hint="Look where they come from, such as a line that was read with its end.",
@@ -117,7 +117,7 @@ def _open_sqlite(url: str, rest: str) -> BaseStore:
             f"{shown_url(url)!r} names a host; a file has none.", hint=f"Write three slashes: sqlite:///{meant}."
         )
     synchronous = _synchronous(url, query)
-    name = unquote(path)
+    name = _decoded(url, path)
     if name.startswith("~"):
         raise InvalidInputError(
             f"The file of {shown_url(url)!r} begins with ~, which nothing replaces by a home here.",
@@ -129,6 +129,16 @@ def _open_sqlite(url: str, rest: str) -> BaseStore:
     except OSError as error:
         raise StoreError(
             f"The store {name!r} cannot be reached: {error.strerror}.", hint="Check its folder, and who may read it."
+        ) from error
+
+
+def _decoded(url: str, path: str) -> str:
+    try:
+        return unquote(path, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"The percent signs of {shown_url(url)!r} stand for bytes that are no text in UTF-8.",
+            hint="Write what they mean in UTF-8, such as %C3%A4 for ä, and %25 for a per cent sign itself.",
         ) from error
 
 
