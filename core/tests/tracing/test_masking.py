@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr
 from tracing_helpers import Run, named
 
-from actium import ActionConfig, Actium, action_flavor, hookimpl, trace
+from actium import ActionConfig, Actium, Event, action_flavor, hookimpl, trace
 from actium.auth.secret_references import MASK, masked
 from actium.errors import InvalidConfigurationError
 from actium.models import ActionRequest, ActionUpdate, ServiceAccountRequest
@@ -27,6 +27,7 @@ from actium.tracing.spans import Trace
 # Spellings
 
 CORE = "Qx7Zv9Kw2Jp4"
+SECOND = "Hm3Tb8Ld5Ny6"
 """What every secret here holds, and nothing else does."""
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -245,6 +246,42 @@ def test_what_is_registered_while_an_action_is_created(tmp_path: Path, traces: l
     shown = traces[0]
     assert CORE not in str(traces)
     assert MASK in str(named(shown, "ask").arguments)
+
+
+class Asking:
+    """A hook plugin that learns of a secret while an event is published, and when an execution has ended."""
+
+    @hookimpl(wrapper=True)
+    def publish_event(self) -> Any:
+        with trace.span("before", with_what=CORE):
+            trace.secret(CORE)
+        published = yield
+        with trace.span("after", with_what=CORE):
+            return published
+
+    @hookimpl
+    def event_published(self) -> None:
+        with trace.span("told", with_what=CORE):
+            pass
+
+    @hookimpl
+    def execution_changed(self, trigger_execution: Any) -> None:
+        with trace.span(f"saw {trigger_execution.status}", with_what=SECOND):
+            trace.secret(SECOND)
+
+
+def test_what_is_registered_around_an_event(tmp_path: Path, traces: list[Trace], run_function: Run) -> None:
+    """What a plugin tells to be secret is masked in what is traced of publishing, and of the end of an execution."""
+
+    def nothing() -> None:
+        """Do nothing."""
+
+    with Actium(f"sqlite:///{tmp_path / 'actium.db'}", trace=traces.append, hooks=[Asking()]) as app:
+        run_function(app, nothing, event=Event(type="a.b", source="/s"))
+    spans = {span.name for shown in traces for span in shown.spans}
+    assert {"before", "after", "told", "saw running", "saw succeeded"} <= spans
+    assert CORE not in str(traces)
+    assert SECOND not in str(traces)
 
 
 # Cuts

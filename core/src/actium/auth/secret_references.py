@@ -44,12 +44,15 @@ def secrets_noted_here() -> list[str] | None:
 class noting_secrets:  # noqa: N801  # used as a statement; a generator would cost every execution twice as much
     """Collect the secrets that are resolved inside a ``with``, so that what is recorded afterwards can be masked."""
 
-    __slots__ = ("_before",)
+    __slots__ = ("_before", "_secrets")
+
+    def __init__(self, into: list[str] | None = None) -> None:
+        """Collect them in a list of their own, or ``into`` one that there is."""
+        self._secrets = [] if into is None else into
 
     def __enter__(self) -> list[str]:
-        secrets: list[str] = []
-        self._before: Token[list[str] | None] = _resolved_here.set(secrets)
-        return secrets
+        self._before: Token[list[str] | None] = _resolved_here.set(self._secrets)
+        return self._secrets
 
     def __exit__(self, *interruption: object) -> None:
         _resolved_here.reset(self._before)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from actium.auth.secret_references import noting_secrets
 from actium.errors import NotFoundError, StoreError
 from actium.models.execution import ExecutionStatus
 from actium.models.tracing import TraceMode
@@ -133,10 +134,11 @@ def traced_end(
         return
     from actium.tracing.taking import taken
 
-    recording = Recording(secrets=lambda: secrets, flavor=flavor)
+    noted = [*secrets]
+    recording = Recording(secrets=lambda: noted, flavor=flavor)
     told = {"attempt": execution.attempt, "status": execution.status.value}
     try:
-        with Entered(recording.begin(None, SpanKind.HOOK, "execution_changed", None, told)):
+        with noting_secrets(noted), Entered(recording.begin(None, SpanKind.HOOK, "execution_changed", None, told)):
             yield
     finally:
         trace = taken(recording, attempt=execution.attempt)

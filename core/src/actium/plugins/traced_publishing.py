@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from actium.auth.secret_references import noting_secrets, secrets_noted_here
 from actium.plugins.hookspecs import EventHooks
 from actium.plugins.traced_hooks import twin_of
 from actium.tracing.application import ApplicationTracing
@@ -26,10 +27,17 @@ class PublishingTrace:
     """The trace of one event that is published."""
 
     def __init__(
-        self, tracing: ApplicationTracing, recording: Recording, event: OpenSpan | None, *, is_own: bool
+        self,
+        tracing: ApplicationTracing,
+        recording: Recording,
+        event: OpenSpan | None,
+        *,
+        is_own: bool,
+        secrets: list[str] | None,
     ) -> None:
         self._tracing = tracing
         self._recording = recording
+        self._secrets = secrets
         self._event = event
         self._is_own = is_own
         self._hook: OpenSpan | None = None
@@ -39,12 +47,15 @@ class PublishingTrace:
         """Begin to record an event: in the trace that there is, or in one of its own; None where nobody wants that."""
         above = present()
         if above is not None:
-            return cls(tracing, above.recording, above, is_own=False)
+            return cls(tracing, above.recording, above, is_own=False, secrets=secrets_noted_here())
         if not tracing.wants(""):
             return None
-        recording = Recording()
+        secrets = secrets_noted_here()
+        secrets = [] if secrets is None else secrets
+        recording = Recording(secrets=lambda: secrets)
         told = {"id": event.id, "source": event.source}
-        return cls(tracing, recording, recording.begin(None, SpanKind.EVENT, event.type, None, told), is_own=True)
+        span = recording.begin(None, SpanKind.EVENT, event.type, None, told)
+        return cls(tracing, recording, span, is_own=True, secrets=secrets)
 
     def begin(self, arguments: Mapping[str, Any]) -> None:
         """The hooks around it are entered."""
@@ -54,13 +65,13 @@ class PublishingTrace:
     @contextmanager
     def inside_hook(self) -> Iterator[None]:
         """What runs inside is done by the hooks around it."""
-        with _present(self._hook):
+        with noting_secrets(self._secrets), _present(self._hook):
             yield
 
     @contextmanager
     def inside_event(self) -> Iterator[None]:
         """What runs inside is told of it."""
-        with _present(self._event):
+        with noting_secrets(self._secrets), _present(self._event):
             yield
 
     def end(self, published: PublishedEvent | None, error: BaseException | None = None) -> None:
