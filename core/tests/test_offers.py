@@ -136,16 +136,17 @@ class TestRoom:
             assert room.promised == under_way
 
 
-def test_a_handler_that_publishes_waits_for_no_room(
-    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("each", "waits"), [(0.0001, True), (0.5, False)])
+def test_who_waits_for_room(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, each: float, waits: bool
 ) -> None:
-    """What a handler publishes may need room that only its own end makes, so it is stored without waiting."""
-    waits: list[tuple[str, float]] = []
+    """Only a worker whose handlers are quick is waited for, and never by a handler: its own end may make the room."""
+    seconds: list[float] = []
     promise = Room.promise
 
-    def noted(self: Room, most: int, *, seconds: float) -> int:
-        waits.append((threading.current_thread().name, seconds))
-        return promise(self, most, seconds=seconds)
+    def noted(self: Room, most: int, **options: float) -> int:
+        seconds.append(options["seconds"])
+        return promise(self, most, **options)
 
     monkeypatch.setattr(Room, "promise", noted)
 
@@ -158,6 +159,7 @@ def test_a_handler_that_publishes_waits_for_no_room(
         action = create(kind, flavor=f"test.{flavor}")
         app.triggers.create(TriggerRequest(name=kind, action_id=action.id, filters=[{"exact": {"type": kind}}]))
     worker = app.worker(concurrency=2)
+    worker._mean_seconds = each  # as if it had run some
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:
@@ -168,6 +170,28 @@ def test_a_handler_that_publishes_waits_for_no_room(
     finally:
         worker.stop()
         thread.join()
-    (_, of_caller), (_, of_handler) = waits
-    assert of_caller > 0.0
+    of_caller, of_handler = seconds
+    assert (of_caller > 0.0) is waits
     assert of_handler == 0.0
+
+
+def test_a_slow_worker_keeps_no_publisher_waiting(app: Actium, create: CreateAction) -> None:
+    """Who publishes more than a worker that was quick until now has room for waits a moment, and then goes on."""
+    go = threading.Event()
+    app.flavors.register(action_flavor("test.slow")(lambda config: go.wait(LONG)))
+    action = create(flavor="test.slow")
+    app.triggers.create(TriggerRequest(name="all", action_id=action.id, match_all=True))
+    worker = app.worker(concurrency=1)
+    worker._mean_seconds = 0.00099  # as if its handlers had been quick until now
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        began = time.monotonic()
+        for _ in range(20):
+            app.events.publish_many(Event(type="a.b", source="/s") for _ in range(100))
+        took = time.monotonic() - began
+        go.set()
+    finally:
+        worker.stop()
+        thread.join()
+    assert took < 3.0  # it would be four seconds if nothing but the number of events bounded it

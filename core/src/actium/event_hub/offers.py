@@ -1,8 +1,7 @@
 """What a worker offers to whoever stores executions in the same process: room for some, to begin with at once.
 
-What goes this way is claimed in the transaction that stores it, and needs no second one. Who stores more than the
-worker has room for waits a little for it, as long as running what is there may take: to store it for the worker to
-claim later would cost both of them more.
+What goes this way is claimed in the transaction that stores it, and needs no second one. Who stores more than a quick
+worker has room for waits a moment for it: to store it for the worker to claim later would cost both of them more.
 """
 
 from __future__ import annotations
@@ -15,6 +14,9 @@ from actium.stores.records import Claim
 
 _PATIENCE = 2.0
 """How many times as long as running what is to be stored may take, its storer waits for room."""
+
+_LONGEST_WAIT = 0.05
+"""Seconds that nobody waits longer than."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +82,8 @@ class Room:
 
         Args:
             most: For how many executions.
-            seconds: How long they may take to run; as long as there is less room, that is waited for it, and a little
-                more.
+            seconds: How long they may take to run. Where there is less room, twice that is waited for it at most, and
+                never longer than a twentieth of a second.
 
         Returns:
             For how many of them there is room.
@@ -90,7 +92,7 @@ class Room:
             if self.is_open and not self._has_room(most):
                 self._awaited.append(most)
                 try:
-                    self._changed.wait_for(lambda: self._has_room(most), _PATIENCE * seconds)
+                    self._changed.wait_for(lambda: self._has_room(most), min(_PATIENCE * seconds, _LONGEST_WAIT))
                 finally:
                     self._awaited.remove(most)
             room = min(most, self.left) if self.is_open else 0

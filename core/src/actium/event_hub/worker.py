@@ -47,6 +47,9 @@ MAX_CONCURRENCY = 1_024
 _CLAIM_FOR = 0.05
 """Seconds of work that are claimed ahead: more would keep it from others, less would cost a transaction each."""
 
+_WORTH_WAITING = 0.001
+"""Seconds that an execution takes at most for who stores it to wait for room: claiming it later costs far less."""
+
 _RECORD_WITHIN = 0.02
 """Seconds that what has ended waits to be recorded while the same thread runs more."""
 
@@ -189,8 +192,9 @@ class Worker:
         name = self.name
         if self._process != os.getpid() or not name or self._stop_at is not None:
             return None
+        each = self._mean_seconds / self._concurrency
         is_own_run = current_execution.get() is not None  # which may be what has to end for there to be room
-        seconds = 0.0 if is_own_run else most * self._mean_seconds / self._concurrency
+        seconds = 0.0 if is_own_run or each > _WORTH_WAITING else most * each
         room = self._room.promise(most, seconds=seconds)
         return Offer(worker=name, room=room, take=partial(self._take, room)) if room else None
 
