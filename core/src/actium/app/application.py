@@ -181,7 +181,8 @@ class Actium:
 
     def _offer(self, most: int) -> Offer | None:
         """Room that a worker has for executions that are about to be stored."""
-        offers = (worker.offer(most) for worker in tuple(self._workers))
+        workers = tuple(self._workers)
+        offers = (worker.offer(most, waits=len(workers) == 1) for worker in workers)
         return next((offer for offer in offers if offer is not None), None)
 
     def _wake_workers(self) -> None:

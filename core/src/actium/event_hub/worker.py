@@ -187,14 +187,22 @@ class Worker:
         """End the threads, those that run something as soon as it has ended."""
         self._threads.close()
 
-    def offer(self, most: int) -> Offer | None:
-        """Room for executions that are about to be stored; None where there is none. May be called from any thread."""
+    def offer(self, most: int, *, waits: bool = True) -> Offer | None:
+        """Room for executions that are about to be stored. May be called from any thread.
+
+        Args:
+            most: For how many.
+            waits: Whether to wait a moment where there is less.
+
+        Returns:
+            Room for some of them; None where there is none.
+        """
         name = self.name
         if self._process != os.getpid() or not name or self._stop_at is not None:
             return None
         each = self._mean_seconds / self._concurrency
         is_own_run = current_execution.get() is not None  # which may be what has to end for there to be room
-        seconds = 0.0 if is_own_run or each > _WORTH_WAITING else most * each
+        seconds = most * each if waits and not is_own_run and each <= _WORTH_WAITING else 0.0
         room = self._room.promise(most, seconds=seconds)
         return Offer(worker=name, room=room, take=partial(self._take, room)) if room else None
 
