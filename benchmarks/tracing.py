@@ -16,7 +16,6 @@ from actium.plugins.origin import Origin
 from actium.plugins.relay import HandlerHooks, Relay
 from actium.tracing.recorder import Entered, Recording
 from actium.tracing.spans import SpanKind
-from actium.tracing.taking import dropped
 
 SUBJECT = "tracing"
 ORIGIN = Origin("bench.traced", "bench", "1.0")
@@ -89,7 +88,7 @@ def _span(effort: Effort, name: str, call: Callable[[], object], *, spans: int =
         with Entered(recording.begin(None, SpanKind.ATTEMPT, "attempt")):
             for _ in range(SPANS // spans):
                 call()
-        dropped(recording)
+        recording.drop()
 
     results = by_turns([slice_of(record, 1)], 20 * effort.rounds)
     value = median_of(results, 0) / SPANS
