@@ -15,13 +15,12 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from actium.tracing.recorder import present
+from actium.tracing.recorder import acting
 
 if TYPE_CHECKING:
     from actium.tracing.masking import TraceMask
@@ -37,23 +36,22 @@ class ExecutionContext:
         attempt: The attempt's number.
         action: The action's name.
         flavor: The key of its flavor.
+        secrets: What it has resolved; masked in everything that is recorded of it.
     """
 
-    __slots__ = ("_mask", "_secrets", "action", "attempt", "execution_id", "flavor")
+    __slots__ = ("_mask", "action", "attempt", "execution_id", "flavor", "secrets")
 
-    def __init__(
-        self, execution_id: UUID, *, attempt: int, action: str, flavor: str, secrets: Callable[[], Sequence[str]]
-    ) -> None:
+    def __init__(self, execution_id: UUID, *, attempt: int = 0, action: str = "", flavor: str = "") -> None:
         self.execution_id = execution_id
         self.attempt = attempt
         self.action = action
         self.flavor = flavor
-        self._secrets = secrets
+        self.secrets: list[str] = []
         self._mask: tuple[int, TraceMask] | None = None
 
     def mask(self) -> TraceMask | None:
         """Masks what is known to be secret by now; None where nothing is."""
-        secrets = self._secrets()
+        secrets = self.secrets
         if not secrets:
             return None
         if self._mask is None or self._mask[0] != len(secrets):
@@ -138,8 +136,8 @@ class JSONFormatter(logging.Formatter):
 
 
 def _acting() -> str | None:
-    span = present()
-    return None if span is None or span.actor is None else span.actor.plugin
+    actor = acting()
+    return None if actor is None else actor.plugin
 
 
 def _mask(record: logging.LogRecord, mask: TraceMask) -> None:

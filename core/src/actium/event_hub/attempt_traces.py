@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +16,8 @@ from actium.running import RunningAttempt
 from actium.stores.base_store import BaseStore
 from actium.stores.records import Claim, EventRecord, ExecutionRecord, Outcome, TriggerRecord
 from actium.tracing.application import ApplicationTracing
-from actium.tracing.recorder import Entered, OpenSpan, Recording
+from actium.tracing.noted_attempt import NotedAttempt
+from actium.tracing.recorder import Entered, OpenSpan, Recording, Unrecorded
 from actium.tracing.spans import Span, SpanKind, Trace, joined
 
 logger = logging.getLogger("actium.tracing")
@@ -26,7 +27,7 @@ class AttemptTrace:
     """What is recorded of one attempt.
 
     Attributes:
-        root: The span of the attempt; what runs inside is a part of it.
+        entered: The span of the attempt, or what stands for it until it is recorded; what runs inside is a part of it.
     """
 
     def __init__(
@@ -35,33 +36,39 @@ class AttemptTrace:
         attempt: RunningAttempt,
         *,
         mode: TraceMode,
-        flavor: str,
         tracing: ApplicationTracing,
-        trigger_name: Callable[[ExecutionRecord], str | None],
+        store: BaseStore,
     ) -> None:
-        """Begin to record.
+        """Begin to record, or only to note what happens where that is kept of failures only.
 
         Args:
             claim: What is run.
-            attempt: Knows its secrets.
+            attempt: Knows its flavor and its secrets.
             mode: When it is kept.
-            flavor: The key of its flavor.
             tracing: What the application has traced besides.
-            trigger_name: Finds what the trigger of an execution is called; asked only where a trace is shown.
+            store: Knows what its trigger is called.
         """
-        self._trigger_name = trigger_name
         self._claim = claim
+        self._attempt = attempt
         self._mode = mode
-        self._is_wanted = tracing.wants(flavor)
+        self._is_wanted = tracing.wants(attempt.flavor)
         self._tracing = tracing
+        self._store = store
         self._recording: Recording | None = None
-        self.root: OpenSpan | None = None
-        if mode is not TraceMode.OFF or self._is_wanted:
-            execution = claim.execution
-            self._recording = Recording(secrets=lambda: attempt.secrets, flavor=flavor)
-            self.root = self._recording.begin(
-                None, SpanKind.ATTEMPT, f"attempt {execution.attempt}", None, {"worker": execution.worker}
-            )
+        self._root: OpenSpan | None = None
+        self._noted: NotedAttempt | None = None
+        if self._is_wanted or mode is TraceMode.ON:
+            self._record()
+        elif mode is not TraceMode.OFF:
+            self._noted = NotedAttempt(self._record)
+        self.entered: OpenSpan | Unrecorded | None = self._noted or self._root
+
+    def _record(self) -> OpenSpan | None:
+        attempt = self._attempt
+        self._recording = Recording(secrets=lambda: attempt.secrets, flavor=attempt.flavor)
+        told = {"worker": self._claim.execution.worker}
+        self._root = self._recording.begin(None, SpanKind.ATTEMPT, f"attempt {attempt.attempt}", None, told)
+        return self._root
 
     def end(self, outcome: Outcome) -> str | None:
         """Record nothing more.
@@ -69,9 +76,13 @@ class AttemptTrace:
         Returns:
             What is to be kept with the execution, as it is stored; None for nothing.
         """
+        keeps = self._keeps(outcome)
+        if self._noted is not None:
+            if keeps:
+                self._noted.open()
+            self._noted.close()
         if self._recording is None:
             return None
-        keeps = self._keeps(outcome)
         if not (keeps or self._is_wanted):
             self._recording.drop()
             return None
@@ -95,18 +106,18 @@ class AttemptTrace:
     def _note(self, outcome: Outcome) -> None:
         from actium.tracing.failures import RawFailure
 
-        if self.root is None:
+        if self._root is None:
             return
-        self.root.end()
-        self.root.arguments = {**(self.root.arguments or {}), "status": outcome.status.value}
+        self._root.end()
+        self._root.arguments = {**(self._root.arguments or {}), "status": outcome.status.value}
         if outcome.error is not None:
-            self.root.failure = RawFailure(outcome.error["type"], outcome.error["message"], None, ())
+            self._root.failure = RawFailure(outcome.error["type"], outcome.error["message"], None, ())
         elif outcome.reason is not None:
-            self.root.arguments["reason"] = outcome.reason
+            self._root.arguments["reason"] = outcome.reason
 
     def _whole(self, trace: Trace, recording: Recording) -> Trace:
         execution = self._claim.execution
-        return _below_execution(trace, recording, execution, self._claim.event, self._trigger_name(execution))
+        return _below_execution(trace, recording, execution, self._claim.event, trigger_name(self._store, execution))
 
 
 @contextmanager
@@ -117,7 +128,7 @@ def traced_end(
     *,
     flavor: str,
     secrets: Sequence[str],
-    trigger_name: Callable[[ExecutionRecord], str | None],
+    store: BaseStore,
 ) -> Iterator[None]:
     """Let what observers do, once an attempt is over and stored, be a trace of its own, below the execution.
 
@@ -127,7 +138,7 @@ def traced_end(
         event: What led to it.
         flavor: The key of its flavor.
         secrets: What the attempt has resolved.
-        trigger_name: Finds what its trigger is called.
+        store: Knows what its trigger is called.
     """
     if not tracing.wants(flavor):
         yield
@@ -143,7 +154,7 @@ def traced_end(
     finally:
         trace = taken(recording, attempt=execution.attempt)
         if trace.spans:
-            tracing.deliver(_below_execution(trace, recording, execution, event, trigger_name(execution)))
+            tracing.deliver(_below_execution(trace, recording, execution, event, trigger_name(store, execution)))
 
 
 def _below_execution(

@@ -149,7 +149,7 @@ class EventHub(BaseEventHub):
                 ExecutionDraft(id=new_id(), action_id=action_id),
                 project=project,
                 event=record,
-                cause=current_execution.get(),
+                cause=current_execution(),
             )
         self._on_stored()
         with _closed_at_last(begun):

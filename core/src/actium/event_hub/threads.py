@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from actium.event_hub.execution import Run
+from actium.event_hub.run import Run
 
 logger = logging.getLogger("actium.worker")
 

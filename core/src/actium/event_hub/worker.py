@@ -21,9 +21,10 @@ from uuid import UUID
 from actium.errors import InvalidInputError, StoreBusyError, StoreClosedError, StoreError, WorkerLostError
 from actium.event_hub import outcomes
 from actium.event_hub.endings import Endings
-from actium.event_hub.execution import ExecutionRunner, Run, Why
+from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
 from actium.event_hub.offers import Offer, Room
+from actium.event_hub.run import Run, Why
 from actium.event_hub.threads import RunThreads
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.run_policy import MAX_LOSSES
@@ -201,7 +202,7 @@ class Worker:
         if self._process != os.getpid() or not name or self._stop_at is not None:
             return None
         each = self._mean_seconds / self._concurrency
-        is_own_run = current_execution.get() is not None  # which may be what has to end for there to be room
+        is_own_run = current_execution() is not None  # which may be what has to end for there to be room
         seconds = most * each if waits and not is_own_run and each <= _WORTH_WAITING else 0.0
         room = self._room.promise(most, seconds=seconds)
         return Offer(worker=name, room=room, take=partial(self._take, room)) if room else None

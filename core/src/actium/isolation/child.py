@@ -34,7 +34,7 @@ from actium.isolation.errors import UnstorableResultError
 from actium.isolation.messages import MAX_RESULT_BYTES, ChildSettings, Frames, Message, RunOrder, framed
 from actium.isolation.surroundings import adopt
 from actium.isolation.transported_errors import packed
-from actium.logging import ExecutionContext, logging_for
+from actium.logging import ExecutionContext
 from actium.models.execution import TriggerExecutionResponse
 from actium.plugins.base_plugin_flavor import BasePlugin
 from actium.plugins.registry import PluginFlavorRegistry
@@ -95,7 +95,7 @@ class Run:
         self.number = number
         self.execution_id: UUID | None = None
         self.cancel_requested = False
-        self.secrets: Sequence[str] = ()
+        self.secrets: list[str] = []
         self.log_context: ExecutionContext | None = None
         self._connection = connection
 
@@ -175,11 +175,8 @@ class Child:
         adopt(message["surroundings"])
         order = RunOrder.unpacked(message)
         run.execution_id = order.trigger_execution.id
-        run.log_context = _log_context(order, run)
-        event = order.trigger_execution.event
-        correlation = None if event is None else event.attributes().get("correlationid")
-        attempt = RunningAttempt(order.trigger_execution.id, correlation=correlation, is_isolated=True)
-        with logging_for(run.log_context), belonging_to(attempt):
+        run.log_context = attempt = _attempt(order, run.secrets)
+        with belonging_to(attempt):
             handler = self._handler(order)
             result = handler.event_hub_callback(order.configuration, order.trigger_execution, order.auth_context)
             return asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
@@ -213,15 +210,18 @@ class Child:
         self._store.close()
 
 
-def _log_context(order: RunOrder, run: Run) -> ExecutionContext:
-    execution = order.trigger_execution
-    return ExecutionContext(
+def _attempt(order: RunOrder, secrets: list[str]) -> RunningAttempt:
+    execution, event = order.trigger_execution, order.trigger_execution.event
+    attempt = RunningAttempt(
         execution.id,
         attempt=execution.attempt,
         action=execution.name,
         flavor=f"{order.flavor.subtype}.{order.flavor.flavor}",
-        secrets=lambda: run.secrets,
+        correlation=None if event is None else event.attributes().get("correlationid"),
+        is_isolated=True,
     )
+    attempt.secrets = secrets
+    return attempt
 
 
 def _hook(reference: str) -> object:

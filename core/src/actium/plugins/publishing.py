@@ -18,7 +18,7 @@ from actium.errors import PluginError
 from actium.plugins.awaiting_call import call_awaiting
 from actium.plugins.hookspecs import PROJECT_NAME, EventHooks, hookimpl
 from actium.tracing.application import NOT_TRACED, ApplicationTracing
-from actium.tracing.recorder import active
+from actium.tracing.recorder import is_recording
 
 if TYPE_CHECKING:
     from actium.models import Event, PublishedEvent
@@ -52,7 +52,7 @@ class PublishingHooks:
             PluginError: A hook plugin adds what no event can have.
             BaseException: What a hook plugin refuses it with.
         """
-        trace = self._trace(event) if active and (self._is_wrapped or is_observed) else None
+        trace = self._trace(event) if is_recording() and (self._is_wrapped or is_observed) else None
         if not self._is_wrapped:
             return Publishing(event, trace=trace)
         extensions: dict[str, Any] = {}

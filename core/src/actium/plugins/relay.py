@@ -26,7 +26,7 @@ from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks, h
 from actium.plugins.origin import Origin
 from actium.plugins.publishing import PublishingHooks
 from actium.tracing.application import NOT_TRACED, ApplicationTracing
-from actium.tracing.recorder import active
+from actium.tracing.recorder import Actor, LoneHook, is_recording, unrecorded
 
 if TYPE_CHECKING:
     from actium.auth.context import AuthContext
@@ -131,7 +131,8 @@ class Relay:
         # Around most handlers stands nothing; then pluggy has nothing to order, and the call is all there is.
         alone = manager.hook.run_action.get_hookimpls() if not hook_plugins else ()
         called = cast("Callable[..., Any]", alone[0].function if alone else manager.hook.run_action)
-        self._run = self._run_async if self.is_async else called
+        self._run = called
+        self._lone = None if hook_plugins else _lone_hook("run_action", origin)
         self._renders = bool(manager.hook.render_configuration.get_hookimpls())
 
     def create_action(self, action: ActionRequest) -> ActionResponse:
@@ -176,32 +177,51 @@ class Relay:
         Returns:
             What the run gave; where ``is_async``, an awaitable of that.
         """
+        arguments = {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context}
+        if self.is_async:
+            return self._run_async(arguments)
         try:
-            if active and not self.is_async:
-                return self._traced.call(
-                    "run_action",
-                    {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context},
-                )
-            return self._run(config=config, trigger_execution=trigger_execution, auth_context=auth_context)
+            return self._run_recorded(arguments) if is_recording() else self._run(**arguments)
         except BaseException as error:
             self._note(error, "run_action")
             raise
 
-    async def _run_async(
-        self, config: BasePluginConfig, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
-    ) -> Any:
-        arguments = {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context}
+    def _run_recorded(self, arguments: Mapping[str, Any]) -> Any:
+        attempt = unrecorded()
+        if self._lone is None or attempt is None or not attempt.notes(self._lone, arguments):
+            return self._traced.call("run_action", arguments)
         try:
-            if active:
-                return await self._traced.call_awaiting("run_action", arguments)
+            result = self._run(**arguments)
+        except BaseException as error:
+            attempt.raised(error)
+            raise
+        attempt.returned(result)
+        return result
+
+    async def _run_async(self, arguments: Mapping[str, Any]) -> Any:
+        try:
+            if is_recording():
+                return await self._run_async_recorded(arguments)
             return await call_awaiting(self._manager.hook.run_action, arguments)
         except BaseException as error:
             self._note(error, "run_action")
             raise
 
+    async def _run_async_recorded(self, arguments: Mapping[str, Any]) -> Any:
+        attempt = unrecorded()
+        if self._lone is None or attempt is None or not attempt.notes(self._lone, arguments):
+            return await self._traced.call_awaiting("run_action", arguments)
+        try:
+            result = await call_awaiting(self._manager.hook.run_action, arguments)
+        except BaseException as error:
+            attempt.raised(error)
+            raise
+        attempt.returned(result)
+        return result
+
     def _call(self, hook: str, **arguments: object) -> object:
         try:
-            if active:
+            if is_recording():
                 return cast("object", self._traced.call(hook, arguments))
             return getattr(self._manager.hook, hook)(**arguments)
         except BaseException as error:
@@ -224,6 +244,12 @@ class Relay:
     def _note(self, error: BaseException, hook: str) -> None:
         if not isinstance(error, ActiumError):  # ours tell all that a caller needs
             error.add_note(f"raised in the hook {hook} of {self.origin}")
+
+
+def _lone_hook(name: str, origin: Origin) -> LoneHook:
+    """A hook that a flavor's handler answers, with no hook plugin around it."""
+    flavor, handler = (Actor(origin.name, origin.distribution, origin.version, place) for place in (None, "handler"))
+    return LoneHook(name, flavor, handler)
 
 
 class Observers:
@@ -274,7 +300,7 @@ class Observers:
 
 
 def _called(observer: pluggy.HookImpl) -> Callable[..., object]:
-    if not active:
+    if not is_recording():
         return observer.function
     from actium.plugins.traced_hooks import traced_observer
 

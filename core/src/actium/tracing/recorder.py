@@ -2,7 +2,7 @@
 
 The present span is a context variable, so that coroutines, and threads that a program carries it to, are never mixed.
 Nothing is put into words here: what spans were called with is told when the recording is taken, once all secrets are
-known. Where nothing is recorded at all, `active` is empty, and looking at that is all that tracing costs.
+known. Where nothing is recorded at all, looking at `is_recording` is all that tracing costs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from actium.tracing.limits import MAX_SPANS
 from actium.tracing.spans import SpanKind
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from actium.tracing.spans import Span
 
 active: dict[object, None] = {}
-"""What may have something recorded in this process; empty where nothing does. Kept from many threads, hence a dict."""
+"""What has something recorded in this process; empty where nothing does. Kept from many threads, hence a dict."""
 
-_clock = time.perf_counter_ns
+clock = time.perf_counter_ns
+"""What all recordings measure by, in nanoseconds."""
 
 
 class Actor:
@@ -94,11 +95,11 @@ class OpenSpan:
         self.failure: RawFailure | None = None
         self.thread = threading.current_thread().name
         self.ended: int | None = None
-        self.began = _clock()
+        self.began = clock()
 
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
         """It is over."""
-        self.ended = _clock()
+        self.ended = clock()
         if error is not None:
             from actium.tracing.failures import failure_of
 
@@ -148,7 +149,7 @@ class Recording:
         self.flavor = flavor
         self.secrets = secrets
         self.process = os.getpid()
-        self.zero = time.time_ns() - _clock()
+        self.zero = time.time_ns() - clock()
         self._numbers = itertools.count(1)
         self._mask: tuple[int, TraceMask] | None = None
         active[self] = None
@@ -216,14 +217,61 @@ class Recording:
             span.release()
 
 
-current: ContextVar[OpenSpan | None] = ContextVar("actium_current_span", default=None)
-"""The span that the running code is in."""
+class LoneHook(NamedTuple):
+    """A hook that one plugin answers, and around which no other stands.
+
+    Attributes:
+        name: The hook.
+        flavor: Whose hook it is.
+        plugin: What answers it.
+    """
+
+    name: str
+    flavor: Actor
+    plugin: Actor
+
+
+class Unrecorded(Protocol):
+    """Something that is recorded as soon as anything is told of it; see `actium.tracing.noted_attempt`."""
+
+    @property
+    def is_over(self) -> bool: ...
+    @property
+    def acting(self) -> Actor | None: ...
+    def open(self) -> OpenSpan | None: ...
+    def notes(self, hook: LoneHook, arguments: Mapping[str, Any]) -> bool: ...
+    def returned(self, result: object) -> None: ...
+    def raised(self, error: BaseException) -> None: ...
+
+
+current: ContextVar[OpenSpan | Unrecorded | None] = ContextVar("actium_current_span", default=None)
+"""The span that the running code is in, or what has none yet."""
+
+
+def is_recording() -> bool:
+    """Whether anything that is done now might be recorded."""
+    return bool(active) or current.get() is not None
+
+
+def unrecorded() -> Unrecorded | None:
+    """What the running code belongs to, where that is not recorded yet."""
+    span = current.get()
+    return None if span is None or isinstance(span, OpenSpan) else span
 
 
 def present() -> OpenSpan | None:
-    """The span that the running code is in, if it is being recorded."""
-    span = current.get()
+    """The span that the running code is in, if it is being recorded, or is to be as soon as anything is told of it."""
+    found = current.get()
+    span = found if found is None or isinstance(found, OpenSpan) else found.open()
     return None if span is None or span.recording.is_over else span
+
+
+def acting() -> Actor | None:
+    """Who acts in the running code, as far as that is recorded, or would be."""
+    found = current.get()
+    if found is None or isinstance(found, OpenSpan):
+        return None if found is None or found.recording.is_over else found.actor
+    return found.acting
 
 
 class Entered:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
-from actium.tracing.recorder import Entered, OpenSpan, active, present
+from actium.tracing.recorder import Entered, OpenSpan, current, present
 from actium.tracing.spans import SpanKind
 
 P = ParamSpec("P")
@@ -60,8 +60,6 @@ def span(name: str, /, **facts: object) -> OwnSpan:
         name: What it is, in a few words.
         facts: What there is to know of it. Values are put into words at once, so that nothing large is held.
     """
-    if not active:
-        return _NOTHING
     above = present()
     if above is None:
         return _NOTHING
@@ -75,7 +73,10 @@ def span(name: str, /, **facts: object) -> OwnSpan:
 
 def is_recorded() -> bool:
     """Whether anything that is told now would be recorded; where telling it is expensive, ask first."""
-    return bool(active) and present() is not None
+    found = current.get()
+    if found is None:
+        return False
+    return not (found.recording.is_over if isinstance(found, OpenSpan) else found.is_over)
 
 
 def carried(function: Callable[P, T]) -> Callable[P, T]:
