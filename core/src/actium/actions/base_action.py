@@ -239,9 +239,11 @@ class BaseActionHandler(BasePlugin):
         if self.ISOLATION == "process" and self._isolated_runs is not None:
             flavor = FlavorReference.of(self.flavor_class, self.origin)
             return self._isolated_runs.run(flavor, config, trigger_execution, auth_context)
-        rendered = self.relay.render_configuration(config, trigger_execution.event)
-        resolved = resolve_references(self.validate_action_configuration(rendered))
-        return self.relay.run_action(resolved, trigger_execution, auth_context)
+        relay = self.relay
+        if relay.renders:
+            config = relay.render_configuration(config, trigger_execution.event)
+            check_extent(config)
+        return relay.run_action(resolve_references(self._validated(config)), trigger_execution, auth_context)
 
     @final
     def create_action(self, action: ActionRequest) -> ActionResponse:
@@ -271,8 +273,11 @@ class BaseActionHandler(BasePlugin):
             InvalidConfigurationError: It does not fit the model, holds a literal secret, or is too deep or too large;
                 with the fields' paths.
         """
-        model = self.config_class
         check_extent(action_config)
+        return self._validated(action_config)
+
+    def _validated(self, action_config: Mapping[str, Any]) -> ActionConfig:
+        model = self.config_class
         try:
             config = model.model_validate(dict(action_config), by_alias=True, by_name=True)
             check_references(config)

@@ -76,7 +76,7 @@ def _handler_class(
     isolation: str,
     flavor: Callable[[], type[BaseActionFlavor]],
 ) -> type[BaseActionHandler]:
-    wanted = _wanted(function)
+    wanted = [(name, _ARGUMENTS.index(name)) for name in _wanted(function)]
 
     def run(
         self: BaseActionHandler,
@@ -85,7 +85,7 @@ def _handler_class(
         auth_context: AuthContext,
     ) -> Any:
         given = (config, trigger_execution, auth_context, self)
-        return function(**{name: value for name, value in zip(_ARGUMENTS, given, strict=True) if name in wanted})
+        return function(**{name: given[place] for name, place in wanted})
 
     async def run_async(
         self: BaseActionHandler,

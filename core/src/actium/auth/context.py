@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -17,41 +15,33 @@ DEFAULT_AUTH_WINDOW = 60
 
 
 class AuthContext:
-    """What an execution's work authenticates with.
+    """What an execution's work authenticates with."""
 
-    The token is made when it is first asked for, as most executions never ask.
-
-    Attributes:
-        expires: When the token stops being valid; None for never.
-    """
-
-    __slots__ = ("_lock", "_service_account", "_token", "expires")
+    __slots__ = ("_access_token", "_expires", "_service_account")
 
     def __init__(
-        self,
-        *,
-        service_account: ServiceAccountResponse | Callable[[], ServiceAccountResponse],
-        expires: datetime | None,
-        access_token: SecretStr | Callable[[], SecretStr],
+        self, *, service_account: ServiceAccountResponse, expires: datetime | None, access_token: SecretStr
     ) -> None:
-        """Make a context; `actium.auth.tokens.Tokens.issue` does.
+        """Make a context with a token that there is; `actium.auth.tokens.Tokens.issue` makes one with a new token.
 
         Args:
-            service_account: On whose behalf, or what makes it when someone wants to know.
+            service_account: On whose behalf.
             expires: When the token stops being valid; None for never.
-            access_token: The token, or what makes it and stores its hash; that is called at most once.
+            access_token: The token.
         """
         self._service_account = service_account
-        self.expires = expires
-        self._token = access_token
-        self._lock = threading.Lock()
+        self._expires = expires
+        self._access_token = access_token
 
     @property
     def service_account(self) -> ServiceAccountResponse:
         """On whose behalf it acts."""
-        if not isinstance(self._service_account, ServiceAccountResponse):
-            self._service_account = self._service_account()
         return self._service_account
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the token stops being valid; None for never."""
+        return self._expires
 
     @property
     def access_token(self) -> SecretStr:
@@ -60,10 +50,7 @@ class AuthContext:
         Raises:
             StoreError: Its hash cannot be stored.
         """
-        with self._lock:
-            if not isinstance(self._token, SecretStr):
-                self._token = self._token()
-            return self._token
+        return self._access_token
 
     def __repr__(self) -> str:
         return f"AuthContext(service_account={self.service_account.name!r}, expires={self.expires!r})"

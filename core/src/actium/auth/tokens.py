@@ -4,20 +4,78 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from uuid import UUID
 
 from pydantic import SecretStr
 
 from actium.auth.context import AuthContext, VerifiedToken
 from actium.errors import InactiveAccountError, InvalidInputError, InvalidTokenError, NotFoundError
+from actium.models.account import ServiceAccountResponse
 from actium.stores.base_store import BaseStore
 from actium.stores.records import AccountRecord, TokenRecord
 from actium.stores.responses import account_response
 
 _BYTES = 32
+
+
+class IssuedContext(AuthContext):
+    """A context whose token is made and stored when it is first asked for, as most executions never ask."""
+
+    __slots__ = ("_account", "_created", "_execution_id", "_lock", "_made", "_on_token", "_store", "_window")
+
+    def __init__(
+        self,
+        store: BaseStore,
+        account: AccountRecord,
+        execution_id: UUID | None,
+        created: datetime,
+        window: int,
+        on_token: Callable[[str], None],
+    ) -> None:
+        """Make nothing yet; see `Tokens.issue`."""
+        self._store = store
+        self._account = account
+        self._execution_id = execution_id
+        self._created = created
+        self._window = window
+        self._on_token = on_token
+        self._lock = threading.Lock()
+        self._made: SecretStr | None = None
+
+    @property
+    def service_account(self) -> ServiceAccountResponse:
+        """On whose behalf it acts."""
+        return account_response(self._account)
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the token stops being valid; None for never."""
+        return self._created + timedelta(minutes=self._window) if self._window else None
+
+    @property
+    def access_token(self) -> SecretStr:
+        """See `AuthContext.access_token`."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+    def _make(self) -> SecretStr:
+        text = secrets.token_urlsafe(_BYTES)
+        self._on_token(text)
+        self._store.insert_token(
+            TokenRecord(
+                digest=_digest(text),
+                service_account_id=self._account.id,
+                execution_id=self._execution_id,
+                created=self._created,
+                expires=self.expires,
+            )
+        )
+        return SecretStr(text)
 
 
 class Tokens:
@@ -47,25 +105,9 @@ class Tokens:
         Raises:
             InactiveAccountError: The account is switched off.
         """
-        _check_active(account)
-        created = self._now()
-        expires = created + timedelta(minutes=window) if window else None
-
-        def token() -> SecretStr:
-            text = secrets.token_urlsafe(_BYTES)
-            on_token(text)
-            self._store.insert_token(
-                TokenRecord(
-                    digest=_digest(text),
-                    service_account_id=account.id,
-                    execution_id=execution_id,
-                    created=created,
-                    expires=expires,
-                )
-            )
-            return SecretStr(text)
-
-        return AuthContext(service_account=partial(account_response, account), expires=expires, access_token=token)
+        if not account.active:
+            raise _inactive(account)
+        return IssuedContext(self._store, account, execution_id, self._now(), window, on_token)
 
     def verify(self, token: str | SecretStr) -> VerifiedToken:
         """Say whose a token is.
@@ -93,7 +135,8 @@ class Tokens:
             account = self._store.get(AccountRecord, record.service_account_id)
         except NotFoundError as error:
             raise InvalidTokenError("The service account of this token was deleted.") from error
-        _check_active(account)
+        if not account.active:
+            raise _inactive(account)
         return VerifiedToken(
             service_account=account_response(account), execution_id=record.execution_id, expires=record.expires
         )
@@ -123,12 +166,11 @@ class Tokens:
         )
 
 
-def _check_active(account: AccountRecord) -> None:
-    if not account.active:
-        raise InactiveAccountError(
-            f"The service account {account.name!r} is inactive.",
-            hint="Activate it, or give the action another one.",
-        )
+def _inactive(account: AccountRecord) -> InactiveAccountError:
+    return InactiveAccountError(
+        f"The service account {account.name!r} is inactive.",
+        hint="Activate it, or give the action another one.",
+    )
 
 
 def _is_text(token: object) -> bool:

@@ -48,6 +48,9 @@ class Why(StrEnum):
 _LOOK_AGAIN_AFTER = 0.1
 """Seconds that an execution may wait in its worker before its action is looked at once more."""
 
+_NEVER_AWAITED = frozenset({type(None), bool, int, float, str, dict, list, tuple})
+"""What most handlers return; to ask whether it can be awaited takes longer than looking here."""
+
 _UNKNOWN_POLICY = RunPolicy()
 """What holds until the action's revision was read; frozen, so that all may have the same."""
 
@@ -158,7 +161,7 @@ class Run:
     def _run(self, execution: ExecutionRecord) -> None:
         try:
             result = self._called(execution)
-            if inspect.isawaitable(result):
+            if type(result) not in _NEVER_AWAITED and inspect.isawaitable(result):
                 self._cancel = self._runner.coroutines.start(result, on_result=self._returned, on_error=self._raised)
                 if self.why is not None:  # it was asked to end before it could be cancelled
                     self._cancel()

@@ -219,11 +219,14 @@ def assembled(model: type[ModelT], fields: dict[str, Any], *, extra: dict[str, A
         extra: What a model that allows it holds besides its fields.
     """
     made = model.__new__(model)
-    object.__setattr__(made, "__dict__", fields)
-    object.__setattr__(made, "__pydantic_fields_set__", set(fields))
-    object.__setattr__(made, "__pydantic_extra__", extra)
-    object.__setattr__(made, "__pydantic_private__", None)
+    _put(made, "__dict__", fields)
+    _put(made, "__pydantic_fields_set__", set(fields))
+    _put(made, "__pydantic_extra__", extra)
+    _put(made, "__pydantic_private__", None)
     return made
+
+
+_put = object.__setattr__
 
 
 def field_problems(

@@ -109,6 +109,7 @@ class Relay:
     Attributes:
         origin: Where the flavor comes from.
         is_async: Whether the flavor's handler runs as a coroutine.
+        renders: Whether a hook plugin may fill configurations from events.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class Relay:
         called = cast("Callable[..., Any]", alone[0].function if alone else manager.hook.run_action)
         self._run = called
         self._lone = None if hook_plugins else _lone_hook("run_action", origin)
-        self._renders = bool(manager.hook.render_configuration.get_hookimpls())
+        self.renders = bool(manager.hook.render_configuration.get_hookimpls())
 
     def create_action(self, action: ActionRequest) -> ActionResponse:
         """Create an action, see `ActionHooks.create_action`."""
@@ -157,7 +158,7 @@ class Relay:
 
     def render_configuration(self, configuration: Mapping[str, Any], event: Event | None) -> Mapping[str, Any]:
         """Fill a configuration from an event, see `ActionHooks.render_configuration`."""
-        if not self._renders:
+        if not self.renders:
             return configuration
         rendered = self._call("render_configuration", configuration=configuration, event=event)
         if rendered is None:
@@ -186,7 +187,7 @@ class Relay:
             self._note(error, "run_action")
             raise
 
-    def _run_recorded(self, arguments: Mapping[str, Any]) -> Any:
+    def _run_recorded(self, arguments: dict[str, Any]) -> Any:
         attempt = unrecorded()
         if self._lone is None or attempt is None or not attempt.notes(self._lone, arguments):
             return self._traced.call("run_action", arguments)
@@ -198,7 +199,7 @@ class Relay:
         attempt.returned(result)
         return result
 
-    async def _run_async(self, arguments: Mapping[str, Any]) -> Any:
+    async def _run_async(self, arguments: dict[str, Any]) -> Any:
         try:
             if is_recording():
                 return await self._run_async_recorded(arguments)
@@ -207,7 +208,7 @@ class Relay:
             self._note(error, "run_action")
             raise
 
-    async def _run_async_recorded(self, arguments: Mapping[str, Any]) -> Any:
+    async def _run_async_recorded(self, arguments: dict[str, Any]) -> Any:
         attempt = unrecorded()
         if self._lone is None or attempt is None or not attempt.notes(self._lone, arguments):
             return await self._traced.call_awaiting("run_action", arguments)

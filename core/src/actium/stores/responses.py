@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from copy import deepcopy
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -149,19 +150,19 @@ def trigger_response(
 
 def event_of(record: EventRecord) -> Event:
     """The event as it was published. It was validated then, so it is not validated again."""
-    attributes = dict(record.attributes)
+    attributes = record.attributes
     fields = {
         "id": record.event_id,
         "source": record.source,
         "type": record.type,
-        "specversion": attributes.pop("specversion", "1.0"),
+        "specversion": attributes.get("specversion", "1.0"),
         "subject": record.subject,
         "time": record.time,
-        "datacontenttype": attributes.pop("datacontenttype", None),
-        "dataschema": attributes.pop("dataschema", None),
+        "datacontenttype": attributes.get("datacontenttype"),
+        "dataschema": attributes.get("dataschema"),
         "data": record.data,
     }
-    return assembled(Event, fields, extra=attributes)
+    return assembled(Event, fields, extra={name: attributes[name] for name in attributes if name not in fields})
 
 
 def event_response(record: EventRecord, *, hydrate: bool = True, executions: Sequence[UUID] = ()) -> EventResponse:
@@ -191,30 +192,20 @@ def execution_response(
     resources: TriggerExecutionResources | None = None,
 ) -> TriggerExecutionResponse:
     """An execution."""
-    body = {
-        "project": execution.project,
-        "status": execution.status,
-        "reason": execution.reason,
-        "action_id": execution.action_id,
-        "action_revision": execution.action_revision,
-        "trigger_id": execution.trigger_id,
-        "event_id": execution.event_id,
-        "attempt": execution.attempt,
-        "available": execution.available,
-        "created": execution.created,
-        "started": execution.started,
-        "finished": execution.finished,
-    }
     return assembled(
         TriggerExecutionResponse,
         {
             "id": execution.id,
             "name": execution.action_name,
-            "body": assembled(TriggerExecutionBody, body),
+            "body": assembled(TriggerExecutionBody, dict(zip(_BODY, _body_of(execution), strict=True))),
             "metadata": _execution_metadata(execution, event, attempts) if hydrate else None,
             "resources": resources,
         },
     )
+
+
+_BODY = tuple(TriggerExecutionBody.model_fields)
+_body_of = attrgetter(*_BODY)
 
 
 def _execution_metadata(
@@ -225,9 +216,9 @@ def _execution_metadata(
         {
             "event": None if event is None else event_of(event),
             "result": execution.result,
-            "error": _error(execution.error),
-            "progress": tuple(map(StepProgress.model_validate, execution.progress)),
-            "attempts": tuple(map(_attempt, attempts)),
+            "error": None if execution.error is None else _error(execution.error),
+            "progress": tuple(map(StepProgress.model_validate, execution.progress)) if execution.progress else (),
+            "attempts": tuple(map(_attempt, attempts)) if attempts else (),
             "cancel_requested": execution.cancel_requested,
         },
     )

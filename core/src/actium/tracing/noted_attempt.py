@@ -8,12 +8,15 @@ else is told of it, such as a span of its own, and at the latest when it fails.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from actium.tracing.recorder import Actor, LoneHook, OpenSpan, clock
 from actium.tracing.spans import SpanKind
 from actium.tracing.values import held
+
+Moment: TypeAlias = tuple[int, threading.Thread]
+"""When something was, by the clock of recordings, and in which thread."""
 
 
 class NotedAttempt:
@@ -23,18 +26,15 @@ class NotedAttempt:
         is_over: Whether nothing is recorded any more.
     """
 
-    __slots__ = (
-        "_arguments",
-        "_began",
-        "_called",
-        "_hook",
-        "_lock",
-        "_record",
-        "_returned",
-        "_root",
-        "_spans",
-        "is_over",
-    )
+    # Most are never told of anything, so that what they begin with stands in the class.
+    is_over: bool = False
+    _hook: LoneHook | None = None
+    _arguments: dict[str, Any] | None = None
+    _config: object = None
+    _called: Moment | None = None
+    _returned: tuple[int, object] | None = None
+    _root: OpenSpan | None = None
+    _spans: tuple[OpenSpan, ...] = ()
 
     def __init__(self, record: Callable[[], OpenSpan | None]) -> None:
         """Note that it begins now, in this thread.
@@ -44,40 +44,36 @@ class NotedAttempt:
         """
         self._record = record
         self._lock = threading.Lock()
-        self._began = _now_and_here()
-        self._hook: LoneHook | None = None
-        self._arguments: dict[str, Any] = {}
-        self._called: tuple[int, str] | None = None
-        self._returned: tuple[int, object] | None = None
-        self._root: OpenSpan | None = None
-        self._spans: tuple[OpenSpan, ...] = ()
-        self.is_over = False
+        self._began: Moment = clock(), threading.current_thread()
 
     @property
     def acting(self) -> Actor | None:
         """Who acts in it now."""
         return None if self._hook is None or self._returned is not None else self._hook.plugin
 
-    def notes(self, hook: LoneHook, arguments: Mapping[str, Any]) -> bool:
+    def notes(self, hook: LoneHook, arguments: dict[str, Any]) -> bool:
         """Note that its handler is called, and with what.
+
+        Args:
+            hook: What is called.
+            arguments: What with. They are kept, and of ``config``, which a handler may change, what it holds now.
 
         Returns:
             Whether that was noted; where it was not, it is to be recorded.
         """
-        if self.is_over or self._root is not None or self._hook is not None:
+        if self._hook is not None or self._root is not None or self.is_over:
             return False
-        self._arguments = {name: held(value) for name, value in arguments.items()}
-        self._called = _now_and_here()
-        self._hook = hook
+        self._hook, self._arguments, self._config = hook, arguments, held(arguments["config"])
+        self._called = clock(), threading.current_thread()
         return True
 
     def returned(self, result: object) -> None:
         """What was called has returned."""
-        ended, kept = clock(), held(result)
+        ended = clock(), None if result is None else held(result)
         with self._lock:
-            self._returned = ended, kept
+            self._returned = ended
             for span in self._spans:
-                span.end(kept)
+                span.end(ended[1])
 
     def raised(self, error: BaseException) -> None:
         """What was called has raised; that is recorded."""
@@ -100,7 +96,7 @@ class NotedAttempt:
             if self._root is None:
                 self._root = self._record()
                 if self._root is not None:
-                    self._root.began, self._root.thread = self._began
+                    _put_back(self._root, self._began)
                     self._tell_of_call(self._root)
             is_called = bool(self._spans) and self._returned is None
             return self._spans[0] if is_called else self._root
@@ -109,20 +105,26 @@ class NotedAttempt:
         """Record nothing more, and let go of what was noted: contexts that outlive it may still know it."""
         with self._lock:
             self.is_over = True
-            self._arguments, self._returned, self._root, self._spans = {}, None, None, ()
+            if self._hook is not None:
+                self._arguments = self._config = self._returned = None
+            if self._root is not None:
+                self._root, self._spans = None, ()
 
     def _tell_of_call(self, root: OpenSpan) -> None:
         if self._hook is None or self._called is None:
             return
         name, recording = self._hook.name, root.recording
-        hook = recording.begin(root, SpanKind.HOOK, name, self._hook.flavor, self._arguments)
-        handler = recording.begin(hook, SpanKind.IMPLEMENTATION, name, self._hook.plugin, self._arguments)
+        told = {**(self._arguments or {}), "config": self._config}
+        hook = recording.begin(root, SpanKind.HOOK, name, self._hook.flavor, told)
+        handler = recording.begin(hook, SpanKind.IMPLEMENTATION, name, self._hook.plugin, told)
         self._spans = tuple(span for span in (handler, hook) if span is not None)
         for span in self._spans:
-            span.began, span.thread = self._called
+            _put_back(span, self._called)
             if self._returned is not None:
                 span.ended, span.result = self._returned
 
 
-def _now_and_here() -> tuple[int, str]:
-    return clock(), threading.current_thread().name
+def _put_back(span: OpenSpan, moment: Moment) -> None:
+    """Let a span have begun at another moment, where it did."""
+    span.began, thread = moment
+    span.thread = thread.name

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
@@ -269,9 +270,14 @@ def held(value: object) -> object:
         return dict(value)  # type: ignore[call-overload]  # it is one
     if kind is list:
         return list(value)  # type: ignore[call-overload]  # it is one
-    if BaseModel in mro_of(kind):
+    if _is_model(kind):
         return Held(kind, dict(object.__getattribute__(value, "__dict__")))
     return value
+
+
+@lru_cache(maxsize=1_024)
+def _is_model(kind: type) -> bool:
+    return BaseModel in mro_of(kind)
 
 
 def _listed(parts: list[str], size: int, what: str) -> str:
