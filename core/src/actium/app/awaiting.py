@@ -12,14 +12,16 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from actium.errors import NotFoundError
-from actium.event_hub.endings import Endings
+from actium.event_hub.endings import Ended, Endings
 from actium.models.execution import TriggerExecutionResponse
+from actium.stores.records import Claim
 
 LOOK_INTERVAL = 0.25
 """Seconds between looks at executions that are waited for: another process may be what ends them."""
 
-Look = Callable[[Collection[UUID]], Mapping[UUID, TriggerExecutionResponse | None]]
-"""Reads executions; gives those that have ended, hydrated, and None for those that have not. The others are missing."""
+Look = Callable[[Collection[UUID], Ended], Mapping[UUID, TriggerExecutionResponse | None]]
+"""Reads executions, with what is known of how some have ended here; gives those that have ended, hydrated, and None for
+those that have not. The others are missing."""
 
 
 class AwaitedEnds:
@@ -51,7 +53,7 @@ class _Waiting:
         self._read = look
         self._endings = endings
         self._futures: dict[UUID, set[asyncio.Future[TriggerExecutionResponse]]] = {}
-        self._to_look_at: set[UUID] = set()
+        self._to_look_at: dict[UUID, Claim | None] = {}
         self._next_look: asyncio.Handle | None = None
 
     async def end_of(self, execution_id: UUID) -> TriggerExecutionResponse:
@@ -60,7 +62,7 @@ class _Waiting:
             self._endings.watch(self.announced)
         self._futures.setdefault(execution_id, set()).add(future)
         if not self._endings.will_be_announced(execution_id):
-            self._look_soon([execution_id])
+            self._look_soon({execution_id: None})
         elif self._next_look is None:
             self._next_look = self._loop.call_later(LOOK_INTERVAL, self._look_at_all)
         try:
@@ -68,24 +70,25 @@ class _Waiting:
         finally:
             self._forget(execution_id, future)
 
-    def announced(self, execution_ids: Collection[UUID]) -> None:
+    def announced(self, ended: Ended) -> None:
         """Called in a worker's thread when executions have ended, perhaps some that are waited for."""
-        some = [execution_id for execution_id in execution_ids if execution_id in self._futures]
+        some = {execution_id: claim for execution_id, claim in ended.items() if execution_id in self._futures}
         if some and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._look_soon, some)
 
-    def _look_soon(self, execution_ids: Collection[UUID]) -> None:
+    def _look_soon(self, ended: Ended) -> None:
         """Look at executions when what else is ready to go on in this loop has done so."""
         if not self._to_look_at:
             if self._next_look is not None:
                 self._next_look.cancel()
             self._next_look = self._loop.call_soon(self._look)
-        self._to_look_at.update(execution_ids)
+        self._to_look_at.update(ended)
 
     def _look(self) -> None:
-        wanted, self._to_look_at = self._to_look_at & self._futures.keys(), set()
+        known, self._to_look_at = self._to_look_at, {}
+        wanted = known.keys() & self._futures.keys()
         try:
-            found = self._read(wanted) if wanted else {}
+            found = self._read(wanted, known) if wanted else {}
         except Exception as error:  # each of them is told
             for execution_id in wanted:
                 self._tell(execution_id, error)
@@ -95,7 +98,7 @@ class _Waiting:
         self._next_look = self._loop.call_later(LOOK_INTERVAL, self._look_at_all) if self._futures else None
 
     def _look_at_all(self) -> None:
-        self._to_look_at = set(self._futures)
+        self._to_look_at = dict.fromkeys(self._futures)
         self._look()
 
     def _tell(self, execution_id: UUID, outcome: TriggerExecutionResponse | Exception | None) -> None:
@@ -119,7 +122,7 @@ class _Waiting:
             if self._next_look is not None:
                 self._next_look.cancel()
                 self._next_look = None
-            self._to_look_at = set()
+            self._to_look_at = {}
 
 
 def _not_there(execution_id: UUID) -> NotFoundError:

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,8 @@ from actium.errors import (
     InvalidQueryError,
     NotFoundError,
 )
-from actium.event_hub.endings import Endings
+from actium.event_hub.endings import Ended, Endings
+from actium.models.base import assembled
 from actium.models.execution import (
     ExecutionStatus,
     TriggerExecutionFilter,
@@ -31,7 +33,7 @@ from actium.models.execution import (
 )
 from actium.models.page import MAX_PAGE_SIZE, Page
 from actium.stores.base_store import BaseStore
-from actium.stores.records import ActionRecord, EventRecord, ExecutionRecord, TriggerRecord
+from actium.stores.records import ActionRecord, Claim, EventRecord, ExecutionRecord, TriggerRecord, latest_attempt
 from actium.stores.responses import action_response, execution_response, trigger_response
 from actium.tracing.spans import Trace
 
@@ -96,7 +98,7 @@ class Executions:
         """
         cancelled = self._store.request_cancel(self._id(reference))
         if cancelled.status.is_final:
-            self._endings.announce([cancelled.id])
+            self._endings.announce({cancelled.id: None})
         self._wake_workers()
         return self._response(cancelled)
 
@@ -167,17 +169,22 @@ class Executions:
         if timeout is not None and (type(timeout) not in {int, float} or math.isnan(timeout)):
             raise InvalidInputError(f"{timeout!r} is no time to wait.", hint="Give seconds, or None for no limit.")
         execution_id = reference if isinstance(reference, UUID) else self._id(reference)
-        ended = threading.Event()
+        ended, known = threading.Event(), dict[UUID, Claim | None]()
+
+        def listener(claim: Claim | None) -> None:
+            known[execution_id] = claim
+            ended.set()
+
         until = None if timeout is None else time.monotonic() + timeout
         left = LOOK_INTERVAL if timeout is None else min(LOOK_INTERVAL, timeout)
-        with self._endings.listening(execution_id, ended.set):
+        with self._endings.listening(execution_id, listener):
             if self._endings.will_be_announced(execution_id):
                 ended.wait(left)
             while True:
                 ended.clear()  # it may be told of an attempt that was not the last
                 execution = find_record(self._store, ExecutionRecord, self._project, execution_id)
                 if execution.status.is_final:
-                    return self._response(execution)
+                    return self._responses([execution], known)[0]
                 left = LOOK_INTERVAL if until is None else min(LOOK_INTERVAL, until - time.monotonic())
                 if left <= 0:
                     raise _not_ended(execution, timeout)
@@ -211,13 +218,24 @@ class Executions:
     def _response(self, execution: ExecutionRecord) -> TriggerExecutionResponse:
         return self._responses([execution])[0]
 
-    def _responses(self, executions: Sequence[ExecutionRecord]) -> Sequence[TriggerExecutionResponse]:
-        """Executions, hydrated; what they refer to is read together. An action or trigger may be gone since."""
+    def _responses(
+        self, executions: Sequence[ExecutionRecord], known: Ended = MappingProxyType({})
+    ) -> Sequence[TriggerExecutionResponse]:
+        """Executions, hydrated; what they refer to is read together. An action or trigger may be gone since.
+
+        Args:
+            executions: As they are stored.
+            known: How some were claimed whose attempt has ended here: their event and attempt need not be read again.
+        """
         store = self._store
-        events = store.get_many(EventRecord, {one.event_id for one in executions if one.event_id is not None})
+        claims = {one.id: claim for one in executions if (claim := known.get(one.id)) and _is_all(claim, one)}
+        others = [one for one in executions if one.id not in claims]
+        events = store.get_many(EventRecord, {one.event_id for one in others if one.event_id is not None})
+        events |= {claim.event.id: claim.event for claim in claims.values() if claim.event is not None}
+        attempts = store.attempts([one.id for one in others])
+        attempts |= {one.id: (latest_attempt(one),) for one in executions if one.id in claims}
         actions = store.get_many(ActionRecord, {one.action_id for one in executions})
         triggers = store.get_many(TriggerRecord, {one.trigger_id for one in executions if one.trigger_id is not None})
-        attempts = store.attempts([one.id for one in executions])
         return [
             execution_response(
                 one,
@@ -230,21 +248,30 @@ class Executions:
             for one in executions
         ]
 
-    def _ended_of(self, execution_ids: Collection[UUID]) -> dict[UUID, TriggerExecutionResponse | None]:
+    def _ended_of(self, execution_ids: Collection[UUID], known: Ended) -> dict[UUID, TriggerExecutionResponse | None]:
         """Of some executions, those that have ended, and None for those that have not."""
         found = self._store.get_many(ExecutionRecord, execution_ids)
         here = [one for one in found.values() if one.project == self._project]
-        ended = self._responses([one for one in here if one.status.is_final])
+        ended = self._responses([one for one in here if one.status.is_final], known)
         return {**{one.id: None for one in here}, **{one.id: one for one in ended}}
 
     def _id(self, reference: UUID | str) -> UUID:
         return find_id(self._store, ExecutionRecord, self._project, reference)
 
 
+def _is_all(claim: Claim, execution: ExecutionRecord) -> bool:
+    """Whether an execution has had no attempt but the one that was claimed, and that was its end."""
+    is_that_one = (execution.attempt, execution.worker) == (1, claim.execution.worker)
+    return is_that_one and claim.execution.attempt == 1 and execution.finished is not None
+
+
 def _resources(action: ActionRecord | None, trigger: TriggerRecord | None) -> TriggerExecutionResources:
-    return TriggerExecutionResources(
-        action=None if action is None else action_response(action, hydrate=False),
-        trigger=None if trigger is None else trigger_response(trigger, hydrate=False),
+    return assembled(
+        TriggerExecutionResources,
+        {
+            "action": None if action is None else action_response(action, hydrate=False),
+            "trigger": None if trigger is None else trigger_response(trigger, hydrate=False),
+        },
     )
 
 

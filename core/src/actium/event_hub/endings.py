@@ -7,9 +7,15 @@ execution would find that it has not ended, and keep the worker from going on wi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeAlias
 from uuid import UUID
+
+from actium.stores.records import Claim
+
+Ended: TypeAlias = Mapping[UUID, Claim | None]
+"""Executions an attempt of which has ended, with how that was claimed; None where another may follow."""
 
 
 class Endings:
@@ -17,8 +23,8 @@ class Endings:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._listeners: dict[UUID, list[Callable[[], object]]] = {}
-        self._watchers: tuple[Callable[[Collection[UUID]], object], ...] = ()
+        self._listeners: dict[UUID, list[Callable[[Claim | None], object]]] = {}
+        self._watchers: tuple[Callable[[Ended], object], ...] = ()
         self._in_hand: set[UUID] = set()
 
     def take_in_hand(self, execution_ids: Collection[UUID]) -> None:
@@ -36,8 +42,8 @@ class Endings:
         return execution_id in self._in_hand
 
     @contextmanager
-    def listening(self, execution_id: UUID, listener: Callable[[], object]) -> Iterator[None]:
-        """Have a function called, in a worker's thread, when an execution ends in this process.
+    def listening(self, execution_id: UUID, listener: Callable[[Claim | None], object]) -> Iterator[None]:
+        """Have a function called, in a worker's thread, when an execution ends in this process; see `Ended`.
 
         Look at the store inside: it may have ended before, or end in another process.
         """
@@ -52,24 +58,24 @@ class Endings:
                 if not listeners:
                     del self._listeners[execution_id]
 
-    def watch(self, watcher: Callable[[Collection[UUID]], object]) -> None:
+    def watch(self, watcher: Callable[[Ended], object]) -> None:
         """Have a function called, in a worker's thread, with all executions that end in this process."""
         with self._lock:
             self._watchers = (*self._watchers, watcher)
 
-    def unwatch(self, watcher: Callable[[Collection[UUID]], object]) -> None:
+    def unwatch(self, watcher: Callable[[Ended], object]) -> None:
         """Call a watcher no more."""
         with self._lock:
             self._watchers = tuple(one for one in self._watchers if one != watcher)
 
-    def announce(self, execution_ids: Collection[UUID]) -> None:
-        """Tell that executions have ended."""
-        self.let_go(execution_ids)
+    def announce(self, ended: Ended) -> None:
+        """Tell that executions have ended, or an attempt of theirs that another follows."""
+        self.let_go(ended)
         for watcher in self._watchers:
-            watcher(execution_ids)
+            watcher(ended)
         if not self._listeners:
             return
         with self._lock:
-            listeners = [one for execution_id in execution_ids for one in self._listeners.get(execution_id, ())]
-        for listener in listeners:
-            listener()
+            told = [(listener, claim) for one, claim in ended.items() for listener in self._listeners.get(one, ())]
+        for listener, claim in told:
+            listener(claim)

@@ -100,24 +100,21 @@ class Room:
             self.promised += room
             return room
 
-    def take(self, room: int, taken: int, arrive: Callable[[], object]) -> bool:
+    def take(self, room: int, taken: int) -> bool:
         """Make use of a promise.
 
         Args:
             room: What was promised.
-            taken: What of it is used.
-            arrive: Called where that is something; `arrived` follows.
+            taken: What of it is used; `arrived` follows where that is something.
 
         Returns:
-            Whether the promise was kept.
+            Whether the promise is kept.
         """
         with self._changed:
             if not self.is_open:
                 self.promised -= room
                 return False
             self.promised -= room - taken
-            if taken:
-                arrive()
             return True
 
     def arrived(self, number: int) -> None:

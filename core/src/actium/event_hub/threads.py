@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -16,66 +17,90 @@ logger = logging.getLogger("actium.worker")
 class RunThreads:
     """A number of threads, started when there is something to run. They are daemons: none keeps a process alive."""
 
-    def __init__(self, size: int, *, on_ran: Callable[[float], None]) -> None:
+    def __init__(self, size: int, *, on_ran: Callable[[float], object]) -> None:
         """Start nothing yet.
 
         Args:
             size: How many threads.
-            on_ran: Called with the seconds that a run has taken of its thread.
+            on_ran: Called in a run's thread when it is over, with the seconds that it has taken.
         """
         self._size = size
         self._on_ran = on_ran
         self._lock = threading.Lock()
-        self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
-        self._waiting: dict[Run, None] = {}
-        self._running: dict[Run, None] = {}
+        self._waiting: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
+        self._running: dict[Run, None] = {}  # each of its changes is one step, so that the runs need no lock
+        self._own: set[int] = set()
         self._threads = 0
 
     @property
     def load(self) -> int:
         """How many runs wait for a thread, or have one."""
-        return len(self._waiting) + len(self._running)
+        return self._waiting.qsize() + len(self._running)
+
+    @property
+    def are_behind(self) -> bool:
+        """Whether a run waits for a thread."""
+        return not self._waiting.empty()
+
+    def are_here(self) -> bool:
+        """Whether this is asked in one of them."""
+        return threading.get_ident() in self._own
 
     def put(self, run: Run) -> None:
         """Run something as soon as a thread is free."""
-        with self._lock:
-            self._waiting[run] = None
-            if self._threads < min(self._size, len(self._waiting) + len(self._running)):
-                self._threads += 1
-                threading.Thread(target=self._work, name=f"actium-run-{self._threads}", daemon=True).start()
-        self._runs.put(run)
+        self._waiting.put(run)
+        if self._threads < self._size:
+            self._start_as_needed()
 
     def take_back(self) -> list[Run]:
         """The runs that no thread has begun with; none will."""
-        with self._lock:
-            waiting, self._waiting = list(self._waiting), {}
-        return waiting
+        taken = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                taken.append(self._waiting.get_nowait())
+        for _ in range(taken.count(None)):  # threads that are to end
+            self._waiting.put(None)
+        return [run for run in taken if run is not None]
 
     def abandon(self, run: Run) -> None:
         """Count on a run's thread no more; another takes its place."""
-        with self._lock:
-            if self._running.pop(run, self) is None:
+        if self._running.pop(run, self) is None:
+            with self._lock:
                 self._threads -= 1
+            self._start_as_needed()
 
     def close(self) -> None:
         """Let the threads end; those that run something do so after it."""
         with self._lock:
             threads, self._threads = self._threads, 0
         for _ in range(threads):
-            self._runs.put(None)
+            self._waiting.put(None)
+
+    def _start_as_needed(self) -> None:
+        with self._lock:
+            if self._threads < min(self._size, self.load):
+                self._threads += 1
+                threading.Thread(target=self._work, name=f"actium-run-{self._threads}", daemon=True).start()
 
     def _work(self) -> None:
-        while (run := self._runs.get()) is not None:
-            with self._lock:
-                if self._waiting.pop(run, self) is not None:
-                    continue  # it was taken back
-                self._running[run] = None
-            began = time.monotonic()
-            try:
-                run.start()
-            except BaseException as error:  # told in the run's ending; the thread is there for others
-                logger.warning("A handler raised %s in a thread of its worker.", type(error).__name__)
-            with self._lock:
-                if self._running.pop(run, self) is not None:
-                    return  # it was abandoned, and another thread has its place
-            self._on_ran(time.monotonic() - began)
+        here = threading.get_ident()
+        self._own.add(here)
+        try:
+            while (run := self._waiting.get()) is not None:
+                if not self._ran(run):
+                    return
+        finally:
+            self._own.discard(here)
+
+    def _ran(self, run: Run) -> bool:
+        """Run something; whether this thread is still counted on afterwards."""
+        self._running[run] = None
+        began = time.monotonic()
+        try:
+            run.start()
+        except BaseException as error:  # told in the run's ending; the thread is there for others
+            logger.warning("A handler raised %s in a thread of its worker.", type(error).__name__)
+        if self._running.pop(run, self) is not None:
+            return False  # it was abandoned, and another thread has its place
+        self._on_ran(time.monotonic() - began)
+        return True

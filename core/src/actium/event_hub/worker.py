@@ -1,12 +1,17 @@
 """Workers: what takes executions and runs them, until stopped or until nothing is left.
 
-One thread, the one that calls `Worker.run`, talks to the store: in one transaction it records what has ended and claims
-what comes next. Threads run the handlers, so that one that takes long keeps nothing else waiting; with a concurrency of
-1, `run_until_idle` runs them itself. Coroutines go on by themselves on the shared loop, where a thousand may wait.
+One thread, the one that calls `Worker.run`, claims executions from the store and looks after those that run. Threads
+run the handlers, so that one that takes long keeps nothing else waiting; with a concurrency of 1, `run_until_idle` runs
+them itself. Coroutines go on by themselves on the shared loop, where a thousand may wait.
+
+What has ended is recorded in groups, by whoever has nothing better to do: where nothing waits for a thread, the one
+that ran it, so that a lone execution goes from who stores it to the thread that runs it and back; otherwise the
+worker's own thread.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -99,18 +104,20 @@ class Worker:
         self._lease = lease
         self._process = os.getpid()
         self._working = threading.RLock()
-        self._inbox: queue.SimpleQueue[Ending | Sequence[Claim] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Sequence[Claim] | None] = queue.SimpleQueue()
         self._is_woken = False
         self._in_this_thread = True
+        self._is_awaited = True
         self._stop_at: float | None = None
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._arrived: list[Ending] = []
+        self._ended: deque[Ending] = deque()
+        self._recording = threading.Lock()
         self._runs: dict[UUID, Run] = {}
         self._alone: UUID | None = None
         self._here: deque[Run] = deque()
-        self._threads = RunThreads(self._concurrency, on_ran=self._note_seconds)
+        self._threads = RunThreads(self._concurrency, on_ran=self._ran)
         self._mean_seconds = _CLAIM_FOR
         self._attempts = 0
         self._next_due: datetime | None = None
@@ -145,7 +152,7 @@ class Worker:
             It after that; None when it was not pending.
         """
         with self._working:
-            self._in_this_thread = True
+            self._in_this_thread = self._is_awaited = True
             claims = self._exchange([], limit=1, execution_id=execution_id).claims
             for claim in claims:
                 self._begin(claim)
@@ -168,7 +175,7 @@ class Worker:
             asking.start()
 
     def _ask_to_end(self) -> None:
-        for run in tuple(self._runs.values()):
+        for run in self._runs.copy().values():
             run.ask_to_end(Why.STOPPING)
 
     def join(self) -> None:
@@ -208,20 +215,24 @@ class Worker:
         return Offer(worker=name, room=room, take=partial(self._take, room)) if room else None
 
     def _take(self, room: int, claims: Sequence[Claim]) -> None:
-        def arrive() -> None:
-            self._endings.take_in_hand([claim.execution.id for claim in claims])
-            self._inbox.put(claims)
-
-        is_kept = self._room.take(room, len(claims), arrive)
-        if claims and not is_kept:  # it has been interrupted meanwhile
+        is_kept = self._room.take(room, len(claims))
+        if not claims:
+            return
+        if not is_kept:  # it has been interrupted meanwhile
             returned = outcomes.of_return("its worker was stopped before it began", datetime.now(UTC))
             endings = [Ending(claimed=claim.execution, outcome=returned) for claim in claims]
             self._runner.store.exchange(claims[0].execution.worker or "", endings, limit=0)
+            return
+        self._endings.take_in_hand([claim.execution.id for claim in claims])
+        if self._in_this_thread and self._concurrency == 1:
+            self._inbox.put(claims)
+        else:
+            self._begin_with(claims)
 
     def _work(self, *, until_idle: bool) -> int:
         with self._working:
             before = self._attempts
-            self._in_this_thread = until_idle
+            self._in_this_thread = self._is_awaited = until_idle
             self._after_fork()
             if until_idle:
                 self._take_over()
@@ -242,7 +253,7 @@ class Worker:
             self._register()
 
     def _goes_on(self, *, until_idle: bool) -> bool:
-        if self._runs or self._arrived or self._room.promised:
+        if self._runs or self._ended or self._room.promised:
             return True
         if self._stop_at is not None:
             return False
@@ -250,18 +261,16 @@ class Worker:
 
     def _turn(self, *, limit: int, is_patient: bool = False) -> None:
         """Record what has ended and claim more; begin with that; wait for what comes next."""
-        ended = self._collected()
         try:
-            exchange = self._exchange(ended, limit=limit)
+            exchange = self._recorded(limit=limit)
         except StoreClosedError:
             raise
         except StoreError as error:
-            self._arrived = ended
             if not is_patient and not isinstance(error, StoreBusyError):
                 raise
             if self._stop_at is not None and time.monotonic() >= self._stop_at:
                 logger.error("The worker %s stops, and what it ran is tried again by others: %s", self.name, error)
-                self._arrived = []
+                self._ended.clear()
                 self._lose_everything()
                 return
             logger.error("The worker %s tries again: %s", self.name, error)
@@ -273,23 +282,33 @@ class Worker:
         self._run_here()
         self._look_after_runs()
         if self._runs or self._room.promised or (is_patient and self._stop_at is None):
-            self._wait(0.0 if self._here else self._pause())
+            self._wait(0.0 if self._here or self._ended else self._pause())
 
-    def _collected(self) -> list[Ending]:
-        """What has ended, and no wake-up from before now."""
-        self._is_woken = False
-        ended, self._arrived = self._arrived, []
+    def _recorded(self, *, limit: int) -> Exchange:
+        """Record what has ended, and claim more."""
+        self._is_woken = False  # no wake-up from before now is of interest
         while not self._inbox.empty():
             arrived = self._inbox.get()
-            if isinstance(arrived, Ending):
-                ended.append(arrived)
-            elif arrived is not None:
+            if arrived is not None:
                 self._begin_with(arrived)
+        with self._recording:
+            ended = self._taken()
+            try:
+                return self._exchange(ended, limit=limit)
+            except BaseException:
+                self._ended.extendleft(reversed(ended))
+                raise
+
+    def _taken(self) -> list[Ending]:
+        """What has ended; each is taken once."""
+        ended = []
+        with contextlib.suppress(IndexError):
+            while True:
+                ended.append(self._ended.popleft())
         return ended
 
     def _begin_with(self, claims: Sequence[Claim]) -> None:
         """Begin with what was claimed when it was stored; what others have taken over since is theirs."""
-        self._room.arrived(len(claims))
         for claim in claims:
             if claim.execution.worker != self.name:
                 self._endings.let_go([claim.execution.id])
@@ -297,7 +316,46 @@ class Worker:
             if self._room.is_open and self._stop_at is None:
                 self._begin(claim)
             else:
-                Run(self._runner, claim, self._inbox.put, on_deadline=self.wake).return_unmade()
+                Run(self._runner, claim, self._deliver, on_deadline=self.wake).return_unmade()
+        self._room.arrived(len(claims))
+
+    def _deliver(self, ending: Ending) -> None:
+        """Take the end of a run, in whichever thread it comes about. Those that run handlers see to it afterwards."""
+        self._ended.append(ending)
+        if not self._threads.are_here():
+            self.wake()
+
+    def _ran(self, seconds: float) -> None:
+        """A thread has run something, and goes on with the next where there is one."""
+        self._note_seconds(seconds)
+        if self._threads.are_behind:
+            self.wake()
+            return
+        while self._ended and self._recording.acquire(blocking=False):  # else whoever records sees it afterwards
+            try:
+                if not self._record():
+                    return
+            finally:
+                self._recording.release()
+        if self._is_awaited or self._stop_at is not None:
+            self.wake()
+
+    def _record(self) -> bool:
+        """Record what has ended; whether that is done. Where it is not, it is the worker's own thread's part."""
+        ended = self._taken()
+        if not ended:
+            return True
+        try:
+            exchange = self._runner.store.exchange(self.name, ended, limit=0)
+        except Exception:  # the worker's own thread meets it too, and knows what to do
+            self._ended.extendleft(reversed(ended))
+            self.wake()
+            return False
+        self._conclude(ended, exchange)
+        if exchange.next_due is not None and (self._next_due is None or exchange.next_due < self._next_due):
+            self._next_due = exchange.next_due
+            self.wake()
+        return True
 
     def _exchange(self, ended: Sequence[Ending], *, limit: int, execution_id: UUID | None = None) -> Exchange:
         store = self._runner.store
@@ -310,38 +368,45 @@ class Worker:
         except WorkerLostError:
             self._lose_everything()
             return Exchange(accepted=(), claims=(), next_due=None)
-        self._attempts += len(ended)
-        accepted = []
-        secrets = [self._forget(ending.claimed) for ending in ended]
-        for ending, resolved, is_accepted in zip(ended, secrets, exchange.accepted, strict=True):
-            if is_accepted:
-                accepted.append((ending.claimed.id, ending.claimed.attempt, resolved))
-            else:
-                self._endings.let_go([ending.claimed.id])
-                logger.warning("Another attempt has taken over from execution %s.", ending.claimed.id)
+        self._conclude(ended, exchange)
         self._room.changed(is_behind=len(exchange.claims) == limit if limit else None)
-        self._endings.announce([execution_id for execution_id, *_ in accepted])
-        self._runner.tell_ended(accepted)
         return exchange
 
-    def _forget(self, claimed: ExecutionRecord) -> Sequence[str]:
-        """Look after an attempt no more; a later one of the same execution may run here meanwhile.
+    def _conclude(self, ended: Sequence[Ending], exchange: Exchange) -> None:
+        """Let go of what is recorded, and tell of it."""
+        self._attempts += len(ended)
+        runs = [self._forgotten(ending.claimed) for ending in ended]
+        accepted: dict[UUID, Claim | None] = {}
+        told: list[tuple[UUID, int, Sequence[str]]] = []
+        for ending, run, is_accepted in zip(ended, runs, exchange.accepted, strict=True):
+            execution = ending.claimed
+            if is_accepted:
+                is_last = ending.outcome.next_attempt is None
+                accepted[execution.id] = run.claim if run is not None and is_last else None
+                told.append((execution.id, execution.attempt, () if run is None else run.secrets))
+            else:
+                self._endings.let_go([execution.id])
+                logger.warning("Another attempt has taken over from execution %s.", execution.id)
+        self._endings.announce(accepted)
+        self._runner.tell_ended(told)
 
-        Returns:
-            The secrets that it has resolved.
+    def _forgotten(self, claimed: ExecutionRecord) -> Run | None:
+        """The run that an attempt had here, which is looked after no more.
+
+        A later attempt of the same execution may run here meanwhile; that stays.
         """
         run = self._runs.get(claimed.id)
         if run is None or run.claim.execution.attempt != claimed.attempt:
-            return ()
+            return None
         del self._runs[claimed.id]
         if self._alone == claimed.id:
             self._alone = None
-        return run.secrets
+        return run
 
     def _record_what_is_left(self) -> None:
         """Record what has ended, before this thread leaves with an exception."""
         try:
-            self._exchange(self._collected(), limit=0)
+            self._recorded(limit=0)
         except StoreError as error:
             logger.error(
                 "What the worker %s ran last is not recorded, and is tried again by others: %s", self.name, error
@@ -371,13 +436,13 @@ class Worker:
         self.name = ""
         self._here.clear()
         self._threads.take_back()
-        for run in self._runs.values():
+        for run in self._runs.copy().values():
             run.ask_to_end(Why.STOPPING)
         self._endings.let_go(self._runs)
         self._runs, self._alone = {}, None
 
     def _begin(self, claim: Claim) -> None:
-        run = Run(self._runner, claim, self._inbox.put, on_deadline=self.wake)
+        run = Run(self._runner, claim, self._deliver, on_deadline=self.wake)
         self._runs[claim.execution.id] = run
         if claim.execution.losses >= MAX_LOSSES - 1:
             self._alone = claim.execution.id
@@ -410,7 +475,7 @@ class Worker:
         """How long to wait for an ending or a wake-up: until the time of something has come."""
         now = time.monotonic()
         times = [self._poll_interval]
-        times += [at - now for run in self._runs.values() if (at := run.next_look) is not None]
+        times += [at - now for run in self._runs.copy().values() if (at := run.next_look) is not None]
         if self._stop_at is not None:
             times.append(self._stop_at - now)
         elif self._next_due is not None and self._claimable():
@@ -422,9 +487,7 @@ class Worker:
             arrived = self._inbox.get(block=seconds > 0, timeout=seconds or None)
         except queue.Empty:
             return
-        if isinstance(arrived, Ending):
-            self._arrived.append(arrived)
-        elif arrived is not None:
+        if arrived is not None:
             self._begin_with(arrived)
 
     def _look_after_runs(self) -> None:
@@ -438,7 +501,7 @@ class Worker:
             for execution_id in self._cancel_requests():
                 if execution_id in self._runs:
                     self._runs[execution_id].ask_to_end(Why.CANCELLED)
-        for run in tuple(self._runs.values()):
+        for run in self._runs.copy().values():
             if run.watch(now):
                 self._threads.abandon(run)
 

@@ -293,6 +293,21 @@ class AttemptRecord:
     error: dict[str, Any] | None
 
 
+def latest_attempt(execution: ExecutionRecord) -> AttemptRecord:
+    """The latest attempt of an execution that ended with it: it stands in the execution's own row."""
+    return AttemptRecord(
+        execution_id=execution.id,
+        number=execution.attempt,
+        worker=execution.worker or "",
+        started=execution.began or execution.created,
+        finished=execution.finished,
+        status=execution.status,
+        reason=execution.reason,
+        result=execution.result,
+        error=execution.error,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How an attempt ended.

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from actium.models.account import ServiceAccountBody, ServiceAccountMetadata, ServiceAccountResponse
 from actium.models.action import ActionBody, ActionMetadata, ActionResources, ActionResponse
-from actium.models.base import assembled
+from actium.models.base import assembled, copied_json
 from actium.models.event import Event, EventBody, EventMetadata, EventResponse
 from actium.models.execution import (
     Attempt,
@@ -149,7 +149,10 @@ def trigger_response(
 
 
 def event_of(record: EventRecord) -> Event:
-    """The event as it was published. It was validated then, so it is not validated again."""
+    """The event as it was published. It was validated then, so it is not validated again.
+
+    It shares nothing with the record, so that whoever gets it may change what it holds.
+    """
     attributes = record.attributes
     fields = {
         "id": record.event_id,
@@ -160,7 +163,7 @@ def event_of(record: EventRecord) -> Event:
         "time": record.time,
         "datacontenttype": attributes.get("datacontenttype"),
         "dataschema": attributes.get("dataschema"),
-        "data": record.data,
+        "data": copied_json(record.data),
     }
     return assembled(Event, fields, extra={name: attributes[name] for name in attributes if name not in fields})
 
