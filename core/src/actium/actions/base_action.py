@@ -28,7 +28,7 @@ from actium.models.execution import StepProgress, TriggerExecutionResponse
 from actium.models.flavor import ActionFlavorMetadata, ActionFlavorResponse, FlavorBody, flavor_id
 from actium.models.kinds import PluginType, ResourceType
 from actium.plugins.base_plugin_flavor import BasePlugin, BasePluginConfig, BasePluginFlavor
-from actium.plugins.relay import Relay
+from actium.plugins.relay import MakesExecution, Relay, made_execution
 from actium.running import running_attempt
 
 
@@ -45,12 +45,14 @@ class BaseActionHandler(BasePlugin):
     """Base of the objects that run one flavor's actions. One serves all of them, perhaps in several threads at once.
 
     Attributes:
+        takes_execution: Whether `run` looks at the execution; where it does not, none is made for it.
         ISOLATION: ``thread``: it runs in a thread of the worker, or on its event loop. ``process``: it runs in a warm
             process of its own, so that timeout and cancellation end it for certain, and a crash is a failed attempt.
     """
 
     ISOLATION: ClassVar[Literal["thread", "process"]] = "thread"
 
+    takes_execution: ClassVar[bool] = True
     _event_hub: BaseEventHub | None = None
     _relay: Relay | None = None
     _isolated_runs: IsolatedRuns | None = None
@@ -223,14 +225,14 @@ class BaseActionHandler(BasePlugin):
     def event_hub_callback(
         self,
         config: Mapping[str, Any],
-        trigger_execution: TriggerExecutionResponse,
+        trigger_execution: TriggerExecutionResponse | MakesExecution,
         auth_context: AuthContext,
     ) -> Any | Awaitable[Any]:
         """Run an execution through the hooks.
 
         Args:
             config: The configuration as it is stored.
-            trigger_execution: The execution, hydrated.
+            trigger_execution: The execution, hydrated; or what makes it, which is called only where it is needed.
             auth_context: On whose behalf.
 
         Returns:
@@ -238,9 +240,10 @@ class BaseActionHandler(BasePlugin):
         """
         if self.ISOLATION == "process" and self._isolated_runs is not None:
             flavor = FlavorReference.of(self.flavor_class, self.origin)
-            return self._isolated_runs.run(flavor, config, trigger_execution, auth_context)
+            return self._isolated_runs.run(flavor, config, made_execution(trigger_execution), auth_context)
         relay = self.relay
         if relay.renders:
+            trigger_execution = made_execution(trigger_execution)
             config = relay.render_configuration(config, trigger_execution.event)
             check_extent(config)
         return relay.run_action(resolve_references(self._validated(config)), trigger_execution, auth_context)

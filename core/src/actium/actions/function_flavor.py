@@ -103,6 +103,7 @@ def _handler_class(
             "flavor_class": property(lambda self: flavor()),
             "run": run_async if inspect.iscoroutinefunction(function) else run,
             "ISOLATION": isolation,
+            "takes_execution": any(name == "trigger_execution" for name, _ in wanted),
             "__module__": function.__module__,
         },
     )

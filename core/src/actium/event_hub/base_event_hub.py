@@ -14,6 +14,7 @@ from actium.models.base import DEFAULT_PROJECT
 from actium.models.event import Event, PublishedEvent
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.trigger import TriggerResponse
+from actium.plugins.relay import MakesExecution
 
 
 class ActionCallback(Protocol):
@@ -22,7 +23,7 @@ class ActionCallback(Protocol):
     def __call__(
         self,
         config: Mapping[str, Any],
-        trigger_execution: TriggerExecutionResponse,
+        trigger_execution: TriggerExecutionResponse | MakesExecution,
         auth_context: AuthContext,
     ) -> Any | Awaitable[Any]: ...
 

@@ -19,7 +19,7 @@ from actium.event_hub.coroutines import SharedLoop
 from actium.models.execution import ExecutionStatus, TriggerExecutionResponse
 from actium.models.run_policy import RunPolicy
 from actium.models.tracing import TraceMode
-from actium.plugins.relay import Observers
+from actium.plugins.relay import MakesExecution, Observers
 from actium.running import RunningAttempt
 from actium.stores.base_store import BaseStore
 from actium.stores.records import Claim, EventRecord, ExecutionRecord
@@ -102,11 +102,18 @@ class ExecutionRunner:
         work = self.known_work(execution)
         return "" if work is None else work.key
 
-    def tell_begun(self, running: TriggerExecutionResponse) -> None:
-        """Tell the observers that an attempt has begun."""
+    def told_begun(self, makes_execution: MakesExecution) -> TriggerExecutionResponse | MakesExecution:
+        """Tell the observers, if there are any, that an attempt has begun.
+
+        Returns:
+            The execution, if it was made for them, and otherwise what makes it.
+        """
         observers = self._observers()
-        if observers.see_executions:
-            observers.execution_changed(running)
+        if not observers.see_executions:
+            return makes_execution
+        running = makes_execution()
+        observers.execution_changed(running)
+        return running
 
     def tell_ended(self, attempts: Iterable[tuple[UUID, int, Sequence[str]]]) -> None:
         """Tell the observers that attempts have ended, and were recorded.

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from actium.auth.secret_references import noting_secrets
@@ -199,8 +200,7 @@ class Run:
 
     def _called(self, execution: ExecutionRecord) -> Any:
         claim, runner, attempt = self.claim, self._runner, self._attempt
-        running = execution_response(execution, event=claim.event)
-        runner.tell_begun(running)
+        running = runner.told_begun(partial(execution_response, execution, event=claim.event))
         work = self._work = self._work or runner.work(execution.action_id, execution.action_revision)
         attempt.timeout = work.policy.timeout
         if attempt.timeout is not None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 from uuid import UUID
 
 import pluggy
@@ -45,6 +45,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("actium.plugins")
 
 Resources = Mapping["ResourceType", "BaseResponse[Any, Any, Any]"]
+MakesExecution: TypeAlias = "Callable[[], TriggerExecutionResponse]"
+"""Makes an execution as handlers see it, where one is needed: to make one takes longer than to call most handlers."""
+
+
+def made_execution(execution: TriggerExecutionResponse | MakesExecution) -> TriggerExecutionResponse:
+    """An execution, made where it was not."""
+    return execution() if callable(execution) else execution
 
 
 class AnswersHooks(Protocol):
@@ -134,6 +141,7 @@ class Relay:
         called = cast("Callable[..., Any]", alone[0].function if alone else manager.hook.run_action)
         self._run = called
         self._lone = None if hook_plugins else _lone_hook("run_action", origin)
+        self._is_asked_for_execution = bool(hook_plugins) or getattr(handler, "takes_execution", True)
         self.renders = bool(manager.hook.render_configuration.get_hookimpls())
 
     def create_action(self, action: ActionRequest) -> ActionResponse:
@@ -171,13 +179,23 @@ class Relay:
         )
 
     def run_action(
-        self, config: BasePluginConfig, trigger_execution: TriggerExecutionResponse, auth_context: AuthContext
+        self,
+        config: BasePluginConfig,
+        trigger_execution: TriggerExecutionResponse | MakesExecution,
+        auth_context: AuthContext,
     ) -> Any | Awaitable[Any]:
         """Run an action, see `ActionHooks.run_action`.
+
+        Args:
+            config: The configuration.
+            trigger_execution: The execution, or what makes it where anyone takes it.
+            auth_context: On whose behalf.
 
         Returns:
             What the run gave; where ``is_async``, an awaitable of that.
         """
+        if self._is_asked_for_execution:
+            trigger_execution = made_execution(trigger_execution)
         arguments = {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context}
         if self.is_async:
             return self._run_async(arguments)
@@ -190,7 +208,7 @@ class Relay:
     def _run_recorded(self, arguments: dict[str, Any]) -> Any:
         attempt = unrecorded()
         if self._lone is None or attempt is None or not attempt.notes(self._lone, arguments):
-            return self._traced.call("run_action", arguments)
+            return self._traced.call("run_action", _all_made(arguments))
         try:
             result = self._run(**arguments)
         except BaseException as error:
@@ -211,7 +229,7 @@ class Relay:
     async def _run_async_recorded(self, arguments: dict[str, Any]) -> Any:
         attempt = unrecorded()
         if self._lone is None or attempt is None or not attempt.notes(self._lone, arguments):
-            return await self._traced.call_awaiting("run_action", arguments)
+            return await self._traced.call_awaiting("run_action", _all_made(arguments))
         try:
             result = await call_awaiting(self._manager.hook.run_action, arguments)
         except BaseException as error:
@@ -245,6 +263,10 @@ class Relay:
     def _note(self, error: BaseException, hook: str) -> None:
         if not isinstance(error, ActiumError):  # ours tell all that a caller needs
             error.add_note(f"raised in the hook {hook} of {self.origin}")
+
+
+def _all_made(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**arguments, "trigger_execution": made_execution(arguments["trigger_execution"])}
 
 
 def _lone_hook(name: str, origin: Origin) -> LoneHook:

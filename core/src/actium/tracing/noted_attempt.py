@@ -56,7 +56,8 @@ class NotedAttempt:
 
         Args:
             hook: What is called.
-            arguments: What with. They are kept, and of ``config``, which a handler may change, what it holds now.
+            arguments: What with. They are kept, and of ``config``, which a handler may change, what it holds now; what
+                makes the ``trigger_execution`` is called only where it is told of.
 
         Returns:
             Whether that was noted; where it was not, it is to be recorded.
@@ -115,6 +116,8 @@ class NotedAttempt:
             return
         name, recording = self._hook.name, root.recording
         told = {**(self._arguments or {}), "config": self._config}
+        if callable(execution := told.get("trigger_execution")):
+            told["trigger_execution"] = execution()
         hook = recording.begin(root, SpanKind.HOOK, name, self._hook.flavor, told)
         handler = recording.begin(hook, SpanKind.IMPLEMENTATION, name, self._hook.plugin, told)
         self._spans = tuple(span for span in (handler, hook) if span is not None)
