@@ -424,6 +424,8 @@ _CHEAP_GUARDS: Migration = (
     """,
 )
 
+_COUNTED_BY_STATEMENTS: Migration = tuple(f"DROP TRIGGER {table}_counted_up" for table in COUNTED)
+
 MIGRATIONS: Sequence[Migration] = (
     _FIRST,
     _DURABLE_EXECUTION,
@@ -433,6 +435,7 @@ MIGRATIONS: Sequence[Migration] = (
     _SUSPECTS,
     _RECEPTIONS,
     _CHEAP_GUARDS,
+    _COUNTED_BY_STATEMENTS,
 )
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 
