@@ -259,33 +259,52 @@ def _still_running(connection: sqlite3.Connection, claimed: Sequence[ExecutionRe
 
 def _finish(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> bool:
     """Record the final outcomes of attempts that no other has overtaken; whether that was so of all."""
-    rows = [
-        (
-            outcome.status.value,
-            outcome.reason,
-            json_text(outcome.result),
-            json_text(outcome.error),
-            *_fence(claimed),
-        )
-        for claimed, outcome, _ in endings
-    ]
-    if len(rows) == 1:
-        changed = connection.execute(
-            "UPDATE executions SET status = ?, reason = ?, result = ?, error = ?, finished = ? "
-            "WHERE id = ? AND status = 'running' AND attempt = ? AND worker = ?",
-            (*rows[0][:4], time_text(now), *rows[0][4:]),
-        ).rowcount
-        return changed == 1
-    changed = connection.execute(
-        "UPDATE executions SET status = json_extract(ending.value, '$[0]'), "
-        "reason = json_extract(ending.value, '$[1]'), result = json_extract(ending.value, '$[2]'), "
-        "error = json_extract(ending.value, '$[3]'), finished = ? "
-        "FROM json_each(?) AS ending WHERE executions.id = json_extract(ending.value, '$[4]') "
+    ids = [str(ending.claimed.id) for ending in endings]
+    rows = [_ended(ending) for ending in endings]
+    if len(set(rows)) == 1:
+        changed = _finish_alike(connection, ids, rows[0], now)
+    else:
+        changed = _finish_each(connection, ids, rows, now)
+    return changed == len(endings)
+
+
+def _ended(ending: Ending) -> tuple[object, ...]:
+    """What an ending changes, and the fence before it; but for their ids, most that are recorded together are alike."""
+    claimed, outcome, _ = ending
+    return (
+        outcome.status.value,
+        outcome.reason,
+        json_text(outcome.result),
+        json_text(outcome.error),
+        claimed.attempt,
+        claimed.worker,
+    )
+
+
+def _finish_alike(connection: sqlite3.Connection, ids: Sequence[str], row: tuple[object, ...], now: datetime) -> int:
+    """Record one outcome of several attempts; how many were still running."""
+    which, given = ("= ?", ids[0]) if len(ids) == 1 else ("IN (SELECT value FROM json_each(?))", json_text(ids))
+    # The plus keeps SQLite from looking at all that the worker runs instead.
+    return connection.execute(
+        "UPDATE executions SET status = ?, reason = ?, result = ?, error = ?, finished = ? "
+        f"WHERE status = 'running' AND attempt = ? AND +worker = ? AND id {which}",
+        (*row[:4], time_text(now), *row[4:], given),
+    ).rowcount
+
+
+def _finish_each(
+    connection: sqlite3.Connection, ids: Sequence[str], rows: Sequence[tuple[object, ...]], now: datetime
+) -> int:
+    """Record outcomes that differ; how many attempts were still running."""
+    return connection.execute(
+        "UPDATE executions SET status = json_extract(ending.value, '$[1]'), "
+        "reason = json_extract(ending.value, '$[2]'), result = json_extract(ending.value, '$[3]'), "
+        "error = json_extract(ending.value, '$[4]'), finished = ? "
+        "FROM json_each(?) AS ending WHERE executions.id = json_extract(ending.value, '$[0]') "
         "AND executions.status = 'running' AND attempt = json_extract(ending.value, '$[5]') "
         "AND worker = json_extract(ending.value, '$[6]')",
-        (time_text(now), json_text(rows)),
+        (time_text(now), json_text([(one, *row) for one, row in zip(ids, rows, strict=True)])),
     ).rowcount
-    return changed == len(endings)
 
 
 def _end(connection: sqlite3.Connection, claimed: ExecutionRecord, outcome: Outcome, now: datetime) -> None:
