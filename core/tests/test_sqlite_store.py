@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -266,6 +267,18 @@ class TestMigrations:
             again = app.events.publish(Event(type="x", source="/old", id="failed"))
             assert ([str(one) for one in again.executions], again.duplicate) == ([ids["failed"]], True)
             assert app.store.check() == ()
+
+    def test_what_changes_everything_is_undone_from_a_file(self, tmp_path: Path) -> None:
+        """Statements keep what undoes them in memory, but for those of a migration: a million rows may be too much."""
+        database = Database(tmp_path / "actium.db")
+        database.write_ahead()
+        stores = []
+        for keeping in (nullcontext(), database.rebuilding(), nullcontext()):
+            with keeping, database.writing() as connection:
+                stores += connection.execute("PRAGMA temp_store").fetchone()
+        database.close()
+        in_file, in_memory = 1, 2
+        assert stores == [in_memory, in_file, in_memory]
 
     def test_a_failing_migration_changes_nothing(self, tmp_path: Path) -> None:
         """A migration that fails in the middle leaves the file as it was."""

@@ -452,7 +452,7 @@ def prepare(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
     database.write_ahead()
     if version == len(migrations):
         return
-    with database.writing() as connection:
+    with database.rebuilding(), database.writing() as connection:
         version = _version(database, connection, len(migrations))  # another process may have been faster
         for statements in migrations[version:]:
             for statement in statements:
