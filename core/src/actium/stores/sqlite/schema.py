@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from actium.errors import StoreCorruptError, StoreVersionError
 from actium.models.action import ActionStatus
@@ -15,7 +15,8 @@ from actium.stores.sqlite.database import Database
 APPLICATION_ID: Final = 0x41637469
 """``Acti`` in ASCII; says in the file's header whose it is."""
 
-Migration = Sequence[str]
+Migration: TypeAlias = Sequence[str | Callable[[sqlite3.Connection], None]]
+"""Statements, and functions for what takes more than one."""
 
 
 def _one_of(column: str, values: Sequence[str]) -> str:
@@ -397,7 +398,30 @@ _GUARDS: Migration = (
     """,
 )
 
+
+def _compare_one_by_one(connection: sqlite3.Connection) -> None:
+    """Say the check of an execution's status in other words, for the reason that `_any_of` tells.
+
+    What is allowed stays the same, so that no row has to be looked at. SQLite has no statement for this; the way is its
+    own (https://www.sqlite.org/lang_altertable.html#otheralter), to be followed by a statement that changes the schema.
+    Where SQLite is built to refuse it, as macOS's is, the check stays as it was: as strict, but slower.
+    """
+    statuses = [*ExecutionStatus]
+    compared = f"CHECK {_any_of('status', statuses)}"
+    try:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = 'executions'",
+            (_one_of("status", statuses), compared),
+        )
+    except sqlite3.DatabaseError:
+        return
+    finally:
+        connection.execute("PRAGMA writable_schema = RESET")
+
+
 _CHEAP_GUARDS: Migration = (
+    _compare_one_by_one,
     # What is usual is decided by the first comparisons. A condition that NULL leaves open is not fulfilled.
     "DROP TRIGGER executions_beginnings",
     """
@@ -456,7 +480,10 @@ def prepare(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
         version = _version(database, connection, len(migrations))  # another process may have been faster
         for statements in migrations[version:]:
             for statement in statements:
-                connection.execute(statement)
+                if isinstance(statement, str):
+                    connection.execute(statement)
+                else:
+                    statement(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
 
