@@ -414,8 +414,9 @@ def _compare_one_by_one(connection: sqlite3.Connection) -> None:
             "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = 'executions'",
             (_one_of("status", statuses), compared),
         )
-    except sqlite3.DatabaseError:
-        return
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname not in {"SQLITE_ERROR", "SQLITE_AUTH"}:  # such as a disk that is full
+            raise
     finally:
         connection.execute("PRAGMA writable_schema = RESET")
 
