@@ -132,6 +132,7 @@ def _fill(file: Path, finished: int) -> None:
             copies = [_copies(of_one, one, number) for number in numbers]
             _insert(connection, "events", of_one.keys(), [event for event, _ in copies])
             _insert(connection, "executions", one.keys(), [execution for _, execution in copies])
+            connection.execute("UPDATE row_counts SET number = number + ?", (len(copies),))
             connection.execute("COMMIT")
         connection.execute(guard)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -33,6 +34,7 @@ from actium.errors import (
     VersionConflictError,
 )
 from actium.models import ActionRequest, ActionUpdate, ServiceAccountFilter, ServiceAccountRequest
+from actium.models.execution import ExecutionStatus
 from actium.stores import SQLiteStore, open_store
 from actium.stores.base_store import Query
 from actium.stores.records import AccountRecord
@@ -47,6 +49,19 @@ def note(config: ActionConfig) -> None:
 
 def request(name: str, account_id: Any) -> ActionRequest:
     return ActionRequest(name=name, plugin_subtype="test", flavor="note", service_account_id=account_id)
+
+
+AN_EXECUTION = (
+    "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, created) "
+    "VALUES (hex(randomblob(16)), 'default', 'a', 'note', 1, :status, '2026-01-31T12:00:00.000000+00:00')"
+)
+
+
+def denying_changes_of_the_schema(
+    action: int, table: str | None, column: str | None, database: str | None, trigger: str | None
+) -> int:
+    is_denied = (action, table, column) == (sqlite3.SQLITE_UPDATE, "sqlite_master", "sql")
+    return sqlite3.SQLITE_DENY if is_denied else sqlite3.SQLITE_OK
 
 
 class TestUrls:
@@ -266,6 +281,44 @@ class TestMigrations:
             again = app.events.publish(Event(type="x", source="/old", id="failed"))
             assert ([str(one) for one in again.executions], again.duplicate) == ([ids["failed"]], True)
             assert app.store.check() == ()
+
+    @pytest.mark.parametrize("is_refused", [False, True], ids=["changed", "refused"])
+    def test_statuses_are_checked_whichever_way_sqlite_allows(self, tmp_path: Path, *, is_refused: bool) -> None:
+        """A SQLite that lets nobody change a check, as that of macOS, keeps the one that was there, as strict."""
+        database = Database(tmp_path / "actium.db")
+        prepare(database, MIGRATIONS[:7])
+        with database.writing() as connection:
+            connection.execute(AN_EXECUTION, {"status": "pending"})
+        with database.writing() as connection:
+            connection.set_authorizer(denying_changes_of_the_schema if is_refused else None)
+        prepare(database)
+        with database.writing() as connection:
+            (checked,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'executions'").fetchone()
+            assert ("status IN ('pending'" in checked, "status = 'pending' OR" in checked) == (
+                is_refused,
+                not is_refused,
+            )
+            connection.execute("DROP TRIGGER executions_beginnings")
+            with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+                connection.execute(AN_EXECUTION, {"status": "nonsense"})
+            for status in ExecutionStatus:
+                connection.execute(AN_EXECUTION, {"status": status.value})
+        with database.reading() as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("SELECT count(*) FROM executions").fetchone() == (1 + len(ExecutionStatus),)
+        database.close()
+
+    def test_what_changes_everything_is_undone_from_a_file(self, tmp_path: Path) -> None:
+        """Statements keep what undoes them in memory, but for those of a migration: a million rows may be too much."""
+        database = Database(tmp_path / "actium.db")
+        database.write_ahead()
+        stores = []
+        for keeping in (nullcontext(), database.rebuilding(), nullcontext()):
+            with keeping, database.writing() as connection:
+                stores += connection.execute("PRAGMA temp_store").fetchone()
+        database.close()
+        in_file, in_memory = 1, 2
+        assert stores == [in_memory, in_file, in_memory]
 
     def test_a_failing_migration_changes_nothing(self, tmp_path: Path) -> None:
         """A migration that fails in the middle leaves the file as it was."""

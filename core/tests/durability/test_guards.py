@@ -39,6 +39,14 @@ def written(app: Actium, create: CreateAction, tmp_path: Path) -> Iterator[sqlit
         "UPDATE executions SET worker = 'another' WHERE status = 'running'",
         "UPDATE executions SET result = '7' WHERE status = 'succeeded'",
         "UPDATE executions SET finished = '2026-01-01' WHERE status = 'succeeded'",
+        "UPDATE executions SET result = '7' WHERE status = 'running'",
+        "UPDATE executions SET worker = 'another' WHERE status = 'pending'",
+        "UPDATE executions SET status = status",
+        (
+            "UPDATE OR REPLACE executions SET status = 'succeeded', attempt = NULL, finished = '2026-01-01' "
+            "WHERE status = 'running'"
+        ),
+        "UPDATE executions SET id = 'new', status = 'failed', finished = '2026-01-01' WHERE status = 'running'",
         (
             "UPDATE OR REPLACE executions SET id = (SELECT id FROM executions WHERE status = 'succeeded') "
             "WHERE status = 'pending'"
@@ -55,6 +63,18 @@ def written(app: Actium, create: CreateAction, tmp_path: Path) -> Iterator[sqlit
             "(id, project, action_id, action_name, action_revision, status, attempt, created, finished) "
             "SELECT 'new', project, action_id, action_name, action_revision, 'succeeded', 0, created, created "
             "FROM executions WHERE status = 'succeeded'"
+        ),
+        (
+            "INSERT OR REPLACE INTO executions "
+            "(id, project, action_id, action_name, action_revision, status, attempt, worker, created) "
+            "SELECT id, project, action_id, action_name, action_revision, 'running', 1, 'another', created "
+            "FROM executions WHERE status = 'running'"
+        ),
+        (
+            "INSERT OR REPLACE INTO executions "
+            "(id, project, action_id, action_name, action_revision, status, attempt, created) "
+            "SELECT 'new', project, action_id, action_name, action_revision, 'pending', NULL, created FROM executions "
+            "WHERE status = 'succeeded'"
         ),
         (
             "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, attempt, created) "

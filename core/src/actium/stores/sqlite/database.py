@@ -94,6 +94,21 @@ class Database:
             finally:
                 self._give_back(connection)
 
+    @contextmanager
+    def rebuilding(self) -> Iterator[None]:
+        """Let transactions change the whole database meanwhile, before anyone else writes.
+
+        SQLite keeps the pages that a statement changes as they were, to undo it. A statement that stores or ends many
+        executions is faster by a tenth where it may keep them in memory; those of a million rows have no place there.
+        """
+        with self._in_our_words(), self._writer.held() as connection:
+            connection.execute("PRAGMA temp_store = FILE")
+        try:
+            yield
+        finally:
+            with self._in_our_words(), self._writer.held() as connection:
+                connection.execute("PRAGMA temp_store = MEMORY")
+
     def write_ahead(self) -> None:
         """Let readers and the writer work side by side from now on (WAL); the file remembers it.
 
@@ -132,6 +147,7 @@ class Database:
             connection.close()
             raise self._is_read_only()
         self._file = None if self._path is None else self._path.stat()
+        connection.execute("PRAGMA temp_store = MEMORY")
         return connection
 
     def _check_file(self) -> None:

@@ -27,7 +27,7 @@ from actium.stores.records import (
     ExecutionRecord,
     RecordedEvent,
 )
-from actium.stores.sqlite import turns
+from actium.stores.sqlite import counts, turns
 from actium.stores.sqlite.executions import must_wait, target_of, trigger_generation
 from actium.stores.sqlite.rows import insert_many, not_found, read_all, read_one
 from actium.stores.sqlite.tables import ACCOUNTS, ACTIONS, EVENTS, EXECUTIONS, json_text, time_text
@@ -87,12 +87,14 @@ def insert_execution(
         if known is None:
             event = event._replace(received=drafting.now)
             insert_many(connection, EVENTS, [event])
+            counts.add(connection, events=[event])
         else:
             stored = read_one(connection, EVENTS, known)
             _check_same(stored, event)
             event = stored
     target = target_of(action)
     execution = drafting.execution(draft, target, event, depth=_depth_below(connection, cause))
+    counts.add(connection, executions=[execution])
     return _insert(connection, [execution], {target.id: target})[0]
 
 
@@ -132,6 +134,7 @@ class _Publication:
     def insert(self) -> None:
         insert_many(self._connection, EVENTS, self._events)
         _insert(self._connection, self._executions, self._targets)
+        counts.add(self._connection, events=self._events, executions=self._executions)
 
     def _drafted(self, draft: ExecutionDraft, event: EventRecord, depth: int) -> ExecutionRecord:
         target = self._targets.get(draft.action_id) or self._read_target(draft.action_id)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 from actium.errors import StoreCorruptError, StoreVersionError
 from actium.models.action import ActionStatus
@@ -15,26 +15,44 @@ from actium.stores.sqlite.database import Database
 APPLICATION_ID: Final = 0x41637469
 """``Acti`` in ASCII; says in the file's header whose it is."""
 
-Migration = Sequence[str]
+Migration: TypeAlias = Sequence[str | Callable[[sqlite3.Connection], None]]
+"""Statements, and functions for what takes more than one."""
 
 
 def _one_of(column: str, values: Sequence[str]) -> str:
     return f"CHECK ({column} IN ({', '.join(repr(str(value)) for value in values)}))"
 
 
+def _any_of(column: str, statuses: Sequence[ExecutionStatus]) -> str:
+    """Whether a status is one of several, compared one by one.
+
+    SQLite makes a list of more than two values a table, anew for each row that a trigger looks at: that took longer
+    than all else that an update does.
+    """
+    return f"({' OR '.join(f'{column} = {str(status)!r}' for status in statuses)})"
+
+
+_ENDS = (ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED, ExecutionStatus.SKIPPED)
+_FRUITLESS = (ExecutionStatus.FAILED, ExecutionStatus.CANCELLED, ExecutionStatus.SKIPPED)
+
 TRANSITIONS: Final = {
+    "end": f"OLD.status = 'running' AND {_any_of('NEW.status', _ENDS)} "
+    "AND NEW.attempt = OLD.attempt AND NEW.finished IS NOT NULL",
     "claim": "OLD.status = 'pending' AND NEW.status = 'running' AND OLD.held = 0 "
     "AND NEW.attempt = OLD.attempt + 1 AND NEW.worker IS NOT NULL",
-    "end": "OLD.status = 'running' AND NEW.status IN ('succeeded', 'failed', 'cancelled', 'skipped') "
-    "AND NEW.attempt = OLD.attempt AND NEW.finished IS NOT NULL",
     "try again": "OLD.status = 'running' AND NEW.status = 'pending' "
     "AND NEW.attempt = OLD.attempt AND NEW.allowance > NEW.attempt",
-    "give up": "OLD.status = 'pending' AND NEW.status IN ('failed', 'cancelled', 'skipped') "
+    "give up": f"OLD.status = 'pending' AND {_any_of('NEW.status', _FRUITLESS)} "
     "AND NEW.attempt = OLD.attempt AND NEW.finished IS NOT NULL",
-    "retry": "OLD.status IN ('failed', 'cancelled', 'skipped') AND NEW.status = 'pending' "
+    "retry": f"{_any_of('OLD.status', _FRUITLESS)} AND NEW.status = 'pending' "
     "AND NEW.attempt = OLD.attempt AND NEW.allowance > NEW.attempt AND NEW.finished IS NULL",
 }
-"""Every way that an execution can go, as a condition on its row before and after. SQLite refuses all others."""
+"""Every way that an execution can go, as a condition on its row before and after, the most frequent first.
+
+SQLite refuses all others.
+"""
+
+_ALLOWED: Final = " OR ".join(f"({condition})" for condition in TRANSITIONS.values())
 
 _FIRST: Migration = (
     """
@@ -280,7 +298,7 @@ _DURABLE_EXECUTION: Migration = (
     "DROP TRIGGER executions_transitions",
     f"""
     CREATE TRIGGER executions_transitions BEFORE UPDATE OF status, attempt ON executions
-    WHEN NOT ({" OR ".join(f"({condition})" for condition in TRANSITIONS.values())})
+    WHEN NOT ({_ALLOWED})
     BEGIN
         SELECT RAISE(ABORT, 'an execution cannot go this way');
     END
@@ -380,7 +398,70 @@ _GUARDS: Migration = (
     """,
 )
 
-MIGRATIONS: Sequence[Migration] = (_FIRST, _DURABLE_EXECUTION, _TRACES, _COUNTS, _GUARDS, _SUSPECTS, _RECEPTIONS)
+
+def _compare_one_by_one(connection: sqlite3.Connection) -> None:
+    """Say the check of an execution's status in other words, for the reason that `_any_of` tells.
+
+    What is allowed stays the same, so that no row has to be looked at. SQLite has no statement for this; the way is its
+    own (https://www.sqlite.org/lang_altertable.html#otheralter), to be followed by a statement that changes the schema.
+    Where SQLite is built to refuse it, as macOS's is, the check stays as it was: as strict, but slower.
+    """
+    statuses = [*ExecutionStatus]
+    compared = f"CHECK {_any_of('status', statuses)}"
+    try:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = 'executions'",
+            (_one_of("status", statuses), compared),
+        )
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname not in {"SQLITE_ERROR", "SQLITE_AUTH"}:  # such as a disk that is full
+            raise
+    finally:
+        connection.execute("PRAGMA writable_schema = RESET")
+
+
+_CHEAP_GUARDS: Migration = (
+    _compare_one_by_one,
+    # What is usual is decided by the first comparisons. A condition that NULL leaves open is not fulfilled.
+    "DROP TRIGGER executions_beginnings",
+    """
+    CREATE TRIGGER executions_beginnings BEFORE INSERT ON executions
+    WHEN (
+        (NEW.status = 'running' AND NEW.attempt = 1 AND NEW.worker IS NOT NULL)
+        OR (NEW.status = 'pending' AND NEW.attempt = 0)
+        OR (NEW.status IN ('failed', 'skipped') AND NEW.attempt = 0 AND NEW.finished IS NOT NULL)
+    ) IS NOT TRUE OR EXISTS (SELECT 1 FROM executions WHERE id = NEW.id)
+    BEGIN
+        SELECT RAISE(ABORT, 'an execution cannot begin this way');
+    END
+    """,
+    # One trigger instead of two: what an execution came to, and who runs it, changes with its status only.
+    "DROP TRIGGER executions_outcomes",
+    "DROP TRIGGER executions_transitions",
+    f"""
+    CREATE TRIGGER executions_transitions
+    BEFORE UPDATE OF id, status, attempt, worker, result, error, finished ON executions
+    WHEN NEW.id IS NOT OLD.id OR ({_ALLOWED}) IS NOT TRUE
+    BEGIN
+        SELECT RAISE(ABORT, 'an execution cannot go this way');
+    END
+    """,
+)
+
+_COUNTED_BY_STATEMENTS: Migration = tuple(f"DROP TRIGGER {table}_counted_up" for table in COUNTED)
+
+MIGRATIONS: Sequence[Migration] = (
+    _FIRST,
+    _DURABLE_EXECUTION,
+    _TRACES,
+    _COUNTS,
+    _GUARDS,
+    _SUSPECTS,
+    _RECEPTIONS,
+    _CHEAP_GUARDS,
+    _COUNTED_BY_STATEMENTS,
+)
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 
 
@@ -396,11 +477,14 @@ def prepare(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
     database.write_ahead()
     if version == len(migrations):
         return
-    with database.writing() as connection:
+    with database.rebuilding(), database.writing() as connection:
         version = _version(database, connection, len(migrations))  # another process may have been faster
         for statements in migrations[version:]:
             for statement in statements:
-                connection.execute(statement)
+                if isinstance(statement, str):
+                    connection.execute(statement)
+                else:
+                    statement(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
 

@@ -89,15 +89,15 @@ def exchange(
     execution_id: UUID | None = None,
 ) -> Exchange:
     """See `BaseStore.exchange`."""
-    if connection.execute("SELECT 1 FROM workers WHERE name = ?", (worker,)).fetchone() is None:
-        raise _lost(worker)
+    due = _due_for(connection, worker)
     now = datetime.now(UTC)
     accepted = _end_all(connection, endings, now)
     traces.keep(connection, [one for one, is_there in zip(endings, accepted, strict=True) if is_there])
     if limit and execution_id is not None:
         claims = _claim(connection, worker, 1, execution_id, now)
         return Exchange(accepted=accepted, claims=claims, next_due=None)
-    due = next_due(connection)
+    if not _are_simple(endings):  # some of them may have made others due
+        due = next_due(connection)
     if not limit or due is None or due > now:
         return Exchange(accepted=accepted, claims=(), next_due=due)
     suspect, is_awaited_until = _suspect(connection, worker, now)
@@ -124,12 +124,21 @@ def _suspect(connection: sqlite3.Connection, worker: str, now: datetime) -> tupl
     return UUID(found[0]), None
 
 
+_NEXT_DUE = "SELECT min(available) FROM executions WHERE status = 'pending' AND held = 0"
+
+
 def next_due(connection: sqlite3.Connection) -> datetime | None:
     """See `BaseStore.next_due`."""
-    (due,) = connection.execute(
-        "SELECT min(available) FROM executions WHERE status = 'pending' AND held = 0"
-    ).fetchone()
+    (due,) = connection.execute(_NEXT_DUE).fetchone()
     return None if due is None else datetime.fromisoformat(due)
+
+
+def _due_for(connection: sqlite3.Connection, worker: str) -> datetime | None:
+    """As `next_due`, for a worker that is not lost; in one statement, as each gives the interpreter away."""
+    row = connection.execute(f"SELECT ({_NEXT_DUE}) FROM workers WHERE name = ?", (worker,)).fetchone()
+    if row is None:
+        raise _lost(worker)
+    return None if row[0] is None else datetime.fromisoformat(row[0])
 
 
 def cancel_requests(connection: sqlite3.Connection, worker: str) -> tuple[UUID, ...]:
@@ -259,33 +268,52 @@ def _still_running(connection: sqlite3.Connection, claimed: Sequence[ExecutionRe
 
 def _finish(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> bool:
     """Record the final outcomes of attempts that no other has overtaken; whether that was so of all."""
-    rows = [
-        (
-            outcome.status.value,
-            outcome.reason,
-            json_text(outcome.result),
-            json_text(outcome.error),
-            *_fence(claimed),
-        )
-        for claimed, outcome, _ in endings
-    ]
-    if len(rows) == 1:
-        changed = connection.execute(
-            "UPDATE executions SET status = ?, reason = ?, result = ?, error = ?, finished = ? "
-            "WHERE id = ? AND status = 'running' AND attempt = ? AND worker = ?",
-            (*rows[0][:4], time_text(now), *rows[0][4:]),
-        ).rowcount
-        return changed == 1
-    changed = connection.execute(
-        "UPDATE executions SET status = json_extract(ending.value, '$[0]'), "
-        "reason = json_extract(ending.value, '$[1]'), result = json_extract(ending.value, '$[2]'), "
-        "error = json_extract(ending.value, '$[3]'), finished = ? "
-        "FROM json_each(?) AS ending WHERE executions.id = json_extract(ending.value, '$[4]') "
+    ids = [str(ending.claimed.id) for ending in endings]
+    rows = [_ended(ending) for ending in endings]
+    if len(set(rows)) == 1:
+        changed = _finish_alike(connection, ids, rows[0], now)
+    else:
+        changed = _finish_each(connection, ids, rows, now)
+    return changed == len(endings)
+
+
+def _ended(ending: Ending) -> tuple[object, ...]:
+    """What an ending changes, and the fence before it; but for their ids, most that are recorded together are alike."""
+    claimed, outcome, _ = ending
+    return (
+        outcome.status.value,
+        outcome.reason,
+        json_text(outcome.result),
+        json_text(outcome.error),
+        claimed.attempt,
+        claimed.worker,
+    )
+
+
+def _finish_alike(connection: sqlite3.Connection, ids: Sequence[str], row: tuple[object, ...], now: datetime) -> int:
+    """Record one outcome of several attempts; how many were still running."""
+    which, given = ("= ?", ids[0]) if len(ids) == 1 else ("IN (SELECT value FROM json_each(?))", json_text(ids))
+    # The plus keeps SQLite from looking at all that the worker runs instead.
+    return connection.execute(
+        "UPDATE executions SET status = ?, reason = ?, result = ?, error = ?, finished = ? "
+        f"WHERE status = 'running' AND attempt = ? AND +worker = ? AND id {which}",
+        (*row[:4], time_text(now), *row[4:], given),
+    ).rowcount
+
+
+def _finish_each(
+    connection: sqlite3.Connection, ids: Sequence[str], rows: Sequence[tuple[object, ...]], now: datetime
+) -> int:
+    """Record outcomes that differ; how many attempts were still running."""
+    return connection.execute(
+        "UPDATE executions SET status = json_extract(ending.value, '$[1]'), "
+        "reason = json_extract(ending.value, '$[2]'), result = json_extract(ending.value, '$[3]'), "
+        "error = json_extract(ending.value, '$[4]'), finished = ? "
+        "FROM json_each(?) AS ending WHERE executions.id = json_extract(ending.value, '$[0]') "
         "AND executions.status = 'running' AND attempt = json_extract(ending.value, '$[5]') "
         "AND worker = json_extract(ending.value, '$[6]')",
-        (time_text(now), json_text(rows)),
+        (time_text(now), json_text([(one, *row) for one, row in zip(ids, rows, strict=True)])),
     ).rowcount
-    return changed == len(endings)
 
 
 def _end(connection: sqlite3.Connection, claimed: ExecutionRecord, outcome: Outcome, now: datetime) -> None:
