@@ -12,8 +12,9 @@ from pydantic_core import PydanticSerializationError, to_json, to_jsonable_pytho
 
 from actium.models.attributes import is_attribute_name, meant_attribute
 from actium.models.base import BaseRequest, BaseResponse, NoResources, ResponsePart, storable
-from actium.models.ids import new_id
+from actium.models.ids import new_id_text
 from actium.models.page import BaseFilter, Columns
+from actium.models.plain_json import may_hold_no_number
 
 MAX_EVENT_BYTES = 1_048_576
 """How large an event's data may be, as JSON in UTF-8: without spaces, and with letters as they are."""
@@ -52,7 +53,7 @@ class Event(BaseRequest):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    id: Attribute = Field(default_factory=lambda: str(new_id()))
+    id: Attribute = Field(default_factory=new_id_text)
     source: Attribute
     type: Attribute
     specversion: Literal["1.0"] = "1.0"
@@ -86,6 +87,8 @@ class Event(BaseRequest):
 
     @model_validator(mode="after")
     def _check_extensions(self) -> Event:
+        if not self.__pydantic_extra__:  # as a rule
+            return self
         for name, value in self.extensions().items():
             if not is_attribute_name(name):
                 raise ValueError(f"{name!r} cannot be an attribute: lower-case letters and digits only, at most 64")
@@ -149,7 +152,7 @@ def _size(plain: Any) -> int:
         text = to_json(plain, inf_nan_mode="constants")
     except PydanticSerializationError:  # unpaired surrogates
         return _size_in_python(plain)
-    may_be_refused = len(text) > _LONGEST_NUMBER or b"NaN" in text or b"Infinity" in text
+    may_be_refused = len(text) > _LONGEST_NUMBER or may_hold_no_number(text)
     return _size_in_python(plain) if may_be_refused else len(text)
 
 

@@ -18,6 +18,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from actium.errors import InvalidInputError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
+from actium.models.ids import id_text
+from actium.models.plain_json import may_hold_no_number
 from actium.models.tracing import TraceMode
 from actium.stores.records import (
     AccountRecord,
@@ -75,7 +77,7 @@ def plain_text(value: Any) -> str:
         text = to_json(value, inf_nan_mode="constants")
     except PydanticSerializationError:  # unpaired surrogates, which only escapes can write
         return json_text(value)
-    return json_text(value) if b"NaN" in text or b"Infinity" in text else text.decode()
+    return json_text(value) if may_hold_no_number(text) else text.decode()
 
 
 def _enum(kind: type[StrEnum]) -> Kind:
@@ -90,7 +92,7 @@ def json_value(text: str) -> Any:
     return [] if text == "[]" else json.loads(text)
 
 
-ID = Kind(str, UUID)
+ID = Kind(id_text, UUID)
 SHARED_ID = Kind(lru_cache(maxsize=4_096)(str), lru_cache(maxsize=4_096)(UUID))
 """An id that many rows have in common."""
 TIME = Kind(time_text, datetime.fromisoformat)
