@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
-from actium.models.attributes import is_attribute_name, meant_attribute
+from actium.models.attributes import CONTEXT_ATTRIBUTES, is_attribute_name, meant_attribute
 from actium.models.base import BaseRequest, BaseResponse, NoResources, ResponsePart, storable
 from actium.models.ids import new_id_text
 from actium.models.page import BaseFilter, Columns
@@ -126,20 +127,39 @@ class Event(BaseRequest):
 
     def attributes(self) -> dict[str, str]:
         """All context attributes that are set, in their canonical text form, as filters compare them."""
-        given = {
-            "id": self.id,
-            "source": self.source,
-            "type": self.type,
-            "specversion": self.specversion,
-            "subject": self.subject,
-            "time": self.time.isoformat().replace("+00:00", "Z"),
-            "datacontenttype": self.datacontenttype,
-            "dataschema": self.dataschema,
-        }
-        attributes = {name: value for name, value in given.items() if value is not None}
-        for name, value in self.extensions().items():
-            attributes[name] = str(value).lower() if isinstance(value, bool) else str(value)
-        return attributes
+        given = {**self.__dict__, **self.extensions()}
+        del given["data"]
+        return {name: _canonical(value) for name, value in given.items() if value is not None}
+
+
+class ContextAttributes(Mapping[str, str]):
+    """The context attributes of an event that are set, each put into its canonical text form when it is asked for."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+
+    def __getitem__(self, name: str) -> str:
+        event = self._event
+        value = event.__dict__[name] if name in CONTEXT_ATTRIBUTES else event.extensions()[name]
+        if type(value) is str:
+            return value
+        if value is None:
+            raise KeyError(name)
+        return _canonical(value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._event.attributes())
+
+    def __len__(self) -> int:
+        return len(self._event.attributes())
+
+
+def _canonical(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _size(plain: Any) -> int:

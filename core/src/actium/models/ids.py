@@ -6,7 +6,7 @@ import os
 import random
 import time
 from typing import Final
-from uuid import SafeUUID, UUID
+from uuid import UUID, SafeUUID
 
 _PERIODS_A_SECOND: Final = 4
 _PERIODS: Final = 1 << 16
