@@ -133,6 +133,7 @@ class Table(Generic[RowT]):
         self._encoders = [(index, kind.encode, kind in _NEVER_NULL) for index, kind in kinds if kind]
         self._decoders = [(index, kind.decode) for index, kind in kinds if kind]
         self._is_tuple = issubclass(record, tuple)
+        self._is_row = getattr(record, "_fields", None) == self._names
         self._insertion_of = lru_cache(maxsize=_MOST_INSERTIONS)(self._made_insertion)
 
     def insertion_of(self, records: Sequence[RowT]) -> tuple[str, list[Any]]:
@@ -141,8 +142,8 @@ class Table(Generic[RowT]):
         Rows that are stored together are alike, an execution's in all but two or three columns. What all of them have
         in common is encoded and bound once.
         """
-        columns = list(zip(*map(self._values, records), strict=True))
-        is_shared = tuple(len(set(map(id, column))) == 1 for column in columns)
+        columns = list(zip(*(records if self._is_row else map(self._values, records)), strict=True))
+        is_shared = tuple(map(_is_shared, columns))
         values: list[Any] = []
         varying = []
         for column, kind, shared in zip(columns, self._kinds, is_shared, strict=True):
@@ -184,6 +185,11 @@ class Table(Generic[RowT]):
         if self._is_tuple:
             return self.record(*fields)
         return self.record(**dict(zip(self._names, fields, strict=True)))
+
+
+def _is_shared(column: Sequence[Any]) -> bool:
+    """Whether a column has one object only. Equal ones may be written otherwise, such as ``[1]`` and ``[True]``."""
+    return column[0] is column[-1] and len(set(map(id, column))) == 1
 
 
 def _written(column: Sequence[Any], kind: Kind | None) -> Sequence[Any]:
