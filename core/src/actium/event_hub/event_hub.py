@@ -249,12 +249,18 @@ class TriggerIndexes:
             broken = [Match(*problem) for problem in self._problems.get(project, {}).items()]
         if index is None:
             return generation, [[] for _ in views]
-        matches = [[*found, *broken] for found in index.match_each(views)]
+        matches = index.match_each(views)
+        if broken:
+            matches = [found + broken for found in matches]
         ids = iter(new_ids(sum(map(len, matches))))
         with self._lock:
             triggers = self._triggers
             return generation, [
-                [_draft(next(ids), triggers[match.key], match.problem) for match in found if match.key in triggers]
+                [
+                    _draft(next(ids), trigger, match.problem)
+                    for match in found
+                    if (trigger := triggers.get(match.key)) is not None
+                ]
                 for found in matches
             ]
 

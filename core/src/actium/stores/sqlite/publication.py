@@ -49,10 +49,11 @@ def record_events(
     duplicates: list[int] = []
     for name, draft in zip(names, drafts, strict=True):
         if not draft.is_replay:
-            first = known.setdefault(name, draft.event.id)
-            if first != draft.event.id:
+            event_id = draft.event.id
+            first = known.setdefault(name, event_id)
+            if first is not event_id and first != event_id:
                 duplicates.append(len(recorded))
-                recorded.append(RecordedEvent(first, (), duplicate=True))
+                recorded.append(RecordedEvent(first, (), True))
                 continue
         if draft.generation != generation:
             raise StaleTriggersError("The triggers have changed since they were matched.", hint="Match again.")
@@ -139,9 +140,8 @@ class _Publication:
             if course.pattern.begins:
                 self._room -= 1
                 claims.append(Claim(execution, event, course.account))
-        return RecordedEvent(
-            event.id, tuple([one.id for one in draft.executions]), duplicate=False, claims=tuple(claims)
-        )
+        execution_ids = tuple([one.id for one in draft.executions])
+        return RecordedEvent(event.id, execution_ids, False, tuple(claims))
 
     def insert(self) -> None:
         insert_many(self._connection, EVENTS, self._events)
