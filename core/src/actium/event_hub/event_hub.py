@@ -36,8 +36,8 @@ from actium.stores.records import (
 )
 from actium.stores.responses import event_of, execution_response, trigger_response
 
-_NO_FURTHER: Final = {"specversion": "1.0"}
-"""The further attributes of the usual event: one object, which stores so need to write only once a transaction."""
+_USUAL_ATTRIBUTES: Final = {"specversion": "1.0"}
+"""The further attributes of most events: one object, for a store writes what a transaction's rows share only once."""
 
 
 class EventHub(BaseEventHub):
@@ -246,7 +246,7 @@ class TriggerIndexes:
             self.refresh()
         with self._lock:
             generation, index = self._generation, self._projects.get(project)
-            broken = [Match(*problem) for problem in self._problems.get(project, {}).items()]
+            broken = [Match(key, problem) for key, problem in self._problems.get(project, {}).items()]
         if index is None:
             return generation, [[] for _ in views]
         matches = index.match_each(views)
@@ -367,10 +367,10 @@ def event_records(events: Sequence[Event], project: str) -> list[EventRecord]:
 
 
 def _further_attributes(event: Event) -> dict[str, Any]:
-    """The attributes that are stored together, most often the same."""
+    """The attributes that have no column of their own."""
     extensions = event.extensions()
     if not extensions and event.datacontenttype is None and event.dataschema is None:
-        return _NO_FURTHER
+        return _USUAL_ATTRIBUTES
     attributes = {
         "specversion": event.specversion,
         "datacontenttype": event.datacontenttype,

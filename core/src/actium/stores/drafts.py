@@ -56,7 +56,7 @@ class Pattern:
         begins: Whether they are ``running`` at once.
     """
 
-    __slots__ = ("_common", "_is_usual", "_up_to_event", "_upwards_of_event", "begins", "target")
+    __slots__ = ("_after_event", "_before_event", "_common", "_is_usual", "begins", "target")
 
     def __init__(
         self, target: Target, *, trigger_id: UUID | None, now: datetime, depth: int = 0, worker: str | None = None
@@ -72,7 +72,7 @@ class Pattern:
         """
         self.target = target
         self._common = common = _common(target, trigger_id, now, depth, worker)
-        self._up_to_event, self._upwards_of_event = common[1:_EVENT_ID], common[_EVENT_ID + 1 :]
+        self._before_event, self._after_event = common[1:_EVENT_ID], common[_EVENT_ID + 1 :]
         self._is_usual = common.slots is None and target.problem is None
         self.begins = common.status is ExecutionStatus.RUNNING
 
@@ -86,7 +86,7 @@ class Pattern:
         event_id = None if event is None else event.id
         problem = draft.problem
         if problem is None and self._is_usual:  # in a fraction of the time that _replace takes
-            return tuple.__new__(ExecutionRecord, (draft.id, *self._up_to_event, event_id, *self._upwards_of_event))
+            return tuple.__new__(ExecutionRecord, (draft.id, *self._before_event, event_id, *self._after_event))
         common, problem = self._common, problem or self.target.problem
         if problem is not None:
             failed = ExecutionStatus.FAILED

@@ -30,7 +30,7 @@ from actium.stores.records import (
 from actium.stores.sqlite import turns
 from actium.stores.sqlite.executions import must_wait, target_of, trigger_generation
 from actium.stores.sqlite.rows import insert_many, not_found, read_all, read_one
-from actium.stores.sqlite.tables import ACCOUNTS, ACTIONS, EVENTS, EXECUTIONS, json_text, time_text
+from actium.stores.sqlite.tables import ACCOUNTS, ACTIONS, EVENTS, EXECUTIONS, plain_text, time_text
 
 EventName: TypeAlias = tuple[str, str, str]
 
@@ -200,7 +200,7 @@ def _known_events(connection: sqlite3.Connection, names: Sequence[EventName]) ->
         "SELECT project, event_id, source, events.id FROM json_each(?) JOIN events "
         "ON project = json_extract(value, '$[0]') AND event_id = json_extract(value, '$[1]') "
         "AND source = json_extract(value, '$[2]')",
-        (json_text(names),),
+        (plain_text(names),),
     )
     return {(project, event_id, source): UUID(known) for project, event_id, source, known in rows.fetchall()}
 

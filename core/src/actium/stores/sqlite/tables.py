@@ -44,7 +44,7 @@ class Kind:
     """How a value is written in a column, and read from it.
 
     Attributes:
-        is_json: Whether an empty value is written too, as ``null``; where not, it is NULL.
+        is_json: Whether it is written as JSON, the empty value too, as ``null``; elsewhere that is NULL.
     """
 
     encode: Encode
