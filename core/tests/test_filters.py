@@ -10,10 +10,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from actium import Event
 from actium.errors import InvalidFilterError
 from actium.filters import EventView, ExplainedNode, Expression, explain, parse_filters
 from actium.filters.dialects import CONTEXT_ATTRIBUTES, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT
 from actium.filters.expressions import Exact, Prefix
+from actium.models.event import ContextAttributes
 
 ATTRIBUTES = ("type", "source", "subject", "id", "partitionkey")
 texts = st.text("ab.", min_size=1, max_size=4)
@@ -49,8 +51,38 @@ anything = st.recursive(
 )
 
 
+def assert_sees_the_same(expression: Expression, published: Event) -> None:
+    """Hold what a filter says of a published event against what it says of all its attributes."""
+    at_once = EventView(published.attributes())
+    when_asked = EventView(ContextAttributes(published))
+    assert expression.matches(when_asked) == expression.matches(at_once)
+    assert explain(expression, when_asked) == explain(expression, at_once)
+
+
 def event(**attributes: str) -> EventView:
     return EventView({"type": "com.example.arrived", "source": "/bucket/raw", "id": "1", **attributes})
+
+
+class TestPublishedEvents:
+    @given(filters, st.dictionaries(st.sampled_from(ATTRIBUTES), texts))
+    def test_every_dialect_sees_attributes_that_are_written_when_asked_for(
+        self, given_filter: dict[str, Any], attributes: dict[str, str]
+    ) -> None:
+        """Any filter, of any dialects, says the same of a published event as of the texts of all its attributes."""
+        published = Event(**{"type": "a", "source": "b", **attributes})
+        assert_sees_the_same(parse_filters([given_filter]), published)
+
+    @pytest.mark.parametrize("dialect", ["exact", "prefix", "suffix"])
+    @pytest.mark.parametrize(
+        "name, text",
+        [("time", "2026-01-31T12:00:00Z"), ("specversion", "1.0"), ("urgent", "true"), ("sequence", "7")],
+    )
+    def test_what_is_no_text_is_compared_as_its_text(self, dialect: str, name: str, text: str) -> None:
+        """A time, a truth value and a number are compared in their canonical text form."""
+        published = Event(type="a", source="b", time="2026-01-31T13:00:00+01:00", urgent=True, sequence=7)
+        expression = parse_filters([{dialect: {name: text}}])
+        assert expression.matches(EventView(ContextAttributes(published)))
+        assert_sees_the_same(expression, published)
 
 
 class TestDialects:

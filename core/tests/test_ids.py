@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import time
 from pathlib import Path
-from uuid import RFC_4122
+from uuid import RFC_4122, UUID
 
 import pytest
 
-from actium.models.ids import new_id
+from actium.models.ids import id_text, new_id, new_id_text, new_ids
 
 
 def test_are_uuids_of_version_8() -> None:
@@ -59,3 +60,27 @@ def test_do_not_follow_the_seed_of_a_program() -> None:
         random.seed(1)
         made.append(str(new_id())[4:])
     assert made[0] != made[1]
+
+
+def test_those_made_together_have_the_form_of_those_made_alone() -> None:
+    """Ids that are made together begin with one period, differ, and are UUIDs of version 8 like any other."""
+    made = new_ids(10_000)
+    assert len(set(made)) == 10_000
+    assert len({str(one)[:4] for one in made}) == 1
+    assert {(one.version, one.variant) for one in made} == {(8, RFC_4122)}
+    assert [UUID(str(one)) for one in made[:100]] == made[:100]
+    assert [pickle.loads(pickle.dumps(one)) for one in made[:100]] == made[:100]
+    assert new_ids(0) == []
+
+
+def test_a_text_that_is_no_id_yet_is_one() -> None:
+    """The text of a new id is what UUID writes itself, of version 8 and of the present period."""
+    text = new_id_text()
+    assert (str(UUID(text)), UUID(text).version, UUID(text).variant) == (text, 8, RFC_4122)
+    assert len({new_id_text() for _ in range(10_000)}) == 10_000
+
+
+@pytest.mark.parametrize("bits", [0, 1, 1 << 127, (1 << 128) - 1])
+def test_are_written_as_python_writes_them(bits: int) -> None:
+    """The quick way to write an id gives the same text as the usual one, for any UUID."""
+    assert id_text(UUID(int=bits)) == str(UUID(int=bits))

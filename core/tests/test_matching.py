@@ -131,6 +131,47 @@ class TestMatchIndex:
                 if expression.matches(view)
             ]
 
+    @given(st.lists(expressions, max_size=8), st.lists(views, max_size=6))
+    def test_several_events_are_matched_as_each_alone(
+        self, given_expressions: list[Expression], events: list[EventView]
+    ) -> None:
+        """What is matched together gets the same answers, in the same order."""
+        index = MatchIndex()
+        for number, expression in enumerate(given_expressions):
+            index.put(UUID(int=number), expression)
+        assert index.match_each(events) == [index.match(view) for view in events]
+
+    @pytest.mark.parametrize(
+        "filters, times",
+        [
+            pytest.param([{"exact": {"type": "t"}}], 1, id="exact"),
+            pytest.param([{"prefix": {"type": "t"}}], 1, id="prefix"),
+            pytest.param([{"exact": {"type": "t"}}, {"prefix": {"source": "/a"}}], 2, id="both"),
+            pytest.param([{"any": [{"exact": {"type": "t"}}, {"prefix": {"source": "/b"}}]}], 2, id="either"),
+            pytest.param(
+                [{"any": [{"exact": {"type": "t"}}, {"exact": {"type": "u"}}]}, {"prefix": {"source": "/"}}],
+                2,
+                id="either, and one more",
+            ),
+        ],
+    )
+    def test_what_names_all_it_asks_for_is_not_asked_again(self, filters: list[dict[str, Any]], times: int) -> None:
+        """Where an event has all that a filter names, and it asks for no more, it matches once that is looked up."""
+        index = MatchIndex()
+        index.put(UUID(int=1), parse_filters(filters))
+        attributes = LookedUp({"type": "t", "source": "/a/b"})
+        assert index.match(EventView(attributes)) == [Match(UUID(int=1))]
+        assert attributes.times == times
+
+    @pytest.mark.parametrize("also", [{"suffix": {"type": "x"}}, {"not": {"exact": {"type": "t"}}}])
+    def test_what_asks_for_more_than_it_names_is_evaluated(self, also: dict[str, Any]) -> None:
+        """A part that cannot be looked up is evaluated, however deep it stands among those that can."""
+        index = MatchIndex()
+        index.put(UUID(int=1), parse_filters([{"exact": {"type": "t"}}, also]))
+        index.put(UUID(int=2), parse_filters([{"all": [{"any": [{"exact": {"type": "t"}}]}, {"all": [also]}]}]))
+        index.put(UUID(int=3), parse_filters([{"any": [{"all": [{"exact": {"type": "t"}}, also]}, also]}]))
+        assert index.match(EventView({"type": "t"})) == []
+
     @pytest.mark.parametrize(
         "filters_of",
         [

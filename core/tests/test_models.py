@@ -22,8 +22,9 @@ from actium.errors import FieldProblem, HydrationError, InvalidInputError, Inval
 from actium.filters import parse_filters
 from actium.models import ActionFilter, ActionRequest, ActionResponse, TriggerExecutionFilter, TriggerUpdate
 from actium.models.action import ActionBody, ActionStatus
+from actium.models.attributes import CONTEXT_ATTRIBUTES
 from actium.models.base import dotted
-from actium.models.event import MAX_EVENT_BYTES
+from actium.models.event import MAX_EVENT_BYTES, ContextAttributes
 from actium.models.page import MAX_CONDITIONS, MAX_PAGE_SIZE, MAX_VALUES, Condition, Operator
 
 names = st.text(st.characters(codec="utf-8", categories=("L", "N", "P")), min_size=1, max_size=255)
@@ -322,10 +323,32 @@ class TestEvents:
             "urgent": "true",
         }
 
+    @given(
+        subject=st.none() | st.text("ab", min_size=1),
+        time=st.datetimes(timezones=st.just(UTC)),
+        schema=st.none() | st.just("https://example.com/schema"),
+        tenant=st.text(max_size=3) | st.booleans() | st.integers(-7, 7),
+        data=st.none() | st.just({"rows": 344}),
+    )
+    def test_attributes_one_by_one_are_those_of_all(self, data: Any, schema: str | None, **given_fields: Any) -> None:
+        """What filters are given puts each attribute into the text that it has among all, and has no others."""
+        event = Event(type="t", source="/s", dataschema=schema, data=data, **given_fields)
+        one_by_one = ContextAttributes(event)
+        assert dict(one_by_one) == event.attributes()
+        assert len(one_by_one) == len(event.attributes())
+        for name in (*CONTEXT_ATTRIBUTES, "tenant", "data", "extensions", "model_fields", "other"):
+            assert one_by_one.get(name) == event.attributes().get(name)
+            assert (name in one_by_one) is (name in event.attributes())
+
     def test_a_time_without_zone_is_utc(self) -> None:
         """A naive time is taken as UTC."""
         naive = datetime(2026, 1, 31, tzinfo=UTC).replace(tzinfo=None)
         assert Event(type="t", source="/s", time=naive).time == datetime(2026, 1, 31, tzinfo=UTC)
+
+    @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "N", "I", "INaNfinity"])
+    def test_texts_that_read_like_no_number_are_texts(self, text: str) -> None:
+        """A text is kept whatever it says, as a value and as a key."""
+        assert Event(type="t", source="/s", data={text: [text]}).data == {text: [text]}
 
     def test_data_is_in_its_json_form(self) -> None:
         """Dates, UUIDs and models are written in their JSON form."""
@@ -341,6 +364,7 @@ class TestEvents:
             ({"specversion": "0.3"}, "specversion"),
             ({"data": object()}, "something JSON can hold"),
             ({"data": [float("nan")]}, "something JSON can hold"),
+            ({"data": {"a": {"b": float("-inf")}}}, "something JSON can hold"),
             ({"data": "x" * 1_048_576}, "pass a reference"),
             ({"partitionKey": "7"}, "lower-case letters and digits"),
             ({"extension": 1.5}, "text, a whole number or a truth value"),

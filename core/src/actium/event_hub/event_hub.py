@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
 from actium.errors import VersionConflictError
 from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
-from actium.event_hub.matching import MatchIndex
+from actium.event_hub.matching import Match, MatchIndex
 from actium.event_hub.offers import Offer
 from actium.filters import EventView, parse_filters
 from actium.models.base import DEFAULT_PROJECT, assembled
-from actium.models.event import Event, PublishedEvent
+from actium.models.event import ContextAttributes, Event, PublishedEvent
 from actium.models.execution import TriggerExecutionResponse
-from actium.models.ids import new_id
+from actium.models.ids import new_id, new_ids
 from actium.models.trigger import TriggerResponse
 from actium.plugins.publishing import Publishing
 from actium.plugins.relay import Observers
@@ -34,6 +35,9 @@ from actium.stores.records import (
     TriggerRecord,
 )
 from actium.stores.responses import event_of, execution_response, trigger_response
+
+_USUAL_ATTRIBUTES: Final = {"specversion": "1.0"}
+"""The further attributes of most events: one object, for a store writes what a transaction's rows share only once."""
 
 
 class EventHub(BaseEventHub):
@@ -93,7 +97,14 @@ class EventHub(BaseEventHub):
 
     def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> tuple[PublishedEvent, ...]:
         """See `BaseEventHub.publish_events`."""
-        return self.store_events(self.begin(events), project)
+        observers = self._observers()
+        if observers.publishing.is_wrapped or observers.see_events:
+            return self.store_events(self.begin(events), project)
+        if current_execution() is not None:
+            events = list(map(caused, events))
+        recorded = self._record(events, event_records(events, project), project)
+        self._tell_workers(recorded)
+        return tuple(map(_published, recorded))
 
     def begin(self, events: Iterable[Event]) -> list[Publishing]:
         """Begin to publish events, where their publisher calls; all of them have to be stored.
@@ -114,29 +125,26 @@ class EventHub(BaseEventHub):
         """Store events that were begun with, in one transaction; from any thread."""
         events = [one.event for one in begun]
         with _told_of_failure(begun):
-            records = [event_record(event, project) for event in events]
-            recorded = self._record(events, records, project)
-        new = [(publishing, one) for publishing, one in zip(begun, recorded, strict=True) if not one.duplicate]
-        if any(len(one.execution_ids) > len(one.claims) for _, one in new):
-            self._on_stored()
-        published = tuple([_published(one) for one in recorded])
+            recorded = self._record(events, event_records(events, project), project)
+        self._tell_workers(recorded)
+        published = tuple(map(_published, recorded))
         with _closed_at_last(begun):
             for publishing, became in zip(begun, published, strict=True):
                 publishing.end(became)
             observers = self._observers()
             if observers.see_events:
-                for publishing, one in new:
-                    with publishing.told():
-                        observers.event_published(publishing.event, one.execution_ids)
+                for publishing, one in zip(begun, recorded, strict=True):
+                    if not one.duplicate:
+                        with publishing.told():
+                            observers.event_published(publishing.event, one.execution_ids)
         return published
 
     def replay_event(self, event_id: UUID) -> PublishedEvent:
         """See `BaseEventHub.replay_event`."""
         record = self._store.get(EventRecord, event_id)
-        (recorded,) = self._record([event_of(record)], [record], record.project, is_replay=True)
-        if len(recorded.execution_ids) > len(recorded.claims):
-            self._on_stored()
-        return _published(recorded)
+        recorded = self._record([event_of(record)], [record], record.project, is_replay=True)
+        self._tell_workers(recorded)
+        return _published(recorded[0])
 
     def trigger_action(
         self, action_id: UUID, event: Event | None = None, project: str = DEFAULT_PROJECT
@@ -144,7 +152,7 @@ class EventHub(BaseEventHub):
         """See `BaseEventHub.trigger_action`."""
         begun = self.begin([] if event is None else [event])
         with _told_of_failure(begun):
-            record = event_record(begun[0].event, project) if begun else None
+            record = event_records([begun[0].event], project)[0] if begun else None
             execution = self._store.insert_execution(
                 ExecutionDraft(id=new_id(), action_id=action_id),
                 project=project,
@@ -163,24 +171,22 @@ class EventHub(BaseEventHub):
         self, events: Sequence[Event], records: Sequence[EventRecord], project: str, *, is_replay: bool = False
     ) -> tuple[RecordedEvent, ...]:
         triggers = self._current_triggers()
-        views = [EventView(attributes=event.attributes(), data=event.data) for event in events]
+        views = [EventView(ContextAttributes(event), event.data) for event in events]
         while True:
-            drafts = []
-            for event, record, view in zip(events, records, views, strict=True):
-                generation, executions = triggers.matching(project, view)
-                drafts.append(
-                    EventDraft(
-                        event=record,
-                        executions=executions,
-                        generation=generation,
-                        cause=_cause(event),
-                        is_replay=is_replay,
-                    )
-                )
+            generation, executions = triggers.matching(project, views)
+            drafts = [
+                EventDraft(record, matched, generation, _cause(event), is_replay)
+                for event, record, matched in zip(events, records, executions, strict=True)
+            ]
             try:
                 return self._stored(drafts)
             except StaleTriggersError:
                 triggers.refresh()
+
+    def _tell_workers(self, recorded: Sequence[RecordedEvent]) -> None:
+        """Tell of executions that were stored, if any of them waits for a worker."""
+        if any(len(one.execution_ids) > len(one.claims) and not one.duplicate for one in recorded):
+            self._on_stored()
 
     def _stored(self, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
         """Store, and let a worker of this process begin with what it has room for."""
@@ -230,8 +236,8 @@ class TriggerIndexes:
         self._triggers: dict[UUID, TriggerRecord] = {}
         self._problems: dict[str, dict[UUID, str]] = {}
 
-    def matching(self, project: str, view: EventView) -> tuple[int, Sequence[ExecutionDraft]]:
-        """A generation, and one execution for each of its triggers that matches an event.
+    def matching(self, project: str, views: Sequence[EventView]) -> tuple[int, list[list[ExecutionDraft]]]:
+        """A generation, and for each event one execution for each of its triggers that matches.
 
         Filters are evaluated without the lock. What is put meanwhile belongs to a newer generation than the one that is
         told, so a store that checks it never takes a mixture.
@@ -240,11 +246,23 @@ class TriggerIndexes:
             self.refresh()
         with self._lock:
             generation, index = self._generation, self._projects.get(project)
-            broken = dict(self._problems.get(project, {}))
-        found = [] if index is None else [(match.key, match.problem) for match in index.match(view)]
+            broken = [Match(key, problem) for key, problem in self._problems.get(project, {}).items()]
+        if index is None:
+            return generation, [[] for _ in views]
+        matches = index.match_each(views)
+        if broken:
+            matches = [found + broken for found in matches]
+        ids = iter(new_ids(sum(map(len, matches))))
         with self._lock:
-            triggers = [(self._triggers.get(key), problem) for key, problem in (*found, *broken.items())]
-        return generation, [_draft(trigger, problem) for trigger, problem in triggers if trigger is not None]
+            triggers = self._triggers
+            return generation, [
+                [
+                    _draft(next(ids), trigger, match.problem)
+                    for match in found
+                    if (trigger := triggers.get(match.key)) is not None
+                ]
+                for found in matches
+            ]
 
     def refresh(self) -> None:
         """Take in what happened to triggers since the last time."""
@@ -280,9 +298,9 @@ class TriggerIndexes:
             self._problems.get(trigger.project, {}).pop(trigger_id, None)
 
 
-def _draft(trigger: TriggerRecord, problem: str | None) -> ExecutionDraft:
+def _draft(execution_id: UUID, trigger: TriggerRecord, problem: str | None) -> ExecutionDraft:
     told = None if problem is None else f"the trigger {trigger.name!r} could not be matched: {problem}"
-    return ExecutionDraft(id=new_id(), action_id=trigger.action_id, trigger_id=trigger.id, problem=told)
+    return ExecutionDraft(execution_id, trigger.action_id, trigger.id, told)
 
 
 def _published(recorded: RecordedEvent) -> PublishedEvent:
@@ -328,23 +346,35 @@ def _cause(event: Event) -> UUID | None:
         return None
 
 
-def event_record(event: Event, project: str) -> EventRecord:
-    """An event as it is stored."""
+def event_records(events: Sequence[Event], project: str) -> list[EventRecord]:
+    """Events as they are stored."""
+    received = datetime.now(UTC)
+    return [
+        EventRecord(
+            event_id,
+            project,
+            event.id,
+            event.source,
+            event.type,
+            event.subject,
+            event.time,
+            received,
+            _further_attributes(event),
+            event.data,
+        )
+        for event_id, event in zip(new_ids(len(events)), events, strict=True)
+    ]
+
+
+def _further_attributes(event: Event) -> dict[str, Any]:
+    """The attributes that have no column of their own."""
+    extensions = event.extensions()
+    if not extensions and event.datacontenttype is None and event.dataschema is None:
+        return _USUAL_ATTRIBUTES
     attributes = {
         "specversion": event.specversion,
         "datacontenttype": event.datacontenttype,
         "dataschema": event.dataschema,
-        **event.extensions(),
+        **extensions,
     }
-    return EventRecord(
-        id=new_id(),
-        project=project,
-        event_id=event.id,
-        source=event.source,
-        type=event.type,
-        subject=event.subject,
-        time=event.time,
-        received=datetime.now(UTC),
-        attributes={name: value for name, value in attributes.items() if value is not None},
-        data=event.data,
-    )
+    return {name: value for name, value in attributes.items() if value is not None}

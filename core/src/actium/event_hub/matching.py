@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
@@ -54,14 +54,34 @@ class Place(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A trigger: its turn among all, its key, and its filter, None for one that every event matches."""
+    """A trigger in its places.
+
+    Attributes:
+        turn: Its turn among all.
+        match: What is told where an event matches it.
+        expression: Its filter; None where every event matches it that is found in one of its places.
+    """
 
     turn: int
-    key: UUID
+    match: Match
     expression: Expression | None
 
 
+class Lookup(NamedTuple):
+    """How the events are found that may match a filter.
+
+    Attributes:
+        alternatives: What events must have for the filter to hold: all of at least one of these.
+        decides: Whether the filter holds for every event that has that.
+    """
+
+    alternatives: tuple[Needs, ...]
+    decides: bool
+
+
 _NOTHING: Final[Needs] = frozenset()
+_EVERYTHING: Final = Lookup((_NOTHING,), decides=True)
+_ANYTHING: Final = Lookup((_NOTHING,), decides=False)
 _MOST_PRODUCTS: Final = 64
 
 
@@ -80,11 +100,11 @@ class MatchIndex:
 
     def put(self, key: UUID, expression: Expression | None) -> None:
         """Add a trigger, or replace its filter; None matches every event."""
-        alternatives = (_NOTHING,) if expression is None else _alternatives(expression)
-        places = tuple(dict.fromkeys(map(_place, alternatives)))
+        lookup = _EVERYTHING if expression is None else _lookup(expression)
+        places = tuple(dict.fromkeys(map(_place, lookup.alternatives)))
         with self._lock:
             self._remove(key)
-            entry = Entry(next(self._turns), key, expression)
+            entry = Entry(next(self._turns), Match(key), None if lookup.decides else expression)
             self._places[key] = places
             for shape, texts in places:
                 self._shapes.setdefault(shape, {}).setdefault(texts, {})[key] = entry
@@ -96,13 +116,22 @@ class MatchIndex:
 
     def match(self, event: EventView) -> list[Match]:
         """The triggers that an event matches, and those whose filter raised, in the order they were put."""
-        found: dict[UUID, Entry] = {}
+        return self.match_each([event])[0]
+
+    def match_each(self, events: Sequence[EventView]) -> list[list[Match]]:
+        """As `match`, for several events, all of them with the triggers of one moment."""
         with self._lock:
-            for shape, entries in self._shapes.items():
-                texts = _texts(shape, event.attributes)
-                if texts is not None:
-                    found.update(entries.get(texts, {}))
-        return [match for entry in sorted(found.values()) if (match := _evaluated(entry, event)) is not None]
+            found = [self._found(event.attributes) for event in events]
+        return [_evaluated(entries, event) for entries, event in zip(found, events, strict=True)]
+
+    def _found(self, attributes: Mapping[str, str]) -> Collection[Entry]:
+        """The triggers that an event has all of a place for; those with several places once."""
+        found: dict[UUID, Entry] = {}
+        for shape, entries in self._shapes.items():
+            texts = _texts(shape, attributes)
+            if texts is not None and texts in entries:
+                found.update(entries[texts])
+        return found.values()
 
     def _remove(self, key: UUID) -> None:
         """Drop empty places too, so that triggers that come and go do not make the index grow."""
@@ -117,45 +146,57 @@ class MatchIndex:
 
 def _texts(shape: Shape, attributes: Mapping[str, str]) -> Texts | None:
     """An event's texts in a shape; None where it lacks an attribute."""
-    texts = []
-    for attribute, length in shape:
-        text = attributes.get(attribute)
-        if text is None:
-            return None
-        texts.append(text[:length])
-    return tuple(texts)
-
-
-def _evaluated(entry: Entry, event: EventView) -> Match | None:
     try:
-        return Match(entry.key) if entry.expression is None or entry.expression.matches(event) else None
+        return tuple([attributes[attribute][:length] for attribute, length in shape])
+    except KeyError:
+        return None
+
+
+def _evaluated(entries: Collection[Entry], event: EventView) -> list[Match]:
+    """What an event matches of what it was found in, in the order of their turns."""
+    in_turn = sorted(entries) if len(entries) > 1 else entries
+    return [match for entry in in_turn if (match := _match(entry, event)) is not None]
+
+
+def _match(entry: Entry, event: EventView) -> Match | None:
+    try:
+        return entry.match if entry.expression is None or entry.expression.matches(event) else None
     except Exception as error:  # told as that trigger's execution; the other triggers are not concerned
-        return Match(entry.key, problem=f"{type(error).__name__}: {error}")
+        return Match(entry.match.key, problem=f"{type(error).__name__}: {error}")
 
 
-def _alternatives(expression: Expression) -> tuple[Needs, ...]:
-    """What events must have for an expression to hold: all of at least one of these.
+def _lookup(expression: Expression) -> Lookup:
+    """How to find what may match an expression.
 
-    It may ask for less than the expression, never for more: what is found is evaluated in full.
+    It may ask for less than the expression, never for more: what it does not decide is evaluated in full.
     """
     if isinstance(expression, Exact | Prefix):
         is_prefix = isinstance(expression, Prefix)
-        return (frozenset(Need(name, text, is_prefix) for name, text in expression.wanted),)
+        return Lookup((frozenset(Need(name, text, is_prefix) for name, text in expression.wanted),), decides=True)
     if isinstance(expression, AllOf):
-        return _together([_alternatives(part) for part in expression.parts])
+        return _all_of([_lookup(part) for part in expression.parts])
     if isinstance(expression, AnyOf):
-        each = tuple(dict.fromkeys(needs for part in expression.parts for needs in _alternatives(part)))
-        return (_NOTHING,) if _NOTHING in each else each
-    return (_NOTHING,)
+        return _any_of([_lookup(part) for part in expression.parts])
+    return _ANYTHING
 
 
-def _together(parts: Sequence[tuple[Needs, ...]]) -> tuple[Needs, ...]:
-    """The alternatives of parts that must all hold; a part that would multiply them beyond measure is left out."""
+def _any_of(parts: Sequence[Lookup]) -> Lookup:
+    each = tuple(dict.fromkeys(needs for part in parts for needs in part.alternatives))
+    alternatives = (_NOTHING,) if _NOTHING in each else each
+    return Lookup(alternatives, decides=all(part.decides for part in parts))
+
+
+def _all_of(parts: Sequence[Lookup]) -> Lookup:
+    """All parts together; one that would multiply the alternatives beyond measure is left out, and decides nothing."""
     together: tuple[Needs, ...] = (_NOTHING,)
-    for part in sorted(parts, key=len):
-        if min(len(together), len(part)) == 1 or len(together) * len(part) <= _MOST_PRODUCTS:
-            together = tuple(dict.fromkeys(one | other for one in together for other in part))
-    return together
+    decides = True
+    for part in sorted(parts, key=lambda part: len(part.alternatives)):
+        theirs = part.alternatives
+        is_taken = min(len(together), len(theirs)) == 1 or len(together) * len(theirs) <= _MOST_PRODUCTS
+        decides = decides and part.decides and is_taken
+        if is_taken:
+            together = tuple(dict.fromkeys(one | other for one in together for other in theirs))
+    return Lookup(together, decides)
 
 
 def _place(needs: Needs) -> Place:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class EventView:
-    """What filters see of an event.
+class EventView(NamedTuple):
+    """What filters see of an event. One is made for every event, a tuple in half the time of a dataclass.
 
     Attributes:
         attributes: The context attributes that are set, in their canonical text form.

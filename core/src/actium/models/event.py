@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
@@ -10,10 +11,11 @@ from uuid import UUID
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
-from actium.models.attributes import is_attribute_name, meant_attribute
+from actium.models.attributes import CONTEXT_ATTRIBUTES, is_attribute_name, meant_attribute
 from actium.models.base import BaseRequest, BaseResponse, NoResources, ResponsePart, storable
-from actium.models.ids import new_id
+from actium.models.ids import new_id_text
 from actium.models.page import BaseFilter, Columns
+from actium.models.plain_json import may_hold_no_number
 
 MAX_EVENT_BYTES = 1_048_576
 """How large an event's data may be, as JSON in UTF-8: without spaces, and with letters as they are."""
@@ -52,7 +54,7 @@ class Event(BaseRequest):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    id: Attribute = Field(default_factory=lambda: str(new_id()))
+    id: Attribute = Field(default_factory=new_id_text)
     source: Attribute
     type: Attribute
     specversion: Literal["1.0"] = "1.0"
@@ -86,6 +88,8 @@ class Event(BaseRequest):
 
     @model_validator(mode="after")
     def _check_extensions(self) -> Event:
+        if not self.__pydantic_extra__:  # as a rule
+            return self
         for name, value in self.extensions().items():
             if not is_attribute_name(name):
                 raise ValueError(f"{name!r} cannot be an attribute: lower-case letters and digits only, at most 64")
@@ -123,20 +127,39 @@ class Event(BaseRequest):
 
     def attributes(self) -> dict[str, str]:
         """All context attributes that are set, in their canonical text form, as filters compare them."""
-        given = {
-            "id": self.id,
-            "source": self.source,
-            "type": self.type,
-            "specversion": self.specversion,
-            "subject": self.subject,
-            "time": self.time.isoformat().replace("+00:00", "Z"),
-            "datacontenttype": self.datacontenttype,
-            "dataschema": self.dataschema,
-        }
-        attributes = {name: value for name, value in given.items() if value is not None}
-        for name, value in self.extensions().items():
-            attributes[name] = str(value).lower() if isinstance(value, bool) else str(value)
-        return attributes
+        given = {**self.__dict__, **self.extensions()}
+        del given["data"]
+        return {name: _canonical(value) for name, value in given.items() if value is not None}
+
+
+class ContextAttributes(Mapping[str, str]):
+    """The context attributes of an event that are set, each put into its canonical text form when it is asked for."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+
+    def __getitem__(self, name: str) -> str:
+        event = self._event
+        value = event.__dict__[name] if name in CONTEXT_ATTRIBUTES else event.extensions()[name]
+        if type(value) is str:
+            return value
+        if value is None:
+            raise KeyError(name)
+        return _canonical(value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._event.attributes())
+
+    def __len__(self) -> int:
+        return len(self._event.attributes())
+
+
+def _canonical(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _size(plain: Any) -> int:
@@ -149,7 +172,7 @@ def _size(plain: Any) -> int:
         text = to_json(plain, inf_nan_mode="constants")
     except PydanticSerializationError:  # unpaired surrogates
         return _size_in_python(plain)
-    may_be_refused = len(text) > _LONGEST_NUMBER or b"NaN" in text or b"Infinity" in text
+    may_be_refused = len(text) > _LONGEST_NUMBER or may_hold_no_number(text)
     return _size_in_python(plain) if may_be_refused else len(text)
 
 

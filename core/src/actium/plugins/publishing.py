@@ -31,13 +31,17 @@ Call = Coroutine[None, Any, Any]
 
 
 class PublishingHooks:
-    """The hooks around every event that is published."""
+    """The hooks around every event that is published.
+
+    Attributes:
+        is_wrapped: Whether there are any.
+    """
 
     def __init__(self, hook_plugins: Sequence[HookPlugin], tracing: ApplicationTracing = NOT_TRACED) -> None:
         self._tracing = tracing
         self._hook_plugins = hook_plugins
         manager = _manager(hook_plugins)
-        self._is_wrapped = bool(manager.hook.publish_event.get_hookimpls())
+        self.is_wrapped = bool(manager.hook.publish_event.get_hookimpls())
         manager.register(_Answering(), name="event hub")
         self._caller = manager.hook.publish_event
 
@@ -52,8 +56,8 @@ class PublishingHooks:
             PluginError: A hook plugin adds what no event can have.
             BaseException: What a hook plugin refuses it with.
         """
-        trace = self._trace(event) if is_recording() and (self._is_wrapped or is_observed) else None
-        if not self._is_wrapped:
+        trace = self._trace(event) if is_recording() and (self.is_wrapped or is_observed) else None
+        if not self.is_wrapped:
             return Publishing(event, trace=trace)
         extensions: dict[str, Any] = {}
         arguments = {"event": event, "extensions": extensions}

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from actium.models.execution import ExecutionStatus
@@ -48,73 +48,95 @@ class Target:
         return read_policy(self.run_policy).problem
 
 
-class Drafting:
-    """Turns drafts into executions, all of them at one time. Those of one kind are alike but for a few fields."""
+class Pattern:
+    """What the executions have in common that one trigger leads to at one time, at one depth.
 
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-        self._alike: dict[tuple[UUID, UUID | None, int, str | None], ExecutionRecord] = {}
+    Attributes:
+        target: Their action.
+        begins: Whether they are ``running`` at once.
+    """
 
-    def execution(
-        self, draft: ExecutionDraft, target: Target, event: EventRecord | None, *, depth: int, worker: str | None = None
-    ) -> ExecutionRecord:
-        """The execution of a draft: ``pending``, unless it cannot be run or is one too many in a chain.
+    __slots__ = ("_after_event", "_before_event", "_common", "_is_usual", "begins", "target")
+
+    def __init__(
+        self, target: Target, *, trigger_id: UUID | None, now: datetime, depth: int = 0, worker: str | None = None
+    ) -> None:
+        """Turn a run policy into what claims look at.
+
+        Args:
+            target: The action.
+            trigger_id: What asks for it to be run, None for someone by hand.
+            now: When they are stored.
+            depth: How many executions have led to them.
+            worker: Who begins with them at once, where nothing is to be waited for.
+        """
+        self.target = target
+        self._common = common = _common(target, trigger_id, now, depth, worker)
+        self._before_event, self._after_event = common[1:_EVENT_ID], common[_EVENT_ID + 1 :]
+        self._is_usual = common.slots is None and target.problem is None
+        self.begins = common.status is ExecutionStatus.RUNNING
+
+    def execution(self, draft: ExecutionDraft, event: EventRecord | None) -> ExecutionRecord:
+        """The execution of a draft: ``pending``, unless it begins, cannot be run, or is one too many in a chain.
 
         Args:
             draft: What to run.
-            target: Its action.
             event: What led to it.
-            depth: How many executions have led to it.
-            worker: Who begins with it at once, where nothing is to be waited for; it is ``running`` then.
         """
-        key = (target.id, draft.trigger_id, depth, worker)
-        alike = self._alike.get(key)
-        if alike is None:
-            alike = self._alike[key] = self._pending(draft, target, depth, worker)
         event_id = None if event is None else event.id
-        problem = draft.problem or target.problem
+        problem = draft.problem
+        if problem is None and self._is_usual:  # in a fraction of the time that _replace takes
+            return tuple.__new__(ExecutionRecord, (draft.id, *self._before_event, event_id, *self._after_event))
+        common, problem = self._common, problem or self.target.problem
         if problem is not None:
             failed = ExecutionStatus.FAILED
-            return alike._replace(id=draft.id, event_id=event_id, status=failed, reason=problem, finished=self.now)
-        if alike.slots is None:
-            return alike._replace(id=draft.id, event_id=event_id)
-        return alike._replace(id=draft.id, event_id=event_id, kind=kind_of(target, event))
+            return common._replace(
+                id=draft.id, event_id=event_id, status=failed, reason=problem, finished=common.created
+            )
+        return common._replace(id=draft.id, event_id=event_id, kind=kind_of(self.target, event))
 
-    def _pending(self, draft: ExecutionDraft, target: Target, depth: int, worker: str | None) -> ExecutionRecord:
-        policy, now = target.policy, self.now
-        slots = policy.concurrency.slots
-        is_too_deep = depth >= MAX_DEPTH
-        begins = worker is not None and slots is None and not is_too_deep
-        return ExecutionRecord(
-            id=draft.id,
-            project=target.project,
-            action_id=target.id,
-            action_name=target.name,
-            action_revision=target.revision,
-            service_account_id=target.service_account_id,
-            trigger_id=draft.trigger_id,
-            event_id=None,
-            status=_status(is_too_deep=is_too_deep, begins=begins),
-            reason=_too_deep(depth) if is_too_deep else None,
-            result=None,
-            error=None,
-            progress=[],
-            cancel_requested=False,
-            attempt=1 if begins else 0,
-            allowance=policy.max_attempts,
-            losses=0,
-            depth=depth,
-            kind=None,
-            slots=slots,
-            held=False,
-            available=now,
-            expires=None if policy.deadline is None else now + timedelta(seconds=policy.deadline),
-            worker=worker if begins else None,
-            created=now,
-            began=now if begins else None,
-            started=now if begins else None,
-            finished=now if is_too_deep else None,
-        )
+
+_NO_ID: Final = UUID(int=0)
+_EVENT_ID: Final = ExecutionRecord._fields.index("event_id")
+
+
+def _common(target: Target, trigger_id: UUID | None, now: datetime, depth: int, worker: str | None) -> ExecutionRecord:
+    """An execution without the id, the event and the kind, which are its own."""
+    policy = target.policy
+    slots = policy.concurrency.slots
+    is_too_deep = depth >= MAX_DEPTH
+    may_begin = target.can_begin and target.problem is None and slots is None and not is_too_deep
+    begins = worker is not None and may_begin
+    return ExecutionRecord(
+        id=_NO_ID,
+        project=target.project,
+        action_id=target.id,
+        action_name=target.name,
+        action_revision=target.revision,
+        service_account_id=target.service_account_id,
+        trigger_id=trigger_id,
+        event_id=None,
+        status=_status(is_too_deep=is_too_deep, begins=begins),
+        reason=_too_deep(depth) if is_too_deep else None,
+        result=None,
+        error=None,
+        progress=[],
+        cancel_requested=False,
+        attempt=1 if begins else 0,
+        allowance=policy.max_attempts,
+        losses=0,
+        depth=depth,
+        kind=None,
+        slots=slots,
+        held=False,
+        available=now,
+        expires=None if policy.deadline is None else now + timedelta(seconds=policy.deadline),
+        worker=worker if begins else None,
+        created=now,
+        began=now if begins else None,
+        started=now if begins else None,
+        finished=now if is_too_deep else None,
+    )
 
 
 def _status(*, is_too_deep: bool, begins: bool) -> ExecutionStatus:

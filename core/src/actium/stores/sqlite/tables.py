@@ -6,7 +6,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from operator import attrgetter
@@ -18,6 +18,8 @@ from pydantic_core import PydanticSerializationError, to_json
 from actium.errors import InvalidInputError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
+from actium.models.ids import id_text
+from actium.models.plain_json import may_hold_no_number
 from actium.models.tracing import TraceMode
 from actium.stores.records import (
     AccountRecord,
@@ -39,13 +41,17 @@ Encode = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a value is written in a column, and read from it. Empty values are always NULL."""
+    """How a value is written in a column, and read from it.
+
+    Attributes:
+        is_json: Whether it is written as JSON, the empty value too, as ``null``; elsewhere that is NULL.
+    """
 
     encode: Encode
     decode: Encode
+    is_json: bool = False
 
 
-@lru_cache(maxsize=256)  # the rows of one transaction have most of their times in common
 def time_text(value: datetime) -> str:
     """A time as text of constant width, so that the order of texts is that of times.
 
@@ -53,11 +59,23 @@ def time_text(value: datetime) -> str:
         InvalidInputError: In UTC it is beyond the years that a time can have.
     """
     try:
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
+        since = value.astimezone(UTC) - _BEGINNING
     except OverflowError as error:
         raise InvalidInputError(
             f"The time {value.isoformat()} is not within the years 1 to 9999 in UTC.", hint="Give it another zone."
         ) from error
+    return f"{_second_text(since.days, since.seconds)}.{since.microseconds:06}+00:00"
+
+
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@lru_cache(maxsize=256)  # most times of a moment are of one second, and writing that takes longest
+def _second_text(days: int, seconds: int) -> str:
+    return (_BEGINNING + timedelta(days, seconds)).isoformat()[:_SECOND_LENGTH]
+
+
+_SECOND_LENGTH = len("0001-01-01T00:00:00")
 
 
 def json_text(value: Any) -> str:
@@ -75,7 +93,7 @@ def plain_text(value: Any) -> str:
         text = to_json(value, inf_nan_mode="constants")
     except PydanticSerializationError:  # unpaired surrogates, which only escapes can write
         return json_text(value)
-    return json_text(value) if b"NaN" in text or b"Infinity" in text else text.decode()
+    return json_text(value) if may_hold_no_number(text) else text.decode()
 
 
 def _enum(kind: type[StrEnum]) -> Kind:
@@ -90,14 +108,13 @@ def json_value(text: str) -> Any:
     return [] if text == "[]" else json.loads(text)
 
 
-ID = Kind(str, UUID)
+ID = Kind(id_text, UUID)
 SHARED_ID = Kind(lru_cache(maxsize=4_096)(str), lru_cache(maxsize=4_096)(UUID))
 """An id that many rows have in common."""
 TIME = Kind(time_text, datetime.fromisoformat)
-JSON = Kind(json_text, json_value)
-PLAIN_JSON = Kind(plain_text, json_value)
+JSON = Kind(json_text, json_value, is_json=True)
+PLAIN_JSON = Kind(plain_text, json_value, is_json=True)
 TRUTH = Kind(int, bool)
-_NEVER_NULL = (JSON, PLAIN_JSON)
 PLAIN: Kind | None = None
 
 
@@ -128,9 +145,10 @@ class Table(Generic[RowT]):
         self._values = attrgetter(*columns)
         self._kinds = tuple(columns.values())
         kinds = list(enumerate(self._kinds))
-        self._encoders = [(index, kind.encode, kind in _NEVER_NULL) for index, kind in kinds if kind]
+        self._encoders = [(index, kind.encode, kind.is_json) for index, kind in kinds if kind]
         self._decoders = [(index, kind.decode) for index, kind in kinds if kind]
         self._is_tuple = issubclass(record, tuple)
+        self._is_row = getattr(record, "_fields", None) == self._names
         self._insertion_of = lru_cache(maxsize=_MOST_INSERTIONS)(self._made_insertion)
 
     def insertion_of(self, records: Sequence[RowT]) -> tuple[str, list[Any]]:
@@ -139,8 +157,8 @@ class Table(Generic[RowT]):
         Rows that are stored together are alike, an execution's in all but two or three columns. What all of them have
         in common is encoded and bound once.
         """
-        columns = list(zip(*map(self._values, records), strict=True))
-        is_shared = tuple(len(set(map(id, column))) == 1 for column in columns)
+        columns = list(zip(*(records if self._is_row else map(self._values, records)), strict=True))
+        is_shared = tuple(map(_is_shared, columns, self._kinds))
         values: list[Any] = []
         varying = []
         for column, kind, shared in zip(columns, self._kinds, is_shared, strict=True):
@@ -184,10 +202,23 @@ class Table(Generic[RowT]):
         return self.record(**dict(zip(self._names, fields, strict=True)))
 
 
+def _is_shared(column: Sequence[Any], kind: Kind | None) -> bool:
+    """Whether all of a column is written alike: it is one object, or objects that are equal and plain.
+
+    Equal ones that are written as JSON may differ there, as ``[1]`` and ``[True]`` do.
+    """
+    first = column[0]
+    if first is not column[-1]:
+        return False
+    if kind is not None and kind.is_json and first is not None:
+        return len(set(map(id, column))) == 1
+    return column.count(first) == len(column)
+
+
 def _written(column: Sequence[Any], kind: Kind | None) -> Sequence[Any]:
     if kind is None:
         return column
-    encode, is_json = kind.encode, kind in _NEVER_NULL
+    encode, is_json = kind.encode, kind.is_json
     return [encode(value) if value is not None or is_json else None for value in column]
 
 

@@ -1,0 +1,90 @@
+"""Rows that are written together: each as its record says, whatever they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actium.errors import InvalidInputError
+from actium.stores import BaseStore, open_store
+from actium.stores.records import EventDraft, EventRecord
+from actium.stores.sqlite.tables import time_text
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def store() -> Iterator[BaseStore]:
+    opened = open_store("sqlite://")
+    yield opened
+    opened.close()
+
+
+def event(**fields: Any) -> EventRecord:
+    given_fields = {
+        "id": uuid4(),
+        "project": "default",
+        "event_id": str(uuid4()),
+        "source": "/a",
+        "type": "t",
+        "subject": None,
+        "time": NOW,
+        "received": NOW,
+        "attributes": {},
+        "data": None,
+    }
+    return EventRecord(**{**given_fields, **fields})
+
+
+def stored(store: BaseStore, events: Sequence[EventRecord]) -> list[EventRecord]:
+    """Events as they are read after they were stored in one transaction."""
+    recorded = store.record_events([EventDraft(one, (), 0) for one in events])
+    return [store.get(EventRecord, one.id) for one in recorded]
+
+
+@pytest.mark.parametrize("number", [2, 3, 64, 130])
+def test_what_is_equal_and_not_the_same_is_kept_as_it_is(store: BaseStore, number: int) -> None:
+    """JSON tells apart what Python calls equal, also between rows that begin and end with one object."""
+    shared: Any = {"value": [1]}
+    events = [event(data=shared, attributes=shared), *(event() for _ in range(number - 2))]
+    events += [event(data={"value": [True]}, attributes={"value": [1.0]}), event(data=shared, attributes=shared)]
+    kept = stored(store, events)
+    assert [repr(one.data) for one in kept] == [repr(one.data) for one in events]
+    assert [repr(one.attributes) for one in kept] == [repr(one.attributes) for one in events]
+
+
+@pytest.mark.parametrize("column", ["source", "type", "subject", "time", "data"])
+def test_one_row_among_alike_ones_stays_another(store: BaseStore, column: str) -> None:
+    """Among rows that have a value in common, one that has another keeps it, wherever it stands."""
+    other = {"time": NOW - timedelta(days=1), "data": {"a": 1}}.get(column, "other")
+    for place in range(5):
+        events = [event() for _ in range(5)]
+        events[place] = event(**{column: other})
+        kept = stored(store, events)
+        assert [getattr(one, column) for one in kept] == [getattr(one, column) for one in events]
+
+
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@given(st.datetimes(timezones=st.just(UTC)), zones)
+def test_times_are_written_in_utc_with_constant_width(value: datetime, zone: timezone) -> None:
+    """A time is written as Python writes it in UTC, always with its microseconds, whatever its zone."""
+    if FIRST + timedelta(days=1) < value < LAST - timedelta(days=1):
+        value = value.astimezone(zone)
+    assert time_text(value) == value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+@pytest.mark.parametrize("value, hours", [(FIRST, 1), (LAST, -1)], ids=["first", "last"])
+def test_the_first_and_the_last_time_are_written(value: datetime, hours: int) -> None:
+    """All times of the years 1 to 9999 in UTC have a text; beyond them there is none."""
+    assert time_text(value) == value.isoformat(timespec="microseconds")
+    with pytest.raises(InvalidInputError, match="1 to 9999"):
+        time_text(value.replace(tzinfo=timezone(timedelta(hours=hours))))
