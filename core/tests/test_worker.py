@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,17 +25,20 @@ from actium.errors import (
     InvalidInputError,
     NotFoundError,
     NotReadyError,
+    StoreBusyError,
 )
 from actium.event_hub.worker import Worker
 from actium.models import (
     ActionResponse,
     ActionUpdate,
+    Backoff,
     EventFilter,
     RunPolicy,
+    StepProgress,
     TriggerExecutionFilter,
     TriggerRequest,
 )
-from actium.stores.records import ExecutionRecord, WorkerRecord
+from actium.stores.records import Ending, ExecutionRecord, WorkerRecord
 
 CreateAction = Callable[..., ActionResponse]
 SECONDS = 30.0
@@ -201,6 +204,26 @@ class TestRunning:
         assert str(ended.attempts[0].reason).startswith("it slept")
         assert len(set(names)) == 2
 
+    def test_a_thread_that_cannot_record_leaves_it_to_its_worker(
+        self, app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An end that the store does not take at first is recorded by the worker when it tries again."""
+        exchange, refused = app.store.exchange, list[str]()
+
+        def refusing(worker: str, endings: Sequence[Ending] = (), **options: Any) -> Any:
+            if endings and len(refused) < 3:
+                refused.append(threading.current_thread().name)
+                raise StoreBusyError("Others write.", hint="Try again.")
+            return exchange(worker, endings, **options)
+
+        monkeypatch.setattr(app.store, "exchange", refusing)
+        with working(app, concurrency=1):
+            execution = app.actions.run(create().id)
+            ended = app.executions.wait(execution.id, SECONDS)
+        assert (ended.status, len(ended.attempts)) == (ExecutionStatus.SUCCEEDED, 1)
+        assert refused[0].startswith("actium-run-")
+        assert not any(name.startswith("actium-run-") for name in refused[1:])
+
     def test_an_execution_that_ends_its_workers_is_stopped(self, app: Actium, create: CreateAction) -> None:
         """What was lost with its worker three times has failed, and says that it seems to be the cause."""
         execution = app.actions.run(create().id)
@@ -271,6 +294,33 @@ class TestWaiting:
         cancelled.start()
         assert app.executions.wait(execution.id, SECONDS).status is ExecutionStatus.CANCELLED
         cancelled.join()
+
+    @pytest.mark.parametrize("kind", ["sync", "async"])
+    def test_gives_what_reading_gives(self, app: Actium, create: CreateAction, kind: str) -> None:
+        """Whoever waits in the worker's process gets what is stored, however the execution ended."""
+
+        def end(config: ActionConfig, trigger_execution: TriggerExecutionResponse, handler: Any) -> Any:
+            how = trigger_execution.event.data["how"] if trigger_execution.event else ""
+            if how == "fail" or (how == "try again" and trigger_execution.attempt == 1):
+                raise ConnectionError("refused")
+            if how == "tell":
+                handler.report_progress(trigger_execution, [StepProgress(name="half", status="running")])
+            return {"how": how}
+
+        async def end_later(config: ActionConfig, trigger_execution: TriggerExecutionResponse, handler: Any) -> Any:
+            await asyncio.sleep(0)
+            return end(config, trigger_execution, handler)
+
+        run = end if kind == "sync" else end_later
+        policy = RunPolicy(max_attempts=2, backoff=Backoff(base=0.001, jitter=False))
+        on_everything(app, create(flavor=flavor_of(app, "test.ends", run), run_policy=policy))
+        ways = ("return", "fail", "try again", "tell")
+        with working(app, concurrency=2):
+            published = app.events.publish_many(arrived(data={"how": how}) for how in ways)
+            waited = [app.executions.wait(one.executions[0], SECONDS) for one in published]
+        assert waited == [app.executions.get(one.id) for one in waited]
+        assert [one.attempt for one in waited] == [1, 2, 2, 1]
+        assert [one.name for one in waited[3].progress] == ["half"]
 
     def test_looks_seldom_between_attempts(self, app: Actium, create: CreateAction) -> None:
         """Who waits for an execution that is tried again looks once an attempt and a quarter of a second, no more."""

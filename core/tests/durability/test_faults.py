@@ -362,6 +362,33 @@ def test_a_handler_that_closes_the_store(url: str) -> None:
         assert (ended.result, ended.attempt) == ("done", 2)
 
 
+def test_a_handler_that_changes_the_event(app: Actium, create: CreateAction) -> None:
+    """What a handler does to an event's data concerns that attempt only, not its publisher or another execution."""
+
+    def greedy(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> Any:
+        event = trigger_execution.event
+        assert event is not None
+        rows = list(event.data["rows"])
+        event.data["rows"].clear()
+        return rows
+
+    event = Event(type="a.b", source="/s", data={"rows": [1, 2]})
+    for name in ("one", "two"):
+        action = create(name, flavor=flavor_of(app, f"test.greedy_{name}", greedy))
+        app.triggers.create(TriggerRequest(name=name, action_id=action.id, match_all=True))
+    worker = app.worker(concurrency=2)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        waited = [app.executions.wait(one, SECONDS) for one in app.events.publish(event).executions]
+    finally:
+        worker.stop()
+        thread.join()
+    assert [one.result for one in waited] == [[1, 2], [1, 2]]
+    assert [one.event.data for one in waited if one.event] == [{"rows": [1, 2]}] * 2
+    assert event.data == {"rows": [1, 2]}
+
+
 def test_a_handler_that_changes_the_configuration(app: Actium, create: CreateAction) -> None:
     """Each attempt gets its own copy: neither the next one nor the stored action sees what another did to it."""
     seen: list[dict[str, Any]] = []

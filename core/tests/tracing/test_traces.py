@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import threading
@@ -269,6 +270,59 @@ class TestWhatIsRecorded:
         assert named(told, "run_action", SpanKind.HOOK).arguments["config"] == "Config(text='old')"
         assert named(told, "run_action", SpanKind.BEFORE).arguments["config"] == "Config(text='old')"
         assert named(told, "run_action", SpanKind.IMPLEMENTATION).arguments["config"] == "Config(text='new')"
+
+    @pytest.mark.parametrize("tells", [False, True], ids=["tells nothing", "tells of itself"])
+    @pytest.mark.parametrize("kind", ["sync", "async"])
+    @pytest.mark.parametrize("how", ["raise", "return what no JSON is", "be cut off"])
+    def test_what_was_noted_makes_the_trace_that_recording_makes(
+        self, url: str, run_function: Run, how: str, kind: str, tells: bool
+    ) -> None:
+        """An attempt that is kept since it fails has the spans of one that is kept anyway, as they were then."""
+
+        class Config(ActionConfig):
+            text: str = "old"
+
+        def fail(config: Config) -> Any:
+            if tells:
+                with trace.span("upload", rows=3):
+                    pass
+            config.text = "new"
+            if how == "return what no JSON is":
+                return object()
+            raise ConnectionError("refused") if how == "raise" else KeyboardInterrupt
+
+        async def fail_later(config: Config) -> Any:
+            await asyncio.sleep(0)
+            return fail(config)
+
+        def shape(told: Trace) -> list[Any]:
+            names = {span.id: (span.kind, span.name) for span in told.spans}
+            return [
+                (
+                    *(span.kind, span.name, names.get(span.parent or 0), span.result, span.thread),
+                    {name: value for name, value in span.arguments.items() if name not in {"id", "worker"}}
+                    | ({"trigger_execution": "told"} if "trigger_execution" in span.arguments else {}),
+                    *(span.plugin, span.position, span.failure and (span.failure.type, span.failure.where)),
+                    span.nanoseconds is None,
+                )
+                for span in told.spans
+                if span.kind is not SpanKind.EXECUTION
+            ]
+
+        def told_by(mode: str) -> Trace:
+            with Actium(f"{url}-{mode}") as app:
+                if how == "be cut off" and kind == "sync":
+                    with contextlib.suppress(KeyboardInterrupt):
+                        run_function(app, fail, config=Config, trace=mode)
+                    [execution] = app.executions.list().items
+                else:
+                    execution = run_function(app, fail if kind == "sync" else fail_later, config=Config, trace=mode)
+                assert execution.status == "failed"
+                return app.executions.trace(execution.id)
+
+        noted, recorded = told_by("on_failure"), told_by("on")
+        assert shape(noted) == shape(recorded)
+        assert named(noted, "run_action", SpanKind.HOOK).arguments["config"] == "Config(text='old')"
 
     def test_async_handlers_are_timed_to_their_end(self, url: str, run_function: Run) -> None:
         """The span of an ``async def`` handler lasts until it has been awaited, with what it does in between inside."""
