@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextvars import Token
 from uuid import UUID
 
-from actium.logging import ExecutionContext, current_context, logging_for
+from actium.auth.secret_references import noted_here
+from actium.logging import ExecutionContext, current_context
 from actium.models.event import Event
 
 
@@ -40,9 +42,6 @@ class RunningAttempt(ExecutionContext):
 _attempts: dict[UUID, RunningAttempt] = {}
 """By execution: their ids are random, so that applications in one process do not meet here."""
 
-belonging_to = logging_for
-"""Let the code inside a ``with`` belong to an attempt, also when that is over and nobody waits for the code."""
-
 
 def current_attempt() -> RunningAttempt | None:
     """The attempt that the running code belongs to."""
@@ -62,6 +61,23 @@ def running_attempt(execution_id: UUID) -> RunningAttempt | None:
     if own is not None and own.execution_id == execution_id:
         return own
     return _attempts.get(execution_id)
+
+
+class belonging_to:  # noqa: N801  # used as a statement; a generator would cost every execution twice as much
+    """Let the code inside a ``with`` belong to an attempt, and note there the secrets that it resolves."""
+
+    __slots__ = ("_attempt", "_before", "_noted_before")
+
+    def __init__(self, attempt: RunningAttempt) -> None:
+        self._attempt = attempt
+
+    def __enter__(self) -> None:
+        self._before: Token[ExecutionContext | None] = current_context.set(self._attempt)
+        self._noted_before: Token[list[str] | None] = noted_here.set(self._attempt.secrets)
+
+    def __exit__(self, *interruption: object) -> None:
+        noted_here.reset(self._noted_before)
+        current_context.reset(self._before)
 
 
 def note_running(attempt: RunningAttempt) -> None:

@@ -33,12 +33,13 @@ _SHORTEST_IN_BASE64 = 8
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-_resolved_here: ContextVar[list[str] | None] = ContextVar("actium_resolved_secrets", default=None)
+noted_here: ContextVar[list[str] | None] = ContextVar("actium_resolved_secrets", default=None)
+"""Where the secrets are noted that the running code resolves; None where nobody wants to know them."""
 
 
 def secrets_noted_here() -> list[str] | None:
     """The secrets that are being collected for the running code, see `noting_secrets`; None where nobody does."""
-    return _resolved_here.get()
+    return noted_here.get()
 
 
 class noting_secrets:  # noqa: N801  # used as a statement; a generator would cost every execution twice as much
@@ -51,11 +52,11 @@ class noting_secrets:  # noqa: N801  # used as a statement; a generator would co
         self._secrets = [] if into is None else into
 
     def __enter__(self) -> list[str]:
-        self._before: Token[list[str] | None] = _resolved_here.set(self._secrets)
+        self._before: Token[list[str] | None] = noted_here.set(self._secrets)
         return self._secrets
 
     def __exit__(self, *interruption: object) -> None:
-        _resolved_here.reset(self._before)
+        noted_here.reset(self._before)
 
 
 def _from_environment(name: str) -> str:
@@ -234,7 +235,7 @@ def _literals(value: object, path: tuple[str, ...]) -> Iterator[str]:
 
 def note_secret(secret: str) -> None:
     """Have a text masked in everything that is recorded of the execution that the running code belongs to."""
-    noted = _resolved_here.get()
+    noted = noted_here.get()
     if noted is not None:
         noted.append(secret)
 

@@ -23,8 +23,8 @@ from actium.tracing.spans import Span, SpanKind, Trace, joined
 logger = logging.getLogger("actium.tracing")
 
 
-class AttemptTrace:
-    """What is recorded of one attempt.
+class AttemptTrace(NotedAttempt):
+    """What is recorded of one attempt, or only noted where it is kept of failures only.
 
     Attributes:
         entered: The span of the attempt, or what stands for it until it is recorded; what runs inside is a part of it.
@@ -39,7 +39,7 @@ class AttemptTrace:
         tracing: ApplicationTracing,
         store: BaseStore,
     ) -> None:
-        """Begin to record, or only to note what happens where that is kept of failures only.
+        """Begin.
 
         Args:
             claim: What is run.
@@ -48,6 +48,7 @@ class AttemptTrace:
             tracing: What the application has traced besides.
             store: Knows what its trigger is called.
         """
+        super().__init__()
         self._claim = claim
         self._attempt = attempt
         self._mode = mode
@@ -55,20 +56,18 @@ class AttemptTrace:
         self._tracing = tracing
         self._store = store
         self._recording: Recording | None = None
-        self._root: OpenSpan | None = None
-        self._noted: NotedAttempt | None = None
+        self.entered: OpenSpan | Unrecorded | None = None
         if self._is_wanted or mode is TraceMode.ON:
-            self._record()
+            self.entered = self.open()
         elif mode is not TraceMode.OFF:
-            self._noted = NotedAttempt(self._record)
-        self.entered: OpenSpan | Unrecorded | None = self._noted or self._root
+            self.entered = self
 
-    def _record(self) -> OpenSpan | None:
+    def record(self) -> OpenSpan | None:
+        """See `NotedAttempt.record`."""
         attempt = self._attempt
         self._recording = Recording(secrets=lambda: attempt.secrets, flavor=attempt.flavor)
         told = {"worker": self._claim.execution.worker}
-        self._root = self._recording.begin(None, SpanKind.ATTEMPT, f"attempt {attempt.attempt}", None, told)
-        return self._root
+        return self._recording.begin(None, SpanKind.ATTEMPT, f"attempt {attempt.attempt}", None, told)
 
     def end(self, outcome: Outcome) -> str | None:
         """Record nothing more.
@@ -77,10 +76,9 @@ class AttemptTrace:
             What is to be kept with the execution, as it is stored; None for nothing.
         """
         keeps = self._keeps(outcome)
-        if self._noted is not None:
-            if keeps:
-                self._noted.open()
-            self._noted.close()
+        root = self.open() and self._root if keeps else self._root
+        self.close()
+        self.entered = None
         if self._recording is None:
             return None
         if not (keeps or self._is_wanted):
@@ -89,7 +87,8 @@ class AttemptTrace:
         from actium.tracing.taking import taken, written
 
         try:
-            self._note(outcome)
+            if root is not None:
+                _note(root, outcome)
             trace = taken(self._recording, attempt=self._claim.execution.attempt)
             is_shown = self._is_wanted and self._tracing.deliver(self._whole(trace, self._recording))
             return written(trace) if keeps or (is_shown and self._mode is not TraceMode.OFF) else None
@@ -103,21 +102,20 @@ class AttemptTrace:
         has_failed = outcome.status is ExecutionStatus.FAILED and not outcome.is_returned
         return has_failed or self._mode is TraceMode.ON
 
-    def _note(self, outcome: Outcome) -> None:
-        from actium.tracing.failures import RawFailure
-
-        if self._root is None:
-            return
-        self._root.end()
-        self._root.arguments = {**(self._root.arguments or {}), "status": outcome.status.value}
-        if outcome.error is not None:
-            self._root.failure = RawFailure(outcome.error["type"], outcome.error["message"], None, ())
-        elif outcome.reason is not None:
-            self._root.arguments["reason"] = outcome.reason
-
     def _whole(self, trace: Trace, recording: Recording) -> Trace:
         execution = self._claim.execution
         return _below_execution(trace, recording, execution, self._claim.event, trigger_name(self._store, execution))
+
+
+def _note(root: OpenSpan, outcome: Outcome) -> None:
+    from actium.tracing.failures import RawFailure
+
+    root.end()
+    root.arguments = {**(root.arguments or {}), "status": outcome.status.value}
+    if outcome.error is not None:
+        root.failure = RawFailure(outcome.error["type"], outcome.error["message"], None, ())
+    elif outcome.reason is not None:
+        root.arguments["reason"] = outcome.reason
 
 
 @contextmanager

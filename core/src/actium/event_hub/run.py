@@ -18,7 +18,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from actium.auth.secret_references import noting_secrets
 from actium.errors import ExecutionCancelled, ExecutionTimeoutError, NotFoundError, StoreError
 from actium.event_hub import outcomes
 from actium.event_hub.attempt_traces import AttemptTrace
@@ -154,7 +153,7 @@ class Run:
         self._trace = self._runner.trace(self.claim, self._attempt, self._work)
         span = current_span.set(self._trace.entered)
         try:
-            with belonging_to(self._attempt), noting_secrets(self._attempt.secrets):
+            with belonging_to(self._attempt):
                 self._run(execution)
         finally:
             current_span.reset(span)

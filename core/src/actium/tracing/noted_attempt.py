@@ -8,7 +8,7 @@ else is told of it, such as a span of its own, and at the latest when it fails.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from typing import Any, TypeAlias
 
 from actium.tracing.recorder import Actor, LoneHook, OpenSpan, clock
@@ -19,7 +19,7 @@ Moment: TypeAlias = tuple[int, threading.Thread]
 """When something was, by the clock of recordings, and in which thread."""
 
 
-class NotedAttempt:
+class NotedAttempt(ABC):
     """An attempt that is not recorded yet. It may be told of from several threads.
 
     Attributes:
@@ -36,15 +36,14 @@ class NotedAttempt:
     _root: OpenSpan | None = None
     _spans: tuple[OpenSpan, ...] = ()
 
-    def __init__(self, record: Callable[[], OpenSpan | None]) -> None:
-        """Note that it begins now, in this thread.
-
-        Args:
-            record: Begins to record it, and gives its span; called once at most.
-        """
-        self._record = record
+    def __init__(self) -> None:
+        """Note that it begins now, in this thread."""
         self._lock = threading.Lock()
         self._began: Moment = clock(), threading.current_thread()
+
+    @abstractmethod
+    def record(self) -> OpenSpan | None:
+        """Begin to record it, and give its span; called once at most."""
 
     @property
     def acting(self) -> Actor | None:
@@ -95,7 +94,7 @@ class NotedAttempt:
             if self.is_over:
                 return None
             if self._root is None:
-                self._root = self._record()
+                self._root = self.record()
                 if self._root is not None:
                     _put_back(self._root, self._began)
                     self._tell_of_call(self._root)
