@@ -79,7 +79,10 @@ class EventHub(BaseEventHub):
 
     def action_callback(self, action_flavor: str, action_subtype: str) -> ActionCallback:
         """The callback of a flavor; its handler is made when it is needed for the first time."""
-        if (action_subtype, action_flavor) not in self._callbacks and self._find_handler is not None:
+        callback = self._callbacks.get((action_subtype, action_flavor))
+        if callback is not None:
+            return callback
+        if self._find_handler is not None:
             self._find_handler(action_subtype, action_flavor)
         return super().action_callback(action_flavor, action_subtype)
 

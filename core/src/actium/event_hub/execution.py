@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from actium.auth.tokens import Tokens
@@ -32,12 +31,12 @@ _REVISIONS_KEPT = 1_024
 
 
 class Work(NamedTuple):
-    """What an action's revision says of its runs."""
+    """What an action's revision says of its runs; shared by all of them, so that none may change it."""
 
     key: str
     plugin_subtype: str
     flavor: str
-    configuration: str
+    configuration: dict[str, Any]
     auth_window: int
     policy: RunPolicy
     trace: TraceMode
@@ -75,7 +74,7 @@ class ExecutionRunner:
             key=f"{fields['plugin_subtype']}.{fields['flavor']}",
             plugin_subtype=fields["plugin_subtype"],
             flavor=fields["flavor"],
-            configuration=json.dumps(fields["configuration"]),
+            configuration=fields["configuration"],
             auth_window=fields["auth_window"],
             policy=RunPolicy.model_validate(fields.get("run_policy", {})),
             trace=TraceMode(fields.get("trace", TraceMode.ON_FAILURE)),
