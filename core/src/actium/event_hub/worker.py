@@ -352,6 +352,7 @@ class Worker:
             self.wake()
             return False
         self._conclude(ended, exchange)
+        self._room.look()
         if exchange.next_due is not None and (self._next_due is None or exchange.next_due < self._next_due):
             self._next_due = exchange.next_due
             self.wake()
