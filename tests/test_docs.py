@@ -23,7 +23,7 @@ from actium.models import (
     ServiceAccountRequest,
 )
 from actium.plugins.installed import FLAVOR_GROUPS, OTHER_GROUPS
-from actium.stores.sqlite.schema import TRANSITIONS
+from actium.stores.sqlite.transitions import TRANSITIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -103,7 +103,7 @@ def test_the_diagram_of_executions_is_what_a_store_takes(tmp_path: Path) -> None
 
 
 def ways_of(condition: str) -> set[tuple[str, str]]:
-    """The changes of status that a condition of the schema names."""
+    """The changes of status that a condition of the database names."""
     before, after = (re.findall(rf"{row}\.status = '(\w+)'", condition) for row in ("OLD", "NEW"))
     return set(itertools.product(before, after))
 

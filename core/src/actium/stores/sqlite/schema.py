@@ -11,6 +11,7 @@ from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.models.tracing import TraceMode
 from actium.stores.sqlite.database import Database
+from actium.stores.sqlite.transitions import ALLOWED, any_of
 
 APPLICATION_ID: Final = 0x41637469
 """``Acti`` in ASCII; says in the file's header whose it is."""
@@ -22,37 +23,6 @@ Migration: TypeAlias = Sequence[str | Callable[[sqlite3.Connection], None]]
 def _one_of(column: str, values: Sequence[str]) -> str:
     return f"CHECK ({column} IN ({', '.join(repr(str(value)) for value in values)}))"
 
-
-def _any_of(column: str, statuses: Sequence[ExecutionStatus]) -> str:
-    """Whether a status is one of several, compared one by one.
-
-    SQLite makes a list of more than two values a table, anew for each row that a trigger looks at: that took longer
-    than all else that an update does.
-    """
-    return f"({' OR '.join(f'{column} = {str(status)!r}' for status in statuses)})"
-
-
-_ENDS = (ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED, ExecutionStatus.SKIPPED)
-_FRUITLESS = (ExecutionStatus.FAILED, ExecutionStatus.CANCELLED, ExecutionStatus.SKIPPED)
-
-TRANSITIONS: Final = {
-    "end": f"OLD.status = 'running' AND {_any_of('NEW.status', _ENDS)} "
-    "AND NEW.attempt = OLD.attempt AND NEW.finished IS NOT NULL",
-    "claim": "OLD.status = 'pending' AND NEW.status = 'running' AND OLD.held = 0 "
-    "AND NEW.attempt = OLD.attempt + 1 AND NEW.worker IS NOT NULL",
-    "try again": "OLD.status = 'running' AND NEW.status = 'pending' "
-    "AND NEW.attempt = OLD.attempt AND NEW.allowance > NEW.attempt",
-    "give up": f"OLD.status = 'pending' AND {_any_of('NEW.status', _FRUITLESS)} "
-    "AND NEW.attempt = OLD.attempt AND NEW.finished IS NOT NULL",
-    "retry": f"{_any_of('OLD.status', _FRUITLESS)} AND NEW.status = 'pending' "
-    "AND NEW.attempt = OLD.attempt AND NEW.allowance > NEW.attempt AND NEW.finished IS NULL",
-}
-"""Every way that an execution can go, as a condition on its row before and after, the most frequent first.
-
-SQLite refuses all others.
-"""
-
-_ALLOWED: Final = " OR ".join(f"({condition})" for condition in TRANSITIONS.values())
 
 _FIRST: Migration = (
     """
@@ -298,7 +268,7 @@ _DURABLE_EXECUTION: Migration = (
     "DROP TRIGGER executions_transitions",
     f"""
     CREATE TRIGGER executions_transitions BEFORE UPDATE OF status, attempt ON executions
-    WHEN NOT ({_ALLOWED})
+    WHEN NOT ({ALLOWED})
     BEGIN
         SELECT RAISE(ABORT, 'an execution cannot go this way');
     END
@@ -400,14 +370,14 @@ _GUARDS: Migration = (
 
 
 def _compare_one_by_one(connection: sqlite3.Connection) -> None:
-    """Say the check of an execution's status in other words, for the reason that `_any_of` tells.
+    """Say the check of an execution's status in other words, for the reason that `any_of` tells.
 
     What is allowed stays the same, so that no row has to be looked at. SQLite has no statement for this; the way is its
     own (https://www.sqlite.org/lang_altertable.html#otheralter), to be followed by a statement that changes the schema.
     Where SQLite is built to refuse it, as macOS's is, the check stays as it was: as strict, but slower.
     """
     statuses = [*ExecutionStatus]
-    compared = f"CHECK {_any_of('status', statuses)}"
+    compared = f"CHECK {any_of('status', statuses)}"
     try:
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
@@ -442,14 +412,15 @@ _CHEAP_GUARDS: Migration = (
     f"""
     CREATE TRIGGER executions_transitions
     BEFORE UPDATE OF id, status, attempt, worker, result, error, finished ON executions
-    WHEN NEW.id IS NOT OLD.id OR ({_ALLOWED}) IS NOT TRUE
+    WHEN NEW.id IS NOT OLD.id OR ({ALLOWED}) IS NOT TRUE
     BEGIN
         SELECT RAISE(ABORT, 'an execution cannot go this way');
     END
     """,
 )
 
-_COUNTED_BY_STATEMENTS: Migration = tuple(f"DROP TRIGGER {table}_counted_up" for table in COUNTED)
+# `actium.stores.sqlite.counts` counts what a transaction stores.
+_COUNTED_ONCE: Migration = tuple(f"DROP TRIGGER {table}_counted_up" for table in COUNTED)
 
 MIGRATIONS: Sequence[Migration] = (
     _FIRST,
@@ -460,7 +431,7 @@ MIGRATIONS: Sequence[Migration] = (
     _SUSPECTS,
     _RECEPTIONS,
     _CHEAP_GUARDS,
-    _COUNTED_BY_STATEMENTS,
+    _COUNTED_ONCE,
 )
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 
