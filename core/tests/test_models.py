@@ -323,6 +323,16 @@ class TestEvents:
             "urgent": "true",
         }
 
+    def test_what_a_subclass_adds_is_no_attribute(self) -> None:
+        """A field of someone's own kind of event is nothing that CloudEvents knows, and filters do not see it."""
+
+        class Arrived(Event):
+            rows: int
+
+        event = Arrived(type="t", source="/s", id="1", rows=344)
+        assert event.attributes().keys() == {"id", "source", "type", "specversion", "time"}
+        assert dict(ContextAttributes(event)) == event.attributes()
+
     @given(
         subject=st.none() | st.text("ab", min_size=1),
         time=st.datetimes(timezones=st.just(UTC)),

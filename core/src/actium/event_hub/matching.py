@@ -5,7 +5,8 @@ kept under all of them together: by the *shape* of what it names (which attribut
 within the shape, by the texts. An event looks up its own texts once a shape. So an event's work grows with the triggers
 that fit in everything they name, and with the number of shapes, which is small however many triggers there are; it
 does not grow with the triggers that share only a type with the event. What cannot be looked up (``suffix``, ``not``,
-dialects unknown here) asks for nothing, and is evaluated among what is left.
+dialects unknown here) asks for nothing, and is evaluated among what is left. A filter that can be looked up as a whole
+is decided by that, and not evaluated.
 """
 
 from __future__ import annotations

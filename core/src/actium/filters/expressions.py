@@ -64,7 +64,7 @@ class Comparison(Expression):
     def matches(self, event: EventView) -> bool:
         """See `Expression.matches`."""
         attributes = event.attributes
-        return all(name in attributes and self.fits(attributes[name], text) for name, text in self.wanted)
+        return all((value := attributes.get(name)) is not None and self.fits(value, text) for name, text in self.wanted)
 
     def to_json(self) -> dict[str, Any]:
         """See `Expression.to_json`."""

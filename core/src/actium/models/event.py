@@ -127,8 +127,8 @@ class Event(BaseRequest):
 
     def attributes(self) -> dict[str, str]:
         """All context attributes that are set, in their canonical text form, as filters compare them."""
-        given = {**self.__dict__, **self.extensions()}
-        del given["data"]
+        defined = {name: value for name, value in self.__dict__.items() if name in CONTEXT_ATTRIBUTES}
+        given = {**defined, **self.extensions()}
         return {name: _canonical(value) for name, value in given.items() if value is not None}
 
 
