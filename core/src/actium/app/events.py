@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 from uuid import UUID
 
 from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.event_hub.event_hub import EventHub
-from actium.event_hub.publisher import PUBLISHED_TOGETHER, Publisher
+from actium.event_hub.publisher import PUBLISHED_TOGETHER, Publisher, stored_in_turn
 from actium.models.event import Event, EventFilter, EventResponse, PublishedEvent
 from actium.models.page import Page
 from actium.stores.base_store import BaseStore
 from actium.stores.records import EventRecord
 from actium.stores.responses import event_response
+
+
+def _batches(events: Iterable[Event]) -> Iterator[list[Event]]:
+    remaining = iter(events)
+    while some := [expect(event, Event) for event in itertools.islice(remaining, PUBLISHED_TOGETHER)]:
+        yield some
 
 
 class Events:
@@ -41,17 +48,20 @@ class Events:
     def publish_many(self, events: Iterable[Event], *, project: str | None = None) -> tuple[PublishedEvent, ...]:
         """Store many events, in transactions of up to 128, each all or nothing.
 
-        When this returns, all of it is durable; when it raises, the events before the transaction that failed are.
-        Publishing all of them again is harmless where they have ids of their own.
+        While a transaction is written, the next events are taken from the iterable. When this returns, all of it is
+        durable; when it raises, the events before the transaction that failed are, and none behind it. Publishing all
+        of them again is harmless where they have ids of their own.
 
         Returns:
             What became of each, in their order.
         """
-        published: list[PublishedEvent] = []
-        remaining = iter(events)
-        while some := tuple(itertools.islice(remaining, PUBLISHED_TOGETHER)):
-            published += self._hub.publish_events([expect(event, Event) for event in some], project or self._project)
-        return tuple(published)
+        store = partial(self._hub.publish_events, project=project or self._project)
+        batches = _batches(events)
+        first = next(batches, ())
+        second = next(batches, ()) if len(first) == PUBLISHED_TOGETHER else ()
+        if not second:
+            return store(first) if first else ()
+        return stored_in_turn(itertools.chain((first, second), batches), store)
 
     async def apublish(self, event: Event, *, project: str | None = None) -> PublishedEvent:
         """As `publish`, for coroutines; those that wait at one time are stored in one transaction."""

@@ -1,9 +1,12 @@
-"""Publishing from coroutines: what waits at one time is stored together."""
+"""Publishing many events: what coroutines publish at one time is stored together, and batches are stored in turn."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from actium.event_hub.event_hub import EventHub
@@ -12,6 +15,37 @@ from actium.plugins.publishing import Publishing
 
 PUBLISHED_TOGETHER = 128
 """How many events are stored in one transaction at most."""
+
+
+def stored_in_turn(
+    batches: Iterable[Sequence[Event]], store: Callable[[Sequence[Event]], tuple[PublishedEvent, ...]]
+) -> tuple[PublishedEvent, ...]:
+    """Store batches one after the other in another thread, while this one gets the next.
+
+    SQLite and the disk leave the interpreter to others while they write, so that making events costs no time of its own.
+
+    Args:
+        batches: What to store. The next is asked for while one is stored, and none after one that could not be.
+        store: Stores a batch; it sees the context variables of the caller.
+
+    Returns:
+        What became of each event, in their order.
+
+    Raises:
+        BaseException: What ``batches`` or ``store`` raised first; what came before it is stored.
+    """
+    published: list[PublishedEvent] = []
+    with ThreadPoolExecutor(1, thread_name_prefix="actium-publish") as storing:
+        under_way: Future[tuple[PublishedEvent, ...]] | None = None
+        try:
+            for batch in batches:
+                if under_way is not None:
+                    published += under_way.result()
+                under_way = storing.submit(contextvars.copy_context().run, store, batch)
+        finally:  # where the next batch could not be made, too: what is under way tells of its own failure first
+            if under_way is not None:
+                published += under_way.result()
+    return tuple(published)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import time
 from typing import Final
 from uuid import UUID, SafeUUID
 
-_PERIODS_A_SECOND: Final = 4
+_PERIODS_A_SECOND: Final = 64
 _PERIODS: Final = 1 << 16
 _VERSION: Final = 8 << 76
 _VARIANT: Final = 0b10 << 62
