@@ -28,7 +28,7 @@ from actium.models import (
     TriggerUpdate,
 )
 from actium.models.run_policy import MAX_LOSSES
-from actium.stores.records import Claim, Ending, ExecutionRecord, Outcome, WorkerRecord
+from actium.stores.records import Along, Claim, Ending, ExecutionRecord, Outcome, WorkerRecord
 
 PENDING, RUNNING = ExecutionStatus.PENDING, ExecutionStatus.RUNNING
 SUCCEEDED, FAILED = ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED
@@ -86,6 +86,7 @@ class Model(RuleBasedStateMachine):
         self.disabled: set[str] = set()
         self.triggers: dict[str, tuple[str, bool, bool]] = {}  # its action, whether for vowels only, whether active
         self.claims: list[Claim] = []
+        self.given_up: list[Claim] = []
         self.now = 0
 
     @initialize()
@@ -151,13 +152,27 @@ class Model(RuleBasedStateMachine):
         for key, published in zip(some, self.app.events.publish_many(map(event_of, some)), strict=True):
             self.note(key, published)
 
-    @rule(key=keys, worker=names, room=st.integers(1, 3))
-    def publish_to_a_worker(self, key: str, worker: str, room: int) -> None:
-        """A worker of the same process has room; it gets what is new where nothing waits, and it is registered."""
+    @rule(key=keys, worker=names, room=st.integers(0, 3), how=st.lists(st.tuples(st.integers(0, 9), hows), max_size=4))
+    def publish_to_a_worker(self, key: str, worker: str, room: int, how: list[tuple[int, str]]) -> None:
+        """A worker of the same process has room, and ends to record.
+
+        It gets what is new where nothing waits, and it is registered; what it has ended is recorded along with that,
+        unless no trigger matches, so that nobody asks it.
+        """
         has_time = worker in self.registered and not self.queue()
+        endings, self.now = self.endings(worker, how), self.now + 1
+        latest, ended = [self.is_latest(ending.claimed) for ending in endings], self.now
         taken: list[Claim] = []
+        recorded: list[Along] = []
+
+        def take(claims: Sequence[Claim], along: Along) -> None:
+            taken.extend(claims)
+            recorded.append(along)
+
         hub = self.app.hub
-        hub._offer = lambda most: Offer(worker=worker, room=min(room, most), take=taken.extend)
+        hub._offer = lambda most: Offer(
+            worker=worker, room=min(room, most), endings=lambda: endings, take=take, fail=recorded.append
+        )
         try:
             published = self.app.events.publish(event_of(key))
         finally:
@@ -171,6 +186,12 @@ class Model(RuleBasedStateMachine):
             expected = can_begin[: min(room, len(models))]
         assert [claim.execution.id for claim in taken] == expected
         self.begin(worker, taken)
+        if recorded and worker in self.registered:
+            assert (recorded[0].endings, recorded[0].accepted) == (endings, tuple(latest))
+            self.end_all(endings, latest, due=ended)
+        else:
+            assert not any(along.endings for along in recorded)
+            self.claims += self.given_up
 
     def note(self, key: str, published: PublishedEvent) -> None:
         assert published.duplicate == (key in self.events)
@@ -227,7 +248,9 @@ class Model(RuleBasedStateMachine):
             for one in held[: max(0, SLOTS - len(self.with_a_slot(execution.kind)))]:
                 one.is_held = False
 
-    def end_attempt(self, execution: Modelled, status: ExecutionStatus, *, is_final: bool) -> None:
+    def end_attempt(
+        self, execution: Modelled, status: ExecutionStatus, *, is_final: bool, due: int | None = None
+    ) -> None:
         """An attempt is over; another follows, unless it is the last one or someone has cancelled the execution."""
         if not is_final and execution.is_to_be_cancelled:
             is_final, status = True, CANCELLED
@@ -235,7 +258,7 @@ class Model(RuleBasedStateMachine):
         if is_final:
             self.end(execution, status)
         else:
-            execution.status, execution.due = PENDING, self.now
+            execution.status, execution.due = PENDING, self.now if due is None else due
 
     # Workers
 
@@ -262,13 +285,16 @@ class Model(RuleBasedStateMachine):
         latest = [self.is_latest(ending.claimed) for ending in endings]
         exchange = self.app.store.exchange(worker, endings, limit=limit)
         assert exchange.accepted == tuple(latest)
+        self.end_all(endings, latest, due=self.now)
+        assert [claim.execution.id for claim in exchange.claims] == self.to_claim(worker, limit)
+        self.begin(worker, exchange.claims)
+
+    def end_all(self, endings: Sequence[Ending], latest: Sequence[bool], *, due: int) -> None:
         for ending, is_latest in zip(endings, latest, strict=True):
             if is_latest:
                 execution, outcome = self.executions[ending.claimed.id], ending.outcome
                 execution.allowance += outcome.is_returned
-                self.end_attempt(execution, outcome.status, is_final=outcome.next_attempt is None)
-        assert [claim.execution.id for claim in exchange.claims] == self.to_claim(worker, limit)
-        self.begin(worker, exchange.claims)
+                self.end_attempt(execution, outcome.status, is_final=outcome.next_attempt is None, due=due)
 
     def to_claim(self, worker: str, limit: int) -> list[UUID]:
         """What a worker gets: what may be lost only once more, alone, and else what is due."""
@@ -280,12 +306,13 @@ class Model(RuleBasedStateMachine):
 
     def endings(self, worker: str, how: Sequence[tuple[int, str]]) -> list[Ending]:
         """Endings of a worker's attempts, and of those that its process had under a name that it has lost."""
-        endings, now = [], datetime.now(UTC)
+        endings, now, self.given_up = [], datetime.now(UTC), []
         for index, manner in how:
             mine = [one for one in self.claims if one.execution.worker == worker or not self.is_latest(one.execution)]
             if mine:
                 claim = mine[index % len(mine)]
                 self.claims.remove(claim)
+                self.given_up.append(claim)
                 endings.append(Ending(claimed=claim.execution, outcome=outcome_of(claim, manner, now)))
         return endings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -108,6 +108,7 @@ class Actium:
             find_handler=self.registry.get_relay,
             on_stored=self._wake_workers,
             offer=self._offer,
+            expect_more=self._expect_more,
         )
         self._endings = Endings()
         self._leases = Leases(self.store, on_takeover=self._wake_workers)
@@ -184,6 +185,13 @@ class Actium:
         workers = tuple(self._workers)
         offers = (worker.offer(most, waits=len(workers) == 1) for worker in workers)
         return next((offer for offer in offers if offer is not None), None)
+
+    def _expect_more(self) -> Callable[[], object]:
+        """Let workers leave what they have to record to transactions that come, until what is returned is called."""
+        expecting = ExitStack()
+        for worker in tuple(self._workers):
+            expecting.callback(worker.expect_errands())
+        return expecting.close
 
     def _wake_workers(self) -> None:
         for worker in tuple(self._workers):

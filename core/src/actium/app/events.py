@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator
-from functools import partial
 from uuid import UUID
 
 from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.event_hub.event_hub import EventHub
-from actium.event_hub.publisher import PUBLISHED_TOGETHER, Publisher, stored_in_turn
+from actium.event_hub.publisher import PUBLISHED_TOGETHER, InTurn, Publisher
 from actium.models.event import Event, EventFilter, EventResponse, PublishedEvent
 from actium.models.page import Page
 from actium.stores.base_store import BaseStore
@@ -55,13 +54,11 @@ class Events:
         Returns:
             What became of each, in their order.
         """
-        store = partial(self._hub.publish_events, project=project or self._project)
         batches = _batches(events)
-        first = next(batches, ())
-        second = next(batches, ()) if len(first) == PUBLISHED_TOGETHER else ()
-        if not second:
-            return store(first) if first else ()
-        return stored_in_turn(itertools.chain((first, second), batches), store)
+        first = next(batches, [])
+        if len(first) < PUBLISHED_TOGETHER:
+            return self._hub.publish_events(first, project or self._project) if first else ()
+        return InTurn(self._hub, project or self._project).store(itertools.chain([first], batches))
 
     async def apublish(self, event: Event, *, project: str | None = None) -> PublishedEvent:
         """As `publish`, for coroutines; those that wait at one time are stored in one transaction."""

@@ -26,7 +26,7 @@ from actium.plugins.relay import Observers
 from actium.running import caused, current_execution
 from actium.stores.base_store import BaseStore, StaleTriggersError
 from actium.stores.records import (
-    Claim,
+    Along,
     EventDraft,
     EventRecord,
     ExecutionDraft,
@@ -56,6 +56,7 @@ class EventHub(BaseEventHub):
         find_handler: Callable[[str, str], object] | None = None,
         on_stored: Callable[[], object] = lambda: None,
         offer: Callable[[int], Offer | None] = lambda most: None,
+        expect_more: Callable[[], Callable[[], object]] = lambda: lambda: None,
     ) -> None:
         """Make a hub.
 
@@ -67,6 +68,8 @@ class EventHub(BaseEventHub):
             on_stored: Called whenever executions were stored that wait for a worker, e.g. to wake one.
             offer: Called with a number of executions that are about to be stored; gives the room that a worker of this
                 process has for them.
+            expect_more: Called when more events are about to be stored than one transaction takes; gives what is to be
+                called when they are.
         """
         super().__init__()
         self._store = store
@@ -74,6 +77,7 @@ class EventHub(BaseEventHub):
         self._find_handler = find_handler
         self._on_stored = on_stored
         self._offer = offer
+        self.expect_more = expect_more
         self._process = os.getpid()
         self._triggers = TriggerIndexes(store)
 
@@ -197,14 +201,14 @@ class EventHub(BaseEventHub):
         offer = self._offer(number) if number else None
         if offer is None:
             return self._store.record_events(drafts)
-        claims: list[Claim] = []
+        along = Along(offer.endings)
         try:
-            recorded = self._store.record_events(drafts, worker=offer.worker, limit=offer.room)
-            for one in recorded:
-                claims += one.claims
-            return recorded
-        finally:
-            offer.take(claims)
+            recorded = self._store.record_events(drafts, worker=offer.worker, limit=offer.room, along=along)
+        except BaseException:
+            offer.fail(along)
+            raise
+        offer.take([claim for one in recorded for claim in one.claims], along)
+        return recorded
 
     def _current_triggers(self) -> TriggerIndexes:
         """The indexes; new ones after a fork, which may have come while another thread held their locks."""

@@ -101,6 +101,11 @@ class ExecutionRunner:
         work = self.known_work(execution)
         return "" if work is None else work.key
 
+    @property
+    def is_observed(self) -> bool:
+        """Whether anyone is told when attempts begin and end."""
+        return self._observers().see_executions
+
     def told_begun(self, makes_execution: MakesExecution) -> TriggerExecutionResponse | MakesExecution:
         """Tell the observers, if there are any, that an attempt has begun.
 

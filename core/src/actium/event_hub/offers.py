@@ -1,7 +1,8 @@
 """What a worker offers to whoever stores executions in the same process: room for some, to begin with at once.
 
-What goes this way is claimed in the transaction that stores it, and needs no second one. Who stores more than a quick
-worker has room for waits a moment for it: to store it for the worker to claim later would cost both of them more.
+Whoever takes it records what the worker has to record along with that. What goes this way is claimed in the
+transaction that stores it, and needs no second one. Who stores more than a quick worker has room for waits a moment
+for it: to store it for the worker to claim later would cost both of them more.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from actium.stores.records import Claim
+from actium.stores.records import Along, Claim, Ending
 
 _PATIENCE = 2.0
 """How many times as long as running what is to be stored may take, its storer waits for room."""
@@ -21,17 +22,21 @@ _LONGEST_WAIT = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """Room that is kept until it is taken.
+    """Room that is kept until it is taken, and what the worker would have recorded along with what takes it.
 
     Attributes:
         worker: Under which name the executions are claimed.
         room: How many at most.
-        take: To be called once, with what was claimed, perhaps nothing, after that is durable.
+        endings: Gives what is to be recorded in the same transaction; may be called once, inside it.
+        take: To be called once, with what was claimed, perhaps nothing, and what was recorded, after that is durable.
+        fail: To be called in its place, with what was to be recorded, where nothing is durable.
     """
 
     worker: str
     room: int
-    take: Callable[[Sequence[Claim]], object]
+    endings: Callable[[], Sequence[Ending]]
+    take: Callable[[Sequence[Claim], Along], object]
+    fail: Callable[[Along], object]
 
 
 class Room:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from actium.event_hub.event_hub import EventHub
 from actium.models.event import Event, PublishedEvent
@@ -16,36 +18,78 @@ from actium.plugins.publishing import Publishing
 PUBLISHED_TOGETHER = 128
 """How many events are stored in one transaction at most."""
 
+_AHEAD = 2
+"""How many batches are under way at most: one is stored, one waits for that."""
 
-def stored_in_turn(
-    batches: Iterable[Sequence[Event]], store: Callable[[Sequence[Event]], tuple[PublishedEvent, ...]]
-) -> tuple[PublishedEvent, ...]:
-    """Store batches one after the other in another thread, while this one gets the next.
 
-    SQLite and the disk leave the interpreter to others while they write, so that making events costs no time of its own.
+class InTurn:
+    """Stores batches of events one after the other in another thread, while the caller makes the next.
 
-    Args:
-        batches: What to store. The next is asked for while one is stored, and none after one that could not be.
-        store: Stores a batch; it sees the context variables of the caller.
-
-    Returns:
-        What became of each event, in their order.
-
-    Raises:
-        BaseException: What ``batches`` or ``store`` raised first; what came before it is stored.
+    SQLite and the disk leave the interpreter to others while they write, so that the next events cost no time of their
+    own. While one batch waits for another, workers leave what they have to record to the next transaction.
     """
-    published: list[PublishedEvent] = []
-    with ThreadPoolExecutor(1, thread_name_prefix="actium-publish") as storing:
-        under_way: Future[tuple[PublishedEvent, ...]] | None = None
+
+    def __init__(self, hub: EventHub, project: str) -> None:
+        """Store nothing yet.
+
+        Args:
+            hub: What stores.
+            project: Whose triggers are matched.
+        """
+        self._store = partial(hub.publish_events, project=project)
+        self._expect = hub.expect_more
+        self._lock = threading.Lock()
+        self._left = 0
+        self._has_failed = False
+        self._expecting: Callable[[], object] | None = None
+
+    def store(self, batches: Iterable[Sequence[Event]]) -> tuple[PublishedEvent, ...]:
+        """Store batches.
+
+        Args:
+            batches: What to store. None of them is stored after one that could not be.
+
+        Returns:
+            What became of each event, in their order.
+
+        Raises:
+            BaseException: What could not be stored, or could not be made, first; what came before it is stored.
+        """
+        published: list[PublishedEvent] = []
+        under_way: deque[Future[tuple[PublishedEvent, ...]]] = deque()
+        with ThreadPoolExecutor(1, thread_name_prefix="actium-publish") as thread:
+            try:
+                for batch in batches:
+                    if len(under_way) == _AHEAD:
+                        published += under_way.popleft().result()
+                    self._begin()
+                    under_way.append(thread.submit(contextvars.copy_context().run, self._store_one, batch))
+            finally:  # what is under way when the next batch cannot be made tells of its own failure first
+                while under_way:
+                    published += under_way.popleft().result()
+        return tuple(published)
+
+    def _begin(self) -> None:
+        with self._lock:
+            self._left += 1
+            if self._expecting is None:
+                self._expecting = self._expect()
+
+    def _store_one(self, batch: Sequence[Event]) -> tuple[PublishedEvent, ...]:
         try:
-            for batch in batches:
-                if under_way is not None:
-                    published += under_way.result()
-                under_way = storing.submit(contextvars.copy_context().run, store, batch)
-        finally:  # where the next batch could not be made, too: what is under way tells of its own failure first
-            if under_way is not None:
-                published += under_way.result()
-    return tuple(published)
+            return () if self._has_failed else self._store(batch)
+        except BaseException:
+            self._has_failed = True
+            raise
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            self._left -= 1
+            done, self._expecting = (self._expecting, None) if self._left == 0 else (None, self._expecting)
+        if done is not None:
+            done()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
@@ -26,6 +26,7 @@ from uuid import UUID
 from actium.errors import InvalidInputError, StoreBusyError, StoreClosedError, StoreError, WorkerLostError
 from actium.event_hub import outcomes
 from actium.event_hub.endings import Endings
+from actium.event_hub.errands import Errand, Errands
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
 from actium.event_hub.offers import Offer, Room
@@ -34,7 +35,7 @@ from actium.event_hub.threads import RunThreads
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.run_policy import MAX_LOSSES
 from actium.running import current_execution
-from actium.stores.records import Claim, Ending, Exchange, ExecutionRecord
+from actium.stores.records import Along, Claim, Ending, Exchange
 
 DEFAULT_POLL_INTERVAL = 1.0
 """Seconds between looks for executions that other processes have stored."""
@@ -114,6 +115,8 @@ class Worker:
     def _begin_anew(self) -> None:
         self._ended: deque[Ending] = deque()
         self._recording = threading.Lock()
+        self._errands = Errands()
+        self._counting = threading.Lock()
         self._runs: dict[UUID, Run] = {}
         self._alone: UUID | None = None
         self._here: deque[Run] = deque()
@@ -211,11 +214,52 @@ class Worker:
         each = self._mean_seconds / self._concurrency
         is_own_run = current_execution() is not None  # which may be what has to end for there to be room
         seconds = most * each if waits and not is_own_run and each <= _WORTH_WAITING else 0.0
+        if not self._room.is_open:
+            return None
         room = self._room.promise(most, seconds=seconds)
-        return Offer(worker=name, room=room, take=partial(self._take, room)) if room else None
+        errand = self._errands.begun(self._taken, is_to_take=not self._runner.is_observed)
+        return Offer(
+            worker=name,
+            room=room,
+            endings=errand.taken,
+            take=partial(self._take, errand, room),
+            fail=partial(self._fail, errand, room),
+        )
 
-    def _take(self, room: int, claims: Sequence[Claim]) -> None:
+    def expect_errands(self) -> Callable[[], object]:
+        """Leave what is to be recorded to errands that are about to come, until what is returned is called.
+
+        May be called from any thread.
+        """
+        errand = self._errands.begun(self._taken, is_to_take=not self._runner.is_observed)
+
+        def end() -> None:
+            errand.end()
+            if self._ended:
+                self.wake()
+
+        return end
+
+    def _fail(self, errand: Errand, room: int, along: Along) -> None:
+        """What was to be stored, and to be recorded along with it, is not."""
+        self._room.take(room, 0)
+        self._ended.extendleft(reversed(along.endings))
+        errand.end()
+        self.wake()
+
+    def _take(self, errand: Errand, room: int, claims: Sequence[Claim], along: Along) -> None:
+        """Begin with what was stored; let go of what was recorded along with it."""
         is_kept = self._room.take(room, len(claims))
+        self._begin_at_once(claims, is_kept=is_kept)
+        errand.end()
+        if along.endings:
+            self._conclude(along.endings, along.accepted)
+            self._room.look()
+        is_left_alone = self._ended and not self._errands.are_open
+        if is_left_alone or self._is_awaited or self._stop_at is not None or any(map(_leads_on, along.endings)):
+            self.wake()
+
+    def _begin_at_once(self, claims: Sequence[Claim], *, is_kept: bool) -> None:
         if not claims:
             return
         if not is_kept:  # it has been interrupted meanwhile
@@ -282,7 +326,8 @@ class Worker:
         self._run_here()
         self._look_after_runs()
         if self._runs or self._room.promised or (is_patient and self._stop_at is None):
-            self._wait(0.0 if self._here or self._ended else self._pause())
+            is_left_alone = self._ended and not self._errands.are_open
+            self._wait(0.0 if self._here or is_left_alone else self._pause())
 
     def _recorded(self, *, limit: int) -> Exchange:
         """Record what has ended, and claim more."""
@@ -292,7 +337,7 @@ class Worker:
             if arrived is not None:
                 self._begin_with(arrived)
         with self._recording:
-            ended = self._taken()
+            ended = [] if self._errands.are_open else self._taken()
             try:
                 return self._exchange(ended, limit=limit)
             except BaseException:
@@ -322,12 +367,14 @@ class Worker:
     def _deliver(self, ending: Ending) -> None:
         """Take the end of a run, in whichever thread it comes about. Those that run handlers see to it afterwards."""
         self._ended.append(ending)
-        if not self._threads.are_here():
+        if not self._threads.are_here() and not self._errands.are_open:
             self.wake()
 
     def _ran(self, seconds: float) -> None:
         """A thread has run something, and goes on with the next where there is one."""
         self._note_seconds(seconds)
+        if self._errands.are_open:
+            return
         if self._threads.are_behind:
             self.wake()
             return
@@ -351,7 +398,7 @@ class Worker:
             self._ended.extendleft(reversed(ended))
             self.wake()
             return False
-        self._conclude(ended, exchange)
+        self._conclude(ended, exchange.accepted)
         self._room.look()
         if exchange.next_due is not None and (self._next_due is None or exchange.next_due < self._next_due):
             self._next_due = exchange.next_due
@@ -369,40 +416,35 @@ class Worker:
         except WorkerLostError:
             self._lose_everything()
             return Exchange(accepted=(), claims=(), next_due=None)
-        self._conclude(ended, exchange)
+        self._conclude(ended, exchange.accepted)
         self._room.changed(is_behind=len(exchange.claims) == limit if limit else None)
         return exchange
 
-    def _conclude(self, ended: Sequence[Ending], exchange: Exchange) -> None:
+    def _conclude(self, ended: Sequence[Ending], all_accepted: Sequence[bool]) -> None:
         """Let go of what is recorded, and tell of it."""
-        self._attempts += len(ended)
-        runs = [self._forgotten(ending.claimed) for ending in ended]
-        accepted: dict[UUID, Claim | None] = {}
+        with self._counting:
+            self._attempts += len(ended)
+        announced: dict[UUID, Claim | None] = {}
         told: list[tuple[UUID, int, Sequence[str]]] = []
-        for ending, run, is_accepted in zip(ended, runs, exchange.accepted, strict=True):
-            execution = ending.claimed
-            if is_accepted:
-                is_last = ending.outcome.next_attempt is None
-                accepted[execution.id] = run.claim if run is not None and is_last else None
-                told.append((execution.id, execution.attempt, () if run is None else run.secrets))
+        is_observed, runs = self._runner.is_observed, self._runs
+        for (execution, outcome, _), is_accepted in zip(ended, all_accepted, strict=True):
+            execution_id = execution.id
+            run = runs.get(execution_id)
+            if run is not None and run.claim.execution.attempt == execution.attempt:  # a later one may run by now
+                del runs[execution_id]
             else:
-                self._endings.let_go([execution.id])
-                logger.warning("Another attempt has taken over from execution %s.", execution.id)
-        self._endings.announce(accepted)
-        self._runner.tell_ended(told)
-
-    def _forgotten(self, claimed: ExecutionRecord) -> Run | None:
-        """The run that an attempt had here, which is looked after no more.
-
-        A later attempt of the same execution may run here meanwhile; that stays.
-        """
-        run = self._runs.get(claimed.id)
-        if run is None or run.claim.execution.attempt != claimed.attempt:
-            return None
-        del self._runs[claimed.id]
-        if self._alone == claimed.id:
+                run = None
+            if not is_accepted:
+                self._endings.let_go([execution_id])
+                logger.warning("Another attempt has taken over from execution %s.", execution_id)
+                continue
+            announced[execution_id] = run.claim if run is not None and outcome.next_attempt is None else None
+            if is_observed:
+                told.append((execution_id, execution.attempt, () if run is None else run.secrets))
+        if self._alone is not None and self._alone not in runs:
             self._alone = None
-        return run
+        self._endings.announce(announced)
+        self._runner.tell_ended(told)
 
     def _record_what_is_left(self) -> None:
         """Record what has ended, before this thread leaves with an exception."""
@@ -521,6 +563,11 @@ class Worker:
         self._here.clear()
         for run in waiting:
             run.return_unmade()
+
+
+def _leads_on(ending: Ending) -> bool:
+    """Whether the end of an attempt may let something else begin."""
+    return ending.outcome.next_attempt is not None or ending.claimed.kind is not None
 
 
 def _check(concurrency: int, poll_interval: float, lease: float) -> None:

@@ -21,6 +21,7 @@ from actium.models.page import DEFAULT_PAGE_SIZE, Condition, LogicalOperator
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
+    Along,
     AttemptRecord,
     Ending,
     EventDraft,
@@ -303,7 +304,12 @@ class BaseStore(ABC):
 
     @abstractmethod
     def record_events(
-        self, drafts: Sequence[EventDraft], *, worker: str | None = None, limit: int = 0
+        self,
+        drafts: Sequence[EventDraft],
+        *,
+        worker: str | None = None,
+        limit: int = 0,
+        along: Along | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """Store events and their executions, all together or none; each once for its (project, source, event_id).
 
@@ -314,6 +320,8 @@ class BaseStore(ABC):
             worker: Who claims new executions in the same transaction, as `exchange` would, where nothing that was
                 stored before waits for a worker. A store may leave that to `exchange`.
             limit: How many that worker takes at most.
+            along: What that worker has to record, as `exchange` would; a store may leave that to `exchange`, and has to
+                where the worker is not registered.
 
         Returns:
             What became of each, in the order of the drafts; of one that was known, what it led to when it was stored.

@@ -5,7 +5,7 @@ Times are aware and in UTC. Records hold plain JSON values where a plugin or a c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -341,6 +341,21 @@ class Ending(NamedTuple):
     claimed: ExecutionRecord
     outcome: Outcome
     trace: str | None = None
+
+
+@dataclass(slots=True)
+class Along:
+    """Ends of attempts that may be recorded along with new events, in their transaction.
+
+    Attributes:
+        take: Gives them; called once at most, in the transaction.
+        endings: What was taken.
+        accepted: For each of these, whether it was recorded; it was not where another attempt has taken over.
+    """
+
+    take: Callable[[], Sequence[Ending]]
+    endings: Sequence[Ending] = ()
+    accepted: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

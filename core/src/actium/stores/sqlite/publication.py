@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import is_
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -105,6 +106,9 @@ def insert_execution(
     return _insert(connection, [execution], {target.id: target})[0]
 
 
+_CourseKey: TypeAlias = tuple[UUID, UUID | None, int, str | None]
+
+
 class _Course(NamedTuple):
     """What a trigger's executions of one transaction have in common, and the account on whose behalf they act."""
 
@@ -122,7 +126,8 @@ class _Publication:
         self._executions: list[ExecutionRecord] = []
         self._targets: dict[UUID, Target] = {}
         self._accounts: dict[UUID, AccountRecord | None] = {}
-        self._courses: dict[tuple[UUID, UUID | None, int, str | None], _Course] = {}
+        self._courses: dict[_CourseKey, _Course] = {}
+        self._latest: tuple[_CourseKey, _Course] | None = None
         self._worker = worker
         self._room = limit if worker is not None and self._is_next(worker) else 0
 
@@ -153,12 +158,15 @@ class _Publication:
     def _course(self, draft: ExecutionDraft, depth: int) -> _Course:
         worker = self._worker if self._room > 0 and draft.problem is None else None
         key = draft.action_id, draft.trigger_id, depth, worker
+        if self._latest is not None and all(map(is_, self._latest[0], key)):  # to hash an id takes longer
+            return self._latest[1]
         course = self._courses.get(key)
         if course is None:
             target = self._target(draft.action_id)
             pattern = Pattern(target, trigger_id=draft.trigger_id, now=self._now, depth=depth, worker=worker)
             account = self._account(target.service_account_id) if pattern.begins else None
             course = self._courses[key] = _Course(pattern, account)
+        self._latest = key, course
         return course
 
     def _target(self, action_id: UUID) -> Target:

@@ -17,6 +17,7 @@ from actium.stores.base_store import BaseStore, Query, RecordPage
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
+    Along,
     AttemptRecord,
     Ending,
     EventDraft,
@@ -253,11 +254,19 @@ class SQLiteStore(BaseStore):
             return executions.trigger_changes(connection, since)
 
     def record_events(
-        self, drafts: Sequence[EventDraft], *, worker: str | None = None, limit: int = 0
+        self,
+        drafts: Sequence[EventDraft],
+        *,
+        worker: str | None = None,
+        limit: int = 0,
+        along: Along | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """See `BaseStore.record_events`."""
         with self._database.writing() as connection:
-            return publication.record_events(connection, drafts, worker=worker, limit=limit)
+            recorded = publication.record_events(connection, drafts, worker=worker, limit=limit)
+            if along is not None and worker is not None:
+                work.record_along(connection, worker, along)
+            return recorded
 
     def insert_execution(
         self, draft: ExecutionDraft, *, project: str, event: EventRecord | None, cause: UUID | None = None

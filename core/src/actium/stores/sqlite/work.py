@@ -22,6 +22,7 @@ from actium.stores.obstacles import obstacle_of
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
+    Along,
     Claim,
     Ending,
     EventRecord,
@@ -91,8 +92,7 @@ def exchange(
     """See `BaseStore.exchange`."""
     due = _due_for(connection, worker)
     now = datetime.now(UTC)
-    accepted = _end_all(connection, endings, now)
-    traces.keep(connection, [one for one, is_there in zip(endings, accepted, strict=True) if is_there])
+    accepted = _recorded(connection, endings, now)
     if limit and execution_id is not None:
         claims = _claim(connection, worker, 1, execution_id, now)
         return Exchange(accepted=accepted, claims=claims, next_due=None)
@@ -105,6 +105,21 @@ def exchange(
         return Exchange(accepted=accepted, claims=(), next_due=is_awaited_until)
     claims = _claim(connection, worker, limit if suspect is None else 1, suspect, now)
     return Exchange(accepted=accepted, claims=claims, next_due=None if claims else due)
+
+
+def record_along(connection: sqlite3.Connection, worker: str, along: Along) -> None:
+    """See `BaseStore.record_events`."""
+    if connection.execute("SELECT 1 FROM workers WHERE name = ?", (worker,)).fetchone() is None:
+        return
+    along.endings = along.take()
+    along.accepted = _recorded(connection, along.endings, datetime.now(UTC))
+
+
+def _recorded(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> tuple[bool, ...]:
+    """Record endings and their traces; for each, whether its attempt was still the latest."""
+    accepted = _end_all(connection, endings, now)
+    traces.keep(connection, [one for one, is_there in zip(endings, accepted, strict=True) if is_there])
+    return accepted
 
 
 def _suspect(connection: sqlite3.Connection, worker: str, now: datetime) -> tuple[UUID | None, datetime | None]:

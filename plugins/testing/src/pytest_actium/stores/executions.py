@@ -22,6 +22,9 @@ from actium.stores.base_store import BaseStore, Query, StaleTriggersError
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
+    Along,
+    Ending,
+    EventDraft,
     EventRecord,
     ExecutionDraft,
     ExecutionRecord,
@@ -158,6 +161,28 @@ class ExecutionRules(StoreSubject):
         )
         assert not finish(store, claimed, outcome)
         assert not finish(store, claimed._replace(id=uuid4()), outcome)
+
+    def test_executions_are_ended_along_with_new_events(self, store: BaseStore, action: ActionRecord) -> None:
+        """What a worker has ended is recorded with an event's transaction, or left to `exchange`; never half."""
+        waiting, overtaken = pending(store, action), pending(store, action)
+        work_as(store)
+        first, second = claim(store), claim(store)
+        assert first is not None
+        assert second is not None
+        endings = [
+            Ending(claimed=first, outcome=Outcome(status=ExecutionStatus.SUCCEEDED, result=[1])),
+            Ending(claimed=second._replace(attempt=2), outcome=Outcome(status=ExecutionStatus.SUCCEEDED)),
+        ]
+        along, unknown = Along(lambda: endings), Along(lambda: endings)
+        store.record_events([EventDraft(event_record("1"), (), 0)], worker="another", along=unknown)
+        assert not unknown.endings
+        store.record_events([EventDraft(event_record("2"), (), 0)], worker="w", along=along)
+        if along.endings:
+            assert (list(along.endings), along.accepted) == (endings, (True, False))
+            assert store.get(ExecutionRecord, waiting.id).result == [1]
+        else:
+            assert store.get(ExecutionRecord, waiting.id) == first
+        assert store.get(ExecutionRecord, overtaken.id) == second
 
     def test_executions_cancelling(self, store: BaseStore, action: ActionRecord) -> None:
         """A pending execution is cancelled at once, a running one is marked, an ended one refused."""
