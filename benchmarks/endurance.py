@@ -159,8 +159,8 @@ def _shifted(time_then: str, earlier: timedelta) -> datetime:
 
 
 def _id_of(time_then: str, earlier: timedelta) -> str:
-    """An id as `new_id` made it then: it begins with the quarter of a second, for its place in the index."""
-    period = int(_shifted(time_then, earlier).timestamp() * 4) % (1 << 16)
+    """An id as `new_id` made it then: it begins with the part of a second, for its place in the index."""
+    period = int(_shifted(time_then, earlier).timestamp() * 64) % (1 << 16)
     digits = os.urandom(14).hex()
     return f"{period:04x}{digits[:4]}-{digits[4:8]}-8{digits[9:12]}-8{digits[13:16]}-{digits[16:28]}"
 

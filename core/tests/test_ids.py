@@ -26,13 +26,13 @@ def test_differ() -> None:
     assert len({new_id() for _ in range(100_000)}) == 100_000
 
 
-def test_tell_the_quarter_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tell_the_part_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of one period begin alike, the next begin with the next number, and after all numbers they begin anew."""
     beginnings = []
-    for now in (1_000.0, 1_000.2, 1_000.25, 1_000.0 + 65_536 / 4):
+    for now in (512.0, 512.015, 512.016, 512.0 + 65_536 / 64):
         monkeypatch.setattr(time, "time", lambda now=now: now)
         beginnings.append(int(str(new_id())[:4], 16))
-    assert beginnings == [4_000, 4_000, 4_001, 4_000]
+    assert beginnings == [32_768, 32_768, 32_769, 32_768]
 
 
 def test_differ_after_a_few_characters_more() -> None:

@@ -165,13 +165,16 @@ class Model(RuleBasedStateMachine):
         taken: list[Claim] = []
         recorded: list[Along] = []
 
+        def fail(along: Along) -> None:
+            assert not along.endings  # triggers had changed, and nothing was stored
+
         def take(claims: Sequence[Claim], along: Along) -> None:
             taken.extend(claims)
             recorded.append(along)
 
         hub = self.app.hub
         hub._offer = lambda most: Offer(
-            worker=worker, room=min(room, most), endings=lambda: endings, take=take, fail=recorded.append
+            worker=worker, room=min(room, most), endings=lambda: endings, take=take, fail=fail
         )
         try:
             published = self.app.events.publish(event_of(key))

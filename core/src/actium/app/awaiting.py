@@ -7,6 +7,7 @@ takes no more.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -74,7 +75,8 @@ class _Waiting:
         """Called in a worker's thread when executions have ended, perhaps some that are waited for."""
         some = {execution_id: claim for execution_id, claim in ended.items() if execution_id in self._futures}
         if some and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._look_soon, some)
+            with contextlib.suppress(RuntimeError):  # it has been closed meanwhile, and nobody waits any more
+                self._loop.call_soon_threadsafe(self._look_soon, some)
 
     def _look_soon(self, ended: Ended) -> None:
         """Look at executions when what else is ready to go on in this loop has done so."""

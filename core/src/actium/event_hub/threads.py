@@ -102,5 +102,8 @@ class RunThreads:
             logger.warning("A handler raised %s in a thread of its worker.", type(error).__name__)
         if self._running.pop(run, self) is not None:
             return False  # it was abandoned, and another thread has its place
-        self._on_ran(time.monotonic() - began)
+        try:
+            self._on_ran(time.monotonic() - began)
+        except Exception:  # the run has been told of; the thread is there for others
+            logger.exception("A thread of a worker cannot tell that it has run something.")
         return True

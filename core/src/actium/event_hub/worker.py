@@ -11,7 +11,6 @@ worker's own thread.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import queue
@@ -20,22 +19,21 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from uuid import UUID
 
 from actium.errors import InvalidInputError, StoreBusyError, StoreClosedError, StoreError, WorkerLostError
-from actium.event_hub import outcomes
 from actium.event_hub.endings import Endings
-from actium.event_hub.errands import Errand, Errands
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
 from actium.event_hub.offers import Offer, Room
+from actium.event_hub.outbox import Outbox
+from actium.event_hub.reception import Reception
 from actium.event_hub.run import Run, Why
 from actium.event_hub.threads import RunThreads
+from actium.event_hub.under_way import RunsUnderWay
 from actium.models.execution import TriggerExecutionResponse
-from actium.models.run_policy import MAX_LOSSES
 from actium.running import current_execution
-from actium.stores.records import Along, Claim, Ending, Exchange
+from actium.stores.records import Claim, Ending, Exchange
 
 DEFAULT_POLL_INTERVAL = 1.0
 """Seconds between looks for executions that other processes have stored."""
@@ -113,12 +111,9 @@ class Worker:
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._ended: deque[Ending] = deque()
-        self._recording = threading.Lock()
-        self._errands = Errands()
+        self._outbox = Outbox()
         self._counting = threading.Lock()
-        self._runs: dict[UUID, Run] = {}
-        self._alone: UUID | None = None
+        self._runs = RunsUnderWay()
         self._here: deque[Run] = deque()
         self._threads = RunThreads(self._concurrency, on_ran=self._ran)
         self._mean_seconds = _CLAIM_FOR
@@ -126,6 +121,9 @@ class Worker:
         self._next_due: datetime | None = None
         self._looked_at_requests = time.monotonic()
         self._room = Room(self._space)
+        self._reception = Reception(
+            self._runner, self._room, self._outbox, begin=self._receive, conclude=self._conclude, wake=self.wake
+        )
 
     def run(self) -> int:
         """Run executions until `stop` is called. A store that fails is asked again.
@@ -173,13 +171,9 @@ class Worker:
         self._stop_at = time.monotonic() + grace
         self.wake()
         if self._in_this_thread and self._runs:  # the thread that would ask them is the one that runs them
-            asking = threading.Timer(grace, self._ask_to_end)
+            asking = threading.Timer(grace, self._runs.ask_to_end, (Why.STOPPING,))
             asking.daemon = True
             asking.start()
-
-    def _ask_to_end(self) -> None:
-        for run in self._runs.copy().values():
-            run.ask_to_end(Why.STOPPING)
 
     def join(self) -> None:
         """Wait until what runs has ended, unless it is what calls this."""
@@ -214,59 +208,17 @@ class Worker:
         each = self._mean_seconds / self._concurrency
         is_own_run = current_execution() is not None  # which may be what has to end for there to be room
         seconds = most * each if waits and not is_own_run and each <= _WORTH_WAITING else 0.0
-        if not self._room.is_open:
-            return None
-        room = self._room.promise(most, seconds=seconds)
-        errand = self._errands.begun(self._taken, is_to_take=not self._runner.is_observed)
-        return Offer(
-            worker=name,
-            room=room,
-            endings=errand.taken,
-            take=partial(self._take, errand, room),
-            fail=partial(self._fail, errand, room),
-        )
+        return self._reception.offer(name, most, seconds=seconds)
 
     def expect_errands(self) -> Callable[[], object]:
-        """Leave what is to be recorded to errands that are about to come, until what is returned is called.
+        """Leave what is to be recorded to offers that are about to be made, until what is returned is called.
 
         May be called from any thread.
         """
-        errand = self._errands.begun(self._taken, is_to_take=not self._runner.is_observed)
+        return self._reception.expect()
 
-        def end() -> None:
-            errand.end()
-            if self._ended:
-                self.wake()
-
-        return end
-
-    def _fail(self, errand: Errand, room: int, along: Along) -> None:
-        """What was to be stored, and to be recorded along with it, is not."""
-        self._room.take(room, 0)
-        self._ended.extendleft(reversed(along.endings))
-        errand.end()
-        self.wake()
-
-    def _take(self, errand: Errand, room: int, claims: Sequence[Claim], along: Along) -> None:
-        """Begin with what was stored; let go of what was recorded along with it."""
-        is_kept = self._room.take(room, len(claims))
-        self._begin_at_once(claims, is_kept=is_kept)
-        errand.end()
-        if along.endings:
-            self._conclude(along.endings, along.accepted)
-            self._room.look()
-        is_left_alone = self._ended and not self._errands.are_open
-        if is_left_alone or self._is_awaited or self._stop_at is not None or any(map(_leads_on, along.endings)):
-            self.wake()
-
-    def _begin_at_once(self, claims: Sequence[Claim], *, is_kept: bool) -> None:
-        if not claims:
-            return
-        if not is_kept:  # it has been interrupted meanwhile
-            returned = outcomes.of_return("its worker was stopped before it began", datetime.now(UTC))
-            endings = [Ending(claimed=claim.execution, outcome=returned) for claim in claims]
-            self._runner.store.exchange(claims[0].execution.worker or "", endings, limit=0)
-            return
+    def _receive(self, claims: Sequence[Claim]) -> None:
+        """Begin with what was stored in another thread."""
         self._endings.take_in_hand([claim.execution.id for claim in claims])
         if self._in_this_thread and self._concurrency == 1:
             self._inbox.put(claims)
@@ -297,7 +249,7 @@ class Worker:
             self._register()
 
     def _goes_on(self, *, until_idle: bool) -> bool:
-        if self._runs or self._ended or self._room.promised:
+        if self._runs or self._outbox or self._room.promised:
             return True
         if self._stop_at is not None:
             return False
@@ -314,7 +266,7 @@ class Worker:
                 raise
             if self._stop_at is not None and time.monotonic() >= self._stop_at:
                 logger.error("The worker %s stops, and what it ran is tried again by others: %s", self.name, error)
-                self._ended.clear()
+                self._outbox.clear()
                 self._lose_everything()
                 return
             logger.error("The worker %s tries again: %s", self.name, error)
@@ -326,8 +278,7 @@ class Worker:
         self._run_here()
         self._look_after_runs()
         if self._runs or self._room.promised or (is_patient and self._stop_at is None):
-            is_left_alone = self._ended and not self._errands.are_open
-            self._wait(0.0 if self._here or is_left_alone else self._pause())
+            self._wait(0.0 if self._here or self._outbox.is_left_alone else self._pause())
 
     def _recorded(self, *, limit: int) -> Exchange:
         """Record what has ended, and claim more."""
@@ -336,21 +287,13 @@ class Worker:
             arrived = self._inbox.get()
             if arrived is not None:
                 self._begin_with(arrived)
-        with self._recording:
-            ended = [] if self._errands.are_open else self._taken()
+        with self._outbox.recording:
+            ended = [] if self._outbox.will_be_taken else self._outbox.take()
             try:
                 return self._exchange(ended, limit=limit)
             except BaseException:
-                self._ended.extendleft(reversed(ended))
+                self._outbox.put_back(ended)
                 raise
-
-    def _taken(self) -> list[Ending]:
-        """What has ended; each is taken once."""
-        ended = []
-        with contextlib.suppress(IndexError):
-            while True:
-                ended.append(self._ended.popleft())
-        return ended
 
     def _begin_with(self, claims: Sequence[Claim]) -> None:
         """Begin with what was claimed when it was stored; what others have taken over since is theirs."""
@@ -366,36 +309,34 @@ class Worker:
 
     def _deliver(self, ending: Ending) -> None:
         """Take the end of a run, in whichever thread it comes about. Those that run handlers see to it afterwards."""
-        self._ended.append(ending)
-        if not self._threads.are_here() and not self._errands.are_open:
+        self._outbox.add(ending)
+        if not self._threads.are_here() and not self._outbox.will_be_taken:
             self.wake()
 
     def _ran(self, seconds: float) -> None:
         """A thread has run something, and goes on with the next where there is one."""
         self._note_seconds(seconds)
-        if self._errands.are_open:
+        if self._outbox.will_be_taken:
             return
         if self._threads.are_behind:
             self.wake()
             return
-        while self._ended and self._recording.acquire(blocking=False):  # else whoever records sees it afterwards
+        while self._outbox and self._outbox.recording.acquire(blocking=False):  # else who records sees it afterwards
             try:
                 if not self._record():
                     return
             finally:
-                self._recording.release()
-        if self._is_awaited or self._stop_at is not None:
-            self.wake()
+                self._outbox.recording.release()
 
     def _record(self) -> bool:
         """Record what has ended; whether that is done. Where it is not, it is the worker's own thread's part."""
-        ended = self._taken()
+        ended = self._outbox.take()
         if not ended:
             return True
         try:
             exchange = self._runner.store.exchange(self.name, ended, limit=0)
         except Exception:  # the worker's own thread meets it too, and knows what to do
-            self._ended.extendleft(reversed(ended))
+            self._outbox.put_back(ended)
             self.wake()
             return False
         self._conclude(ended, exchange.accepted)
@@ -426,25 +367,18 @@ class Worker:
             self._attempts += len(ended)
         announced: dict[UUID, Claim | None] = {}
         told: list[tuple[UUID, int, Sequence[str]]] = []
-        is_observed, runs = self._runner.is_observed, self._runs
         for (execution, outcome, _), is_accepted in zip(ended, all_accepted, strict=True):
-            execution_id = execution.id
-            run = runs.get(execution_id)
-            if run is not None and run.claim.execution.attempt == execution.attempt:  # a later one may run by now
-                del runs[execution_id]
-            else:
-                run = None
+            run = self._runs.ended(execution)
             if not is_accepted:
-                self._endings.let_go([execution_id])
-                logger.warning("Another attempt has taken over from execution %s.", execution_id)
+                self._endings.let_go([execution.id])
+                logger.warning("Another attempt has taken over from execution %s.", execution.id)
                 continue
-            announced[execution_id] = run.claim if run is not None and outcome.next_attempt is None else None
-            if is_observed:
-                told.append((execution_id, execution.attempt, () if run is None else run.secrets))
-        if self._alone is not None and self._alone not in runs:
-            self._alone = None
+            announced[execution.id] = run.claim if run is not None and outcome.next_attempt is None else None
+            told.append((execution.id, execution.attempt, () if run is None else run.secrets))
         self._endings.announce(announced)
         self._runner.tell_ended(told)
+        if self._is_awaited or self._stop_at is not None:
+            self.wake()
 
     def _record_what_is_left(self) -> None:
         """Record what has ended, before this thread leaves with an exception."""
@@ -454,7 +388,7 @@ class Worker:
             logger.error(
                 "What the worker %s ran last is not recorded, and is tried again by others: %s", self.name, error
             )
-            self._endings.let_go(self._runs)
+            self._endings.let_go(self._runs.execution_ids)
 
     def _is_due(self) -> bool:
         self._next_due = self._runner.store.next_due()
@@ -479,16 +413,13 @@ class Worker:
         self.name = ""
         self._here.clear()
         self._threads.take_back()
-        for run in self._runs.copy().values():
-            run.ask_to_end(Why.STOPPING)
-        self._endings.let_go(self._runs)
-        self._runs, self._alone = {}, None
+        self._runs.ask_to_end(Why.STOPPING)
+        self._endings.let_go(self._runs.execution_ids)
+        self._runs.forget()
 
     def _begin(self, claim: Claim) -> None:
         run = Run(self._runner, claim, self._deliver, on_deadline=self.wake)
-        self._runs[claim.execution.id] = run
-        if claim.execution.losses >= MAX_LOSSES - 1:
-            self._alone = claim.execution.id
+        self._runs.add(run)
         if self._concurrency == 1 and self._in_this_thread and not run.needs_watching:
             self._here.append(run)
         else:
@@ -505,7 +436,7 @@ class Worker:
         return 0 if self._stop_at is not None or self._here else self._room.left
 
     def _space(self) -> int:
-        if self._alone is not None:
+        if self._runs.is_one_alone:
             return 0
         ahead = min(MOST_CLAIMED, max(1, int(_CLAIM_FOR / max(self._mean_seconds, 1e-6))) * self._concurrency)
         return max(0, min(ahead - self._threads.load - len(self._here), MOST_UNDER_WAY - len(self._runs)))
@@ -518,7 +449,8 @@ class Worker:
         """How long to wait for an ending or a wake-up: until the time of something has come."""
         now = time.monotonic()
         times = [self._poll_interval]
-        times += [at - now for run in self._runs.copy().values() if (at := run.next_look) is not None]
+        if (next_look := self._runs.next_look) is not None:
+            times.append(next_look - now)
         if self._stop_at is not None:
             times.append(self._stop_at - now)
         elif self._next_due is not None and self._claimable():
@@ -538,13 +470,11 @@ class Worker:
         if self._stop_at is not None:
             self._give_back_what_waits()
             if now >= self._stop_at:
-                self._ask_to_end()
+                self._runs.ask_to_end(Why.STOPPING)
         if self._runs and now - self._looked_at_requests >= min(self._poll_interval, 0.1):
             self._looked_at_requests = now
-            for execution_id in self._cancel_requests():
-                if execution_id in self._runs:
-                    self._runs[execution_id].ask_to_end(Why.CANCELLED)
-        for run in self._runs.copy().values():
+            self._runs.cancel(self._cancel_requests())
+        for run in self._runs:
             if run.watch(now):
                 self._threads.abandon(run)
 
@@ -563,11 +493,6 @@ class Worker:
         self._here.clear()
         for run in waiting:
             run.return_unmade()
-
-
-def _leads_on(ending: Ending) -> bool:
-    """Whether the end of an attempt may let something else begin."""
-    return ending.outcome.next_attempt is not None or ending.claimed.kind is not None
 
 
 def _check(concurrency: int, poll_interval: float, lease: float) -> None:

@@ -24,11 +24,11 @@ if hasattr(os, "register_at_fork"):
 
 
 def new_id() -> UUID:
-    """A random UUID whose first four digits tell the quarter of a second.
+    """A random UUID whose first four digits tell the sixty-fourth of a second.
 
-    What is stored together so lies together in an index, which otherwise would touch another page for each row.
-    Beginnings still differ, so that people can tell ids by their first characters. After four and a half hours the
-    periods begin anew.
+    What is stored together so lies together in an index, which otherwise would touch another page for each row; the
+    period is about as long as a transaction of many events. Beginnings still differ, so that people can tell ids by
+    their first characters. After seventeen minutes the periods begin anew.
 
     The form is version 8 of RFC 9562 (https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8), the idea that of
     Tomas Vondra's sequential UUIDs (https://github.com/tvondra/sequential-uuids).

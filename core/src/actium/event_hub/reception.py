@@ -1,0 +1,109 @@
+"""Where those who store executions leave them with a worker of the same process, and take its ends of others along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from actium.event_hub import outcomes
+from actium.event_hub.execution import ExecutionRunner
+from actium.event_hub.offers import Offer, Room
+from actium.event_hub.outbox import Errand, Outbox, lead_on
+from actium.stores.records import Along, Claim, Ending
+
+
+class Reception:
+    """Makes a worker's offers, and sees to what becomes of them, in the threads of those who store."""
+
+    def __init__(
+        self,
+        runner: ExecutionRunner,
+        room: Room,
+        outbox: Outbox,
+        *,
+        begin: Callable[[Sequence[Claim]], object],
+        conclude: Callable[[Sequence[Ending], Sequence[bool]], object],
+        wake: Callable[[], object],
+    ) -> None:
+        """Receive nothing yet.
+
+        Args:
+            runner: Knows the store, and whether anyone is told of ends.
+            room: What the worker has room for.
+            outbox: What it has ended.
+            begin: Begins with what was claimed.
+            conclude: Lets go of what was recorded, with whether each was accepted.
+            wake: Lets the worker look for what is to be done.
+        """
+        self._runner = runner
+        self._room = room
+        self._outbox = outbox
+        self._begin = begin
+        self._conclude = conclude
+        self._wake = wake
+
+    def offer(self, worker: str, most: int, *, seconds: float) -> Offer | None:
+        """Room for executions that are about to be stored.
+
+        Args:
+            worker: Under which name they are claimed.
+            most: For how many.
+            seconds: How long they may take to run, see `Room.promise`.
+
+        Returns:
+            Room for some of them, perhaps none; None where the worker takes nothing.
+        """
+        if not self._room.is_open:
+            return None
+        room = self._room.promise(most, seconds=seconds)
+        errand = self._errand()
+        return Offer(
+            worker=worker,
+            room=room,
+            endings=errand.take,
+            take=partial(self._take, errand, room),
+            fail=partial(self._fail, errand, room),
+        )
+
+    def expect(self) -> Callable[[], object]:
+        """Leave what is to be recorded to errands that are about to come, until what is returned is called."""
+        errand = self._errand()
+
+        def end() -> None:
+            errand.close()
+            if self._outbox:
+                self._wake()
+
+        return end
+
+    def _errand(self) -> Errand:
+        """Observers that are told of ends are no affair of who publishes; where there are any, nothing goes along."""
+        return self._outbox.open_errand(takes=not self._runner.is_observed)
+
+    def _take(self, errand: Errand, room: int, claims: Sequence[Claim], along: Along) -> None:
+        """Begin with what was stored, and let go of what was recorded along with it."""
+        is_kept = self._room.take(room, len(claims))
+        if claims and is_kept:
+            self._begin(claims)
+        elif claims:
+            self._give_back(claims)
+        errand.close()
+        if along.endings:
+            self._conclude(along.endings, along.accepted)
+            self._room.look()
+        if self._outbox.is_left_alone or lead_on(along.endings):
+            self._wake()
+
+    def _fail(self, errand: Errand, room: int, along: Along) -> None:
+        """What was to be stored, and to be recorded along with it, is not."""
+        self._room.take(room, 0)
+        self._outbox.put_back(along.endings)
+        errand.close()
+        self._wake()
+
+    def _give_back(self, claims: Sequence[Claim]) -> None:
+        """The worker has been interrupted since it promised the room."""
+        returned = outcomes.of_return("its worker was stopped before it began", datetime.now(UTC))
+        endings = [Ending(claimed=claim.execution, outcome=returned) for claim in claims]
+        self._runner.store.exchange(claims[0].execution.worker or "", endings, limit=0)

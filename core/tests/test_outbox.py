@@ -1,0 +1,222 @@
+"""What a worker has ended, until it is recorded: by itself, or along with what others store."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actium import ActionConfig, Actium, Event, ExecutionStatus, action_flavor
+from actium.errors import StoreError
+from actium.event_hub.outbox import Outbox
+from actium.event_hub.worker import Worker
+from actium.models import ActionResponse, EventFilter, TriggerRequest
+
+CreateAction = Callable[..., ActionResponse]
+SECONDS = 30.0
+
+
+@contextmanager
+def working(app: Actium, **options: Any) -> Iterator[Worker]:
+    """A worker that runs in a thread of its own."""
+    worker = app.worker(**{"concurrency": 2, **options})
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join()
+
+
+@pytest.fixture
+def triggered(app: Actium, create: CreateAction) -> Actium:
+    """An application with an action that every event runs."""
+    app.triggers.create(TriggerRequest(name="every", action_id=create().id, match_all=True))
+    return app
+
+
+class TestOutbox:
+    @given(st.lists(st.sampled_from(["add", "open", "take", "close", "record", "put back"])))
+    def test_each_end_is_taken_once(self, steps: list[str]) -> None:
+        """Whoever takes, in whatever order: each end is taken once, or is still there, in the order it came."""
+        outbox = Outbox()
+        errands, taken = [outbox.open_errand(takes=True)], list[int]()
+        added = 0
+        for step in steps:
+            if step == "add":
+                outbox.add(added)  # type: ignore[arg-type]
+                added += 1
+            elif step == "open":
+                errands.append(outbox.open_errand(takes=added % 2 == 0))
+            elif step == "take":
+                taken += errands[-1].take()  # type: ignore[arg-type]
+            elif step == "close":
+                errands[0].close()
+            elif step == "record":
+                taken += outbox.take()  # type: ignore[arg-type]
+            elif taken:
+                outbox.put_back([taken.pop()])  # type: ignore[list-item]
+        for errand in errands:
+            errand.close()
+        assert not outbox.will_be_taken
+        assert sorted([*taken, *outbox.take()]) == list(range(added))  # type: ignore[list-item]
+
+    def test_an_errand_takes_what_ended_before_it_passed_by(self) -> None:
+        """What ends later is somebody else's; who asks meanwhile is told which it is."""
+        outbox = Outbox()
+        errand = outbox.open_errand(takes=True)
+        outbox.add("early")  # type: ignore[arg-type]
+        assert outbox.will_be_taken
+        assert errand.take() == ["early"]
+        outbox.add("late")  # type: ignore[arg-type]
+        assert outbox.is_left_alone
+        assert errand.take() == ()
+        assert outbox.take() == ["late"]
+
+    def test_an_errand_that_takes_nothing_is_none(self) -> None:
+        """Where ends are told to observers, nobody counts on an errand."""
+        outbox = Outbox()
+        errand = outbox.open_errand(takes=False)
+        outbox.add("mine")  # type: ignore[arg-type]
+        assert outbox.is_left_alone
+        assert errand.take() == ()
+
+    def test_a_late_errand_is_not_counted_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An errand whose thread was interrupted on the way keeps nothing from being recorded."""
+        outbox, now = Outbox(), 100.0
+        monkeypatch.setattr(time, "monotonic", lambda: now)
+        outbox.open_errand(takes=True)
+        outbox.add("waiting")  # type: ignore[arg-type]
+        assert outbox.will_be_taken
+        now = 101.5
+        assert outbox.is_left_alone
+
+
+class TestAlong:
+    def test_a_stream_of_events_records_what_it_led_to(self, triggered: Actium) -> None:
+        """While events are stored, ends are recorded in the same transactions; none is lost, none counted twice."""
+        store, along = triggered.store, list[int]()
+        record_events = store.record_events
+
+        def recording(*args: Any, **options: Any) -> Any:
+            recorded = record_events(*args, **options)
+            given = options.get("along")
+            along.append(0 if given is None else len(given.endings))
+            return recorded
+
+        store.record_events = recording  # type: ignore[method-assign]
+        with working(triggered) as worker:
+            triggered.executions.wait(triggered.events.publish(event()).executions[0], SECONDS)
+            published = triggered.events.publish_many(event() for _ in range(2_000))
+            for one in published:
+                assert triggered.executions.wait(one.executions[0], SECONDS).status is ExecutionStatus.SUCCEEDED
+        assert sum(along) > 0
+        assert worker.run_until_idle() == 0
+        executions = [triggered.executions.get(one.executions[0]) for one in published]
+        assert {(one.attempt, len(one.attempts)) for one in executions} == {(1, 1)}
+
+    def test_what_could_not_be_recorded_along_is_recorded_by_the_worker(
+        self, triggered: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A transaction that fails after it has taken ends along leaves them to the worker."""
+        go, store, taken = threading.Event(), triggered.store, list[int]()
+
+        def wait(config: ActionConfig) -> str:
+            go.wait(SECONDS)
+            return "done"
+
+        triggered.flavors.register(action_flavor("test.waiting")(wait))
+        waiting = create("waiting", flavor="test.waiting")
+
+        def failing(*args: Any, along: Any = None, **options: Any) -> Any:
+            go.set()
+            time.sleep(0.2)  # it ends meanwhile, and is left to this errand
+            along.endings = along.take()
+            taken.append(len(along.endings))
+            raise StoreError("The disk is full.", hint="Free some.")
+
+        with working(triggered):
+            execution = triggered.actions.run(waiting.id)
+            time.sleep(0.1)
+            monkeypatch.setattr(store, "record_events", failing)
+            with pytest.raises(StoreError):
+                triggered.events.publish(event())
+            assert triggered.executions.wait(execution.id, SECONDS).result == "done"
+        assert taken == [1]
+
+    def test_an_errand_that_never_comes_holds_nothing_up(self, triggered: Actium, create: CreateAction) -> None:
+        """A publisher that was interrupted on the way is not waited for longer than a second or two."""
+        action = create("other")
+        with working(triggered, poll_interval=0.1) as worker:
+            triggered.executions.wait(triggered.events.publish(event()).executions[0], SECONDS)
+            worker.expect_errands()  # and nobody says that they have come
+            began = time.monotonic()
+            ended = triggered.executions.wait(triggered.actions.run(action.id).id, SECONDS)
+            assert ended.status is ExecutionStatus.SUCCEEDED
+            assert time.monotonic() - began < 5
+
+
+class TestInTurn:
+    def test_what_comes_before_an_event_that_cannot_be_made_is_stored(self, triggered: Actium) -> None:
+        """Events from an iterable that fails are stored up to the transaction that it fails in."""
+
+        def events() -> Iterator[Event]:
+            yield from (event(str(number)) for number in range(300))
+            raise OSError("the file ends here")
+
+        with pytest.raises(OSError, match="ends here"):
+            triggered.events.publish_many(events())
+        assert stored(triggered) == {str(number) for number in range(256)}
+
+    def test_nothing_is_stored_behind_a_transaction_that_failed(
+        self, triggered: Actium, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The error of a transaction in the middle is raised, and the iterable is not read to its end."""
+        record_events, transactions, made = triggered.store.record_events, list[int](), list[int]()
+
+        def failing(drafts: Any, **options: Any) -> Any:
+            transactions.append(len(drafts))
+            if len(transactions) == 3:
+                raise StoreError("The disk is full.", hint="Free some.")
+            return record_events(drafts, **options)
+
+        def events() -> Iterator[Event]:
+            for number in range(10_000):
+                made.append(number)
+                yield event(str(number))
+
+        monkeypatch.setattr(triggered.store, "record_events", failing)
+        with pytest.raises(StoreError, match="disk is full"):
+            triggered.events.publish_many(events())
+        assert stored(triggered) == {str(number) for number in range(256)}
+        assert len(made) <= 128 * 6
+
+    def test_a_handler_that_publishes_many_is_named_as_their_cause(self, app: Actium, create: CreateAction) -> None:
+        """Events of later transactions, too, which another thread stores, belong to the execution that publishes."""
+
+        def publish(config: ActionConfig, handler: Any) -> None:
+            app.events.publish_many(event(str(number)) for number in range(300))
+
+        app.flavors.register(action_flavor("test.publishing")(publish))
+        execution = app.actions.run(create(flavor="test.publishing").id)
+        app.worker().run_until_idle()
+        assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED
+        causes = {app.events.get(str(number)).event.extensions()["causationid"] for number in (0, 150, 299)}
+        assert causes == {str(execution.id)}
+
+
+def event(number: str | None = None) -> Event:
+    given = {} if number is None else {"id": number}
+    return Event(type="a.b", source="/stream", **given)  # type: ignore[arg-type]
+
+
+def stored(app: Actium) -> set[str]:
+    """The CloudEvents ids of all stored events."""
+    return {one.name for one in app.events.list(EventFilter(max_size=10_000)).items}
