@@ -226,15 +226,19 @@ def assembled(model: type[ModelT], fields: dict[str, Any], *, extra: dict[str, A
         fields: Every field, by name.
         extra: What a model that allows it holds besides its fields.
     """
-    made = model.__new__(model)
-    _put(made, "__dict__", fields)
-    _put(made, "__pydantic_fields_set__", set(fields))
-    _put(made, "__pydantic_extra__", extra)
-    _put(made, "__pydantic_private__", None)
+    made = object.__new__(model)
+    _put_values(made, fields)
+    _put_fields_set(made, set(fields))
+    _put_extra(made, extra)
+    _put_private(made, None)
     return made
 
 
-_put = object.__setattr__
+# What pydantic keeps of a model, set where it lies: by name, each of these takes twice as long.
+_put_values, _put_fields_set, _put_extra, _put_private = (
+    BaseModel.__dict__[name].__set__
+    for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 
 
 def field_problems(
