@@ -362,6 +362,30 @@ def test_a_handler_that_closes_the_store(url: str) -> None:
         assert (ended.result, ended.attempt) == ("done", 2)
 
 
+def test_a_publisher_that_changes_the_event(app: Actium, create: CreateAction) -> None:
+    """A handler gets the data that was published, and is stored, whatever its publisher does with it afterwards."""
+    action = create(flavor=flavor_of(app, "test.reader", lambda trigger_execution: trigger_execution.event.data))
+    app.triggers.create(TriggerRequest(name="every", action_id=action.id, match_all=True))
+    go = threading.Event()
+    app.flavors.register(action_flavor("test.gate")(lambda config: go.wait(SECONDS)))
+    event = Event(type="a.b", source="/s", data={"rows": [1, 2]})
+    worker = app.worker(concurrency=1)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        gate = app.actions.run(create("gate", flavor="test.gate").id)
+        while app.executions.get(gate.id).status is ExecutionStatus.PENDING:
+            time.sleep(0.001)
+        published = app.events.publish(event)
+        event.data["rows"].clear()
+        go.set()
+        assert app.executions.wait(published.executions[0], SECONDS).result == {"rows": [1, 2]}
+    finally:
+        go.set()
+        worker.stop()
+        thread.join()
+
+
 def test_a_handler_that_changes_the_event(app: Actium, create: CreateAction) -> None:
     """What a handler does to an event's data concerns that attempt only, not its publisher or another execution."""
 

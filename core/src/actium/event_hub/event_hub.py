@@ -20,6 +20,7 @@ from actium.models.base import DEFAULT_PROJECT, assembled
 from actium.models.event import ContextAttributes, Event, PublishedEvent
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.ids import new_id, new_ids
+from actium.models.plain_json import copied
 from actium.models.trigger import TriggerResponse
 from actium.plugins.publishing import Publishing
 from actium.plugins.relay import Observers
@@ -354,7 +355,7 @@ def _cause(event: Event) -> UUID | None:
 
 
 def event_records(events: Sequence[Event], project: str) -> list[EventRecord]:
-    """Events as they are stored."""
+    """Events as they are stored: their publisher may change what their data holds, and handlers still get this."""
     received = datetime.now(UTC)
     return [
         EventRecord(
@@ -367,7 +368,7 @@ def event_records(events: Sequence[Event], project: str) -> list[EventRecord]:
             event.time,
             received,
             _further_attributes(event),
-            event.data,
+            copied(event.data),
         )
         for event_id, event in zip(new_ids(len(events)), events, strict=True)
     ]

@@ -22,8 +22,8 @@ from actium.event_hub import outcomes
 from actium.event_hub.attempt_traces import AttemptTrace
 from actium.event_hub.execution import ExecutionRunner
 from actium.logging import current_context, logging_for
-from actium.models.base import copied_json
 from actium.models.execution import ExecutionStatus
+from actium.models.plain_json import copied
 from actium.models.run_policy import RunPolicy
 from actium.running import RunningAttempt, belonging_to, forget_running, note_running
 from actium.stores.obstacles import obstacle_of
@@ -214,7 +214,7 @@ class Run:
             claim.account, execution_id=execution.id, window=work.auth_window, on_token=attempt.secrets.append
         )
         callback = runner.hub.action_callback(work.flavor, work.plugin_subtype)
-        return callback(copied_json(work.configuration), running, auth_context)
+        return callback(copied(work.configuration), running, auth_context)
 
     @property
     def _policy(self) -> RunPolicy:

@@ -85,14 +85,6 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
     return value if type(value) in _UNCHANGING else deepcopy(value, memo)
 
 
-def copied_json(value: Any) -> Any:
-    """A JSON value of its own; `copy.deepcopy` also looks for what no JSON value holds, in ten times the time."""
-    kind = type(value)
-    if kind is dict:
-        return {key: copied_json(item) for key, item in value.items()}
-    return [copied_json(item) for item in value] if kind is list else value
-
-
 class BaseRequest(Copied):
     """Base of what a caller asks for. Unknown keys are refused, so that a misspelled one is never ignored.
 

@@ -1,6 +1,16 @@
-"""What pydantic writes as JSON although JSON does not know it: numbers that are none."""
+"""JSON values as Python holds them: copying them, and what pydantic writes as JSON although JSON does not know it."""
 
 from __future__ import annotations
+
+from typing import Any
+
+
+def copied(value: Any) -> Any:
+    """A JSON value of its own; `copy.deepcopy` also looks for what no JSON value holds, in ten times the time."""
+    kind = type(value)
+    if kind is dict:
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if kind is list else value
 
 
 def may_hold_no_number(text: bytes) -> bool:

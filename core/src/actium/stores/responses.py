@@ -11,7 +11,7 @@ from uuid import UUID
 
 from actium.models.account import ServiceAccountBody, ServiceAccountMetadata, ServiceAccountResponse
 from actium.models.action import ActionBody, ActionMetadata, ActionResources, ActionResponse
-from actium.models.base import assembled, copied_json
+from actium.models.base import assembled
 from actium.models.event import Event, EventBody, EventMetadata, EventResponse
 from actium.models.execution import (
     Attempt,
@@ -23,6 +23,7 @@ from actium.models.execution import (
     TriggerExecutionResponse,
 )
 from actium.models.kinds import ResourceType
+from actium.models.plain_json import copied
 from actium.models.resource import ResourceBody, ResourceMetadata, ResourceReference, ResourceResponse
 from actium.models.run_policy import RunPolicy
 from actium.models.trigger import TriggerBody, TriggerMetadata, TriggerResources, TriggerResponse
@@ -163,7 +164,7 @@ def event_of(record: EventRecord) -> Event:
         "time": record.time,
         "datacontenttype": attributes.get("datacontenttype"),
         "dataschema": attributes.get("dataschema"),
-        "data": copied_json(record.data),
+        "data": copied(record.data),
     }
     return assembled(Event, fields, extra={name: attributes[name] for name in attributes if name not in fields})
 
