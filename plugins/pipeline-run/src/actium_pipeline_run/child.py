@@ -95,7 +95,8 @@ def _run(order: RunOrder, sender: _Sender) -> Any:
     bound, secrets = with_secrets(bound)
     sender.send({"secrets": secrets})
 
-    from actium_pipeline_run.lowering import lower, travel_by_value
+    from actium_pipeline_run.by_value import travel_by_value
+    from actium_pipeline_run.lowering import lower
     from actium_pipeline_run.schedulers import scheduler_for
 
     travel_by_value(loaded.modules)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable
-from types import ModuleType
+from collections.abc import Callable
 from typing import Any
 
-import cloudpickle  # type: ignore[import-untyped]  # it has no types of its own, and no stubs
 from dask.delayed import delayed
 
 from actium_pipeline_run import step_task
 from actium_pipeline_run.binding import BoundPlan, BoundStep
+from actium_pipeline_run.by_value import written_by_value
 from actium_pipeline_run.errors import PipelineDefinitionError
 from actium_pipeline_run.step_task import Channel, Fill, Input, KeptWork, Pick, PickledWork, StepTask, drop
 from actium_pipeline_run.symbols import Key, StepOutput, Symbol, replace_symbols
@@ -27,13 +26,7 @@ class Portable:
         return self._call(*args, **kwargs)
 
     def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
-        return pickle.loads, (cloudpickle.dumps(self._call),)
-
-
-def travel_by_value(modules: Iterable[ModuleType]) -> None:
-    """Let the pipeline's own code, and what calls it, travel by value to other processes."""
-    for module in (step_task, *modules):
-        cloudpickle.register_pickle_by_value(module)
+        return pickle.loads, (written_by_value(self._call),)
 
 
 def lower(plan: BoundPlan, *, run: str, channel: Channel, travels: bool) -> Any:
@@ -111,7 +104,7 @@ class _Lowering:
         if not self._travels:
             return KeptWork(work)
         try:
-            return PickledWork(cloudpickle.dumps(work))
+            return PickledWork(written_by_value(work))
         except Exception as error:  # whatever a user's own __reduce__ raises
             raise PipelineDefinitionError(
                 f"The step {name!r} cannot be sent to another process: {type(error).__name__}: {error}.",

@@ -163,7 +163,7 @@ class ExecutionRules(StoreSubject):
         assert not finish(store, claimed._replace(id=uuid4()), outcome)
 
     def test_executions_are_ended_along_with_new_events(self, store: BaseStore, action: ActionRecord) -> None:
-        """What a worker has ended is recorded in the transaction of an event, or left to `BaseStore.exchange`; never half."""
+        """What a worker has ended is recorded with an event, or left to `BaseStore.exchange`; never half."""
         waiting, overtaken = pending(store, action), pending(store, action)
         work_as(store)
         first, second = claim(store), claim(store)
