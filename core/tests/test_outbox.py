@@ -97,6 +97,23 @@ class TestOutbox:
         assert outbox.will_be_taken
         now = 101.5
         assert outbox.is_left_alone
+        outbox.open_errand(takes=True).close()  # a later one does not bring it back
+        assert outbox.is_left_alone
+
+    def test_a_stream_lasts_as_long_as_its_errands_come(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Between two errands of a stream, ends wait for the next, and no longer than it may be late."""
+        outbox, now = Outbox(), 100.0
+        monkeypatch.setattr(time, "monotonic", lambda: now)
+        stream = outbox.open_errand(takes=True, is_standing=True)
+        outbox.add("waiting")  # type: ignore[arg-type]
+        for _ in range(5):
+            now += 0.9
+            outbox.open_errand(takes=True).close()
+            assert outbox.will_be_taken
+        now += 1.5
+        assert outbox.is_left_alone
+        stream.close()
+        assert outbox.is_left_alone
 
 
 class TestAlong:

@@ -221,8 +221,8 @@ class TestRunning:
             execution = app.actions.run(create().id)
             ended = app.executions.wait(execution.id, SECONDS)
         assert (ended.status, len(ended.attempts)) == (ExecutionStatus.SUCCEEDED, 1)
-        assert refused[0].startswith("actium-run-")
-        assert not any(name.startswith("actium-run-") for name in refused[1:])
+        assert len(refused) == 3
+        assert refused.count(refused[-1]) >= 2  # its own thread tries again, and the other leaves it to that
 
     def test_an_execution_that_ends_its_workers_is_stopped(self, app: Actium, create: CreateAction) -> None:
         """What was lost with its worker three times has failed, and says that it seems to be the cause."""

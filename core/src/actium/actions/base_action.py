@@ -19,16 +19,16 @@ from actium.actions.stored_form import check_extent, too_deep
 from actium.auth.context import AuthContext
 from actium.auth.secret_references import check_references, masked, resolve_references, secret_fields
 from actium.errors import InvalidConfigurationError, InvalidInputError, NotConfiguredError
-from actium.event_hub.base_event_hub import BaseEventHub
+from actium.event_hub.base_event_hub import BaseEventHub, making_executions
 from actium.event_hub.isolated_runs import IsolatedRuns
 from actium.isolation.messages import FlavorReference
 from actium.models.action import MAX_AUTH_WINDOW, ActionRequest, ActionResponse, ActionUpdate
 from actium.models.base import BaseResponse, field_problems
-from actium.models.execution import StepProgress, TriggerExecutionResponse
+from actium.models.execution import MakesExecution, StepProgress, TriggerExecutionResponse, made_execution
 from actium.models.flavor import ActionFlavorMetadata, ActionFlavorResponse, FlavorBody, flavor_id
 from actium.models.kinds import PluginType, ResourceType
 from actium.plugins.base_plugin_flavor import BasePlugin, BasePluginConfig, BasePluginFlavor
-from actium.plugins.relay import MakesExecution, Relay, made_execution
+from actium.plugins.relay import Relay
 from actium.running import running_attempt
 
 
@@ -222,6 +222,7 @@ class BaseActionHandler(BasePlugin):
         self._isolated_runs = isolated_runs
 
     @final
+    @making_executions
     def event_hub_callback(
         self,
         config: Mapping[str, Any],

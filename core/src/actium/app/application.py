@@ -32,6 +32,7 @@ from actium.plugins.base_plugin_flavor import BasePlugin
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.plugins.relay import Relay
 from actium.plugins.store_plugins import StorePlugins
+from actium.stores.records import Along
 from actium.stores.urls import open_store
 from actium.tracing.switch import TraceSwitch, application_tracing
 
@@ -183,15 +184,23 @@ class Actium:
     def _offer(self, most: int) -> Offer | None:
         """Room that a worker has for executions that are about to be stored."""
         workers = tuple(self._workers)
-        offers = (worker.offer(most, waits=len(workers) == 1) for worker in workers)
-        return next((offer for offer in offers if offer is not None), None)
+        full: Offer | None = None
+        for worker in workers:
+            offer = worker.offer(most, waits=len(workers) == 1)
+            if offer is None:
+                continue
+            if full is not None:
+                full.take((), Along(full.endings))
+            if offer.room:
+                return offer
+            full = offer
+        return full
 
     def _expect_more(self) -> Callable[[], object]:
         """Let workers leave what they have to record to transactions that come, until what is returned is called."""
-        expecting = ExitStack()
-        for worker in tuple(self._workers):
-            expecting.callback(worker.expect_errands())
-        return expecting.close
+        workers = tuple(self._workers)
+        # Of several, each transaction takes along what one of them has; the others are not to wait for their turn.
+        return workers[0].expect_errands() if len(workers) == 1 else lambda: None
 
     def _wake_workers(self) -> None:
         for worker in tuple(self._workers):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 from actium.auth.context import AuthContext
 from actium.errors import AlreadyExistsError, NotFoundError
 from actium.models.base import DEFAULT_PROJECT
 from actium.models.event import Event, PublishedEvent
-from actium.models.execution import TriggerExecutionResponse
+from actium.models.execution import MakesExecution, TriggerExecutionResponse, made_execution
 from actium.models.trigger import TriggerResponse
-from actium.plugins.relay import MakesExecution
+
+CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
 
 
 class ActionCallback(Protocol):
@@ -23,9 +24,24 @@ class ActionCallback(Protocol):
     def __call__(
         self,
         config: Mapping[str, Any],
-        trigger_execution: TriggerExecutionResponse | MakesExecution,
+        trigger_execution: TriggerExecutionResponse,
         auth_context: AuthContext,
     ) -> Any | Awaitable[Any]: ...
+
+
+def making_executions(callback: CallbackT) -> CallbackT:
+    """Let a callback be given what makes the execution, in place of an execution: it makes one where one is taken."""
+    callback.makes_executions = True  # type: ignore[attr-defined]  # functions take attributes
+    return callback
+
+
+def given_execution(
+    callback: ActionCallback, execution: TriggerExecutionResponse | MakesExecution
+) -> TriggerExecutionResponse:
+    """What a callback is given: an execution, unless it has asked for what makes it."""
+    if getattr(callback, "makes_executions", False):
+        return cast("TriggerExecutionResponse", execution)
+    return made_execution(execution)
 
 
 class BaseEventHub(ABC):

@@ -199,14 +199,16 @@ class EventHub(BaseEventHub):
     def _stored(self, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
         """Store, and let a worker of this process begin with what it has room for."""
         number = sum([len(draft.executions) for draft in drafts])
-        offer = self._offer(number) if number else None
-        if offer is None:
-            return self._store.record_events(drafts)
-        along = Along(offer.endings)
+        offer, along = None, Along(tuple)
         try:
+            offer = self._offer(number) if number else None
+            if offer is None:
+                return self._store.record_events(drafts)
+            along.take = offer.endings
             recorded = self._store.record_events(drafts, worker=offer.worker, limit=offer.room, along=along)
         except BaseException:
-            offer.fail(along)
+            if offer is not None:
+                offer.fail(along)
             raise
         offer.take([claim for one in recorded for claim in one.claims], along)
         return recorded

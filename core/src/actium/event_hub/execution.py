@@ -15,10 +15,10 @@ from actium.errors import ActiumError, NotFoundError, StoreError
 from actium.event_hub.attempt_traces import AttemptTrace, traced_end
 from actium.event_hub.base_event_hub import BaseEventHub
 from actium.event_hub.coroutines import SharedLoop
-from actium.models.execution import ExecutionStatus, TriggerExecutionResponse
+from actium.models.execution import ExecutionStatus, MakesExecution, TriggerExecutionResponse
 from actium.models.run_policy import RunPolicy
 from actium.models.tracing import TraceMode
-from actium.plugins.relay import MakesExecution, Observers
+from actium.plugins.relay import Observers
 from actium.running import RunningAttempt
 from actium.stores.base_store import BaseStore
 from actium.stores.records import Claim, EventRecord, ExecutionRecord

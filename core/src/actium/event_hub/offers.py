@@ -29,7 +29,7 @@ class Offer:
         room: How many at most.
         endings: Gives what is to be recorded in the same transaction; may be called once, inside it.
         take: To be called once, with what was claimed, perhaps nothing, and what was recorded, after that is durable.
-        fail: To be called in its place, with what was to be recorded, where nothing is durable.
+        fail: To be called in its place, with what was to be recorded, where storing has failed.
     """
 
     worker: str
@@ -59,6 +59,11 @@ class Room:
         self._awaited: list[int] = []
         self.promised = 0
         self.is_open = False
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits in the store for room."""
+        return self._is_behind
 
     @property
     def left(self) -> int:

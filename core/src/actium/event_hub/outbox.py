@@ -7,6 +7,7 @@ whoever has ended an attempt need do nothing else; who is on it looks afterwards
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from actium.stores.records import Ending
 
 _LATE = 1.0
-"""Seconds after which an errand is not counted on any more, e.g. since its thread was interrupted on the way."""
+"""Seconds after which an errand is not counted on any more, as its thread may have been interrupted on the way."""
 
 
 class Outbox:
@@ -29,7 +30,7 @@ class Outbox:
         self.recording = threading.Lock()
         self._ended: deque[Ending] = deque()
         self._lock = threading.Lock()
-        self._errands = 0
+        self._errands: dict[Errand, float] = {}
         self._latest = 0.0
 
     def __bool__(self) -> bool:
@@ -39,9 +40,9 @@ class Outbox:
     def will_be_taken(self) -> bool:
         """Whether an errand is open: what is in here now is taken along by it, or looked for afterwards.
 
-        It takes no lock, for it is asked after every run: an errand is counted out before it takes what there is.
+        It takes no lock, for it is asked after every run: an errand is struck off before it takes what there is.
         """
-        return self._errands > 0 and time.monotonic() - self._latest < _LATE
+        return bool(self._errands) and time.monotonic() - self._latest < _LATE
 
     @property
     def is_left_alone(self) -> bool:
@@ -68,22 +69,26 @@ class Outbox:
         """Give up what has ended: others have taken over, or will."""
         self._ended.clear()
 
-    def open_errand(self, *, takes: bool) -> Errand:
+    def open_errand(self, *, takes: bool, is_standing: bool = False) -> Errand:
         """Begin an errand.
 
         Args:
             takes: Whether it takes anything along at all.
+            is_standing: Whether it only says that others come one after the other, until it is closed.
         """
+        errand = Errand(self, is_open=takes)
         if takes:
             with self._lock:
-                self._errands += 1
-                self._latest = time.monotonic()
-        return Errand(self, is_open=takes)
+                self._latest = now = time.monotonic()
+                for late in [one for one, since in self._errands.items() if now - since >= _LATE]:
+                    del self._errands[late]
+                self._errands[errand] = math.inf if is_standing else now
+        return errand
 
-    def close_errand(self) -> None:
-        """One of them takes nothing more along."""
+    def close_errand(self, errand: Errand) -> None:
+        """It takes nothing more along."""
         with self._lock:
-            self._errands -= 1
+            self._errands.pop(errand, None)
 
 
 class Errand:
@@ -106,7 +111,7 @@ class Errand:
         """Nothing more is taken along. Saying so twice is harmless."""
         if self._is_open:
             self._is_open = False
-            self._outbox.close_errand()
+            self._outbox.close_errand(self)
 
 
 def lead_on(endings: Iterable[Ending]) -> bool:

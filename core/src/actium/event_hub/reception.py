@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from actium.errors import StoreError, WorkerLostError
 from actium.event_hub import outcomes
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.offers import Offer, Room
 from actium.event_hub.outbox import Errand, Outbox, lead_on
 from actium.stores.records import Along, Claim, Ending
+
+logger = logging.getLogger("actium.worker")
 
 
 class Reception:
@@ -52,7 +56,7 @@ class Reception:
             seconds: How long they may take to run, see `Room.promise`.
 
         Returns:
-            Room for some of them, perhaps none; None where the worker takes nothing.
+            Room for some of them, perhaps for none; None where the worker takes nothing.
         """
         if not self._room.is_open:
             return None
@@ -68,7 +72,7 @@ class Reception:
 
     def expect(self) -> Callable[[], object]:
         """Leave what is to be recorded to errands that are about to come, until what is returned is called."""
-        errand = self._errand()
+        errand = self._errand(is_standing=True)
 
         def end() -> None:
             errand.close()
@@ -77,9 +81,9 @@ class Reception:
 
         return end
 
-    def _errand(self) -> Errand:
+    def _errand(self, *, is_standing: bool = False) -> Errand:
         """Observers that are told of ends are no affair of who publishes; where there are any, nothing goes along."""
-        return self._outbox.open_errand(takes=not self._runner.is_observed)
+        return self._outbox.open_errand(takes=not self._runner.is_observed, is_standing=is_standing)
 
     def _take(self, errand: Errand, room: int, claims: Sequence[Claim], along: Along) -> None:
         """Begin with what was stored, and let go of what was recorded along with it."""
@@ -89,10 +93,13 @@ class Reception:
         elif claims:
             self._give_back(claims)
         errand.close()
-        if along.endings:
+        if along.endings and along.accepted:
             self._conclude(along.endings, along.accepted)
             self._room.look()
-        if self._outbox.is_left_alone or lead_on(along.endings):
+        elif along.endings:  # the store could not record them, and stored the events all the same
+            self._outbox.put_back(along.endings)
+        is_room_wanted = bool(along.endings) and self._room.is_behind
+        if self._outbox.is_left_alone or is_room_wanted or lead_on(along.endings):
             self._wake()
 
     def _fail(self, errand: Errand, room: int, along: Along) -> None:
@@ -106,4 +113,7 @@ class Reception:
         """The worker has been interrupted since it promised the room."""
         returned = outcomes.of_return("its worker was stopped before it began", datetime.now(UTC))
         endings = [Ending(claimed=claim.execution, outcome=returned) for claim in claims]
-        self._runner.store.exchange(claims[0].execution.worker or "", endings, limit=0)
+        try:
+            self._runner.store.exchange(claims[0].execution.worker or "", endings, limit=0)
+        except (StoreError, WorkerLostError) as error:  # no affair of who publishes: what they stored is stored
+            logger.error("%d executions that were not begun are tried again by others: %s", len(claims), error)

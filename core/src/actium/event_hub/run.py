@@ -20,6 +20,7 @@ from typing import Any
 from actium.errors import ExecutionCancelled, ExecutionTimeoutError, NotFoundError, StoreError
 from actium.event_hub import outcomes
 from actium.event_hub.attempt_traces import AttemptTrace
+from actium.event_hub.base_event_hub import given_execution
 from actium.event_hub.execution import ExecutionRunner
 from actium.logging import current_context, logging_for
 from actium.models.execution import ExecutionStatus
@@ -214,7 +215,7 @@ class Run:
             claim.account, execution_id=execution.id, window=work.auth_window, on_token=attempt.secrets.append
         )
         callback = runner.hub.action_callback(work.flavor, work.plugin_subtype)
-        return callback(copied(work.configuration), running, auth_context)
+        return callback(copied(work.configuration), given_execution(callback, running), auth_context)
 
     @property
     def _policy(self) -> RunPolicy:

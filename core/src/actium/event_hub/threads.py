@@ -28,14 +28,15 @@ class RunThreads:
         self._on_ran = on_ran
         self._lock = threading.Lock()
         self._waiting: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
-        self._running: dict[Run, None] = {}  # each of its changes is one step, so that the runs need no lock
+        self._running: dict[Run, None] = {}
+        self._load = 0
         self._own: set[int] = set()
         self._threads = 0
 
     @property
     def load(self) -> int:
         """How many runs wait for a thread, or have one."""
-        return self._waiting.qsize() + len(self._running)
+        return self._load
 
     @property
     def are_behind(self) -> bool:
@@ -48,9 +49,11 @@ class RunThreads:
 
     def put(self, run: Run) -> None:
         """Run something as soon as a thread is free."""
+        with self._lock:
+            self._load += 1
         self._waiting.put(run)
         if self._threads < self._size:
-            self._start_as_needed()
+            self.start_as_needed()
 
     def take_back(self) -> list[Run]:
         """The runs that no thread has begun with; none will."""
@@ -60,14 +63,18 @@ class RunThreads:
                 taken.append(self._waiting.get_nowait())
         for _ in range(taken.count(None)):  # threads that are to end
             self._waiting.put(None)
-        return [run for run in taken if run is not None]
+        runs = [run for run in taken if run is not None]
+        with self._lock:
+            self._load -= len(runs)
+        return runs
 
     def abandon(self, run: Run) -> None:
         """Count on a run's thread no more; another takes its place."""
         if self._running.pop(run, self) is None:
             with self._lock:
                 self._threads -= 1
-            self._start_as_needed()
+                self._load -= 1
+            self.start_as_needed()
 
     def close(self) -> None:
         """Let the threads end; those that run something do so after it."""
@@ -76,11 +83,18 @@ class RunThreads:
         for _ in range(threads):
             self._waiting.put(None)
 
-    def _start_as_needed(self) -> None:
+    def start_as_needed(self) -> None:
+        """Start a thread where one more has something to do. Where the system has none to give, it is asked again."""
         with self._lock:
-            if self._threads < min(self._size, self.load):
+            if self._threads >= min(self._size, self._load):
+                return
+            thread = threading.Thread(target=self._work, name=f"actium-run-{self._threads + 1}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                logger.error("A worker has %d of %d threads, and tries again: %s", self._threads, self._size, error)
+            else:
                 self._threads += 1
-                threading.Thread(target=self._work, name=f"actium-run-{self._threads}", daemon=True).start()
 
     def _work(self) -> None:
         here = threading.get_ident()
@@ -102,6 +116,8 @@ class RunThreads:
             logger.warning("A handler raised %s in a thread of its worker.", type(error).__name__)
         if self._running.pop(run, self) is not None:
             return False  # it was abandoned, and another thread has its place
+        with self._lock:
+            self._load -= 1
         try:
             self._on_ran(time.monotonic() - began)
         except Exception:  # the run has been told of; the thread is there for others

@@ -50,10 +50,11 @@ class RunsUnderWay:
 
         A later attempt of the same execution may run here meanwhile; that stays.
         """
-        run = self._runs.get(claimed.id)
+        runs = self._runs  # which others may forget meanwhile
+        run = runs.get(claimed.id)
         if run is None or run.claim.execution.attempt != claimed.attempt:
             return None
-        del self._runs[claimed.id]
+        runs.pop(claimed.id, None)
         if self._alone is not None and self._alone == claimed.id:
             self._alone = None
         return run

@@ -11,6 +11,7 @@ worker's own thread.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -22,6 +23,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from actium.errors import InvalidInputError, StoreBusyError, StoreClosedError, StoreError, WorkerLostError
+from actium.event_hub import outcomes
 from actium.event_hub.endings import Endings
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
@@ -112,6 +114,7 @@ class Worker:
 
     def _begin_anew(self) -> None:
         self._outbox = Outbox()
+        self._to_tell: deque[tuple[UUID, int, Sequence[str]]] = deque()
         self._counting = threading.Lock()
         self._runs = RunsUnderWay()
         self._here: deque[Run] = deque()
@@ -200,7 +203,7 @@ class Worker:
             waits: Whether to wait a moment where there is less.
 
         Returns:
-            Room for some of them; None where there is none.
+            Room for some of them, perhaps for none; None where it takes nothing.
         """
         name = self.name
         if self._process != os.getpid() or not name or self._stop_at is not None:
@@ -234,7 +237,7 @@ class Worker:
                 self._take_over()
             self._room.open()
             try:
-                while self._goes_on(until_idle=until_idle) or not self._room.close_when_kept():
+                while self._goes_on(until_idle=until_idle) or not self._is_closed():
                     self._turn(limit=self._claimable(), is_patient=not until_idle)
             except BaseException:
                 self._room.close()
@@ -242,6 +245,15 @@ class Worker:
                 self._record_what_is_left()
                 raise
             return self._attempts - before
+
+    def _is_closed(self) -> bool:
+        """Close the room, unless something has come since it was seen that there is nothing to do."""
+        if not self._room.close_when_kept():
+            return False
+        if not self._runs and not self._outbox:
+            return True
+        self._room.open()
+        return False
 
     def _take_over(self) -> None:
         """Make pending what workers that are gone have left: they may be all that is to be done."""
@@ -276,36 +288,48 @@ class Worker:
         for claim in exchange.claims:
             self._begin(claim)
         self._run_here()
+        self._threads.start_as_needed()
         self._look_after_runs()
         if self._runs or self._room.promised or (is_patient and self._stop_at is None):
             self._wait(0.0 if self._here or self._outbox.is_left_alone else self._pause())
 
     def _recorded(self, *, limit: int) -> Exchange:
         """Record what has ended, and claim more."""
-        self._is_woken = False  # no wake-up from before now is of interest
         while not self._inbox.empty():
             arrived = self._inbox.get()
             if arrived is not None:
                 self._begin_with(arrived)
+        self._is_woken = False  # what anyone woke it for until now is seen below
         with self._outbox.recording:
             ended = [] if self._outbox.will_be_taken else self._outbox.take()
             try:
-                return self._exchange(ended, limit=limit)
+                exchange = self._exchange(ended, limit=limit)
             except BaseException:
                 self._outbox.put_back(ended)
                 raise
+        self._tell()
+        return exchange
 
     def _begin_with(self, claims: Sequence[Claim]) -> None:
         """Begin with what was claimed when it was stored; what others have taken over since is theirs."""
-        for claim in claims:
-            if claim.execution.worker != self.name:
-                self._endings.let_go([claim.execution.id])
-                continue
-            if self._room.is_open and self._stop_at is None:
-                self._begin(claim)
-            else:
-                Run(self._runner, claim, self._deliver, on_deadline=self.wake).return_unmade()
-        self._room.arrived(len(claims))
+        try:
+            for claim in claims:
+                if claim.execution.worker != self.name:
+                    self._endings.let_go([claim.execution.id])
+                elif self._room.is_open and self._stop_at is None:
+                    self._begin_or_give_back(claim)
+                else:
+                    Run(self._runner, claim, self._deliver, on_deadline=self.wake).return_unmade()
+        finally:
+            self._room.arrived(len(claims))
+
+    def _begin_or_give_back(self, claim: Claim) -> None:
+        try:
+            self._begin(claim)
+        except Exception as error:  # no affair of who has stored it
+            logger.exception("The execution %s is given back: it cannot be begun here.", claim.execution.id)
+            returned = outcomes.of_return(f"it could not be begun: {type(error).__name__}", datetime.now(UTC))
+            self._deliver(Ending(claimed=claim.execution, outcome=returned))
 
     def _deliver(self, ending: Ending) -> None:
         """Take the end of a run, in whichever thread it comes about. Those that run handlers see to it afterwards."""
@@ -327,6 +351,7 @@ class Worker:
                     return
             finally:
                 self._outbox.recording.release()
+            self._tell()
 
     def _record(self) -> bool:
         """Record what has ended; whether that is done. Where it is not, it is the worker's own thread's part."""
@@ -341,8 +366,9 @@ class Worker:
             return False
         self._conclude(ended, exchange.accepted)
         self._room.look()
-        if exchange.next_due is not None and (self._next_due is None or exchange.next_due < self._next_due):
-            self._next_due = exchange.next_due
+        due = exchange.next_due
+        if due is not None and (self._next_due is None or due < self._next_due or due <= datetime.now(UTC)):
+            self._next_due = due
             self.wake()
         return True
 
@@ -366,7 +392,6 @@ class Worker:
         with self._counting:
             self._attempts += len(ended)
         announced: dict[UUID, Claim | None] = {}
-        told: list[tuple[UUID, int, Sequence[str]]] = []
         for (execution, outcome, _), is_accepted in zip(ended, all_accepted, strict=True):
             run = self._runs.ended(execution)
             if not is_accepted:
@@ -374,11 +399,17 @@ class Worker:
                 logger.warning("Another attempt has taken over from execution %s.", execution.id)
                 continue
             announced[execution.id] = run.claim if run is not None and outcome.next_attempt is None else None
-            told.append((execution.id, execution.attempt, () if run is None else run.secrets))
+            if self._runner.is_observed:
+                self._to_tell.append((execution.id, execution.attempt, () if run is None else run.secrets))
         self._endings.announce(announced)
-        self._runner.tell_ended(told)
         if self._is_awaited or self._stop_at is not None:
             self.wake()
+
+    def _tell(self) -> None:
+        """Tell the observers of ends that are recorded, while others may record more."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self._runner.tell_ended([self._to_tell.popleft()])
 
     def _record_what_is_left(self) -> None:
         """Record what has ended, before this thread leaves with an exception."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
 from actium.models.action import ActionResponse
@@ -212,6 +213,15 @@ class TriggerExecutionResponse(BaseResponse[TriggerExecutionBody, TriggerExecuti
     def attempts(self) -> tuple[Attempt, ...]:
         """Every try, first to last (hydrated)."""
         return self.get_metadata().attempts
+
+
+MakesExecution: TypeAlias = Callable[[], TriggerExecutionResponse]
+"""Makes an execution as handlers see it, where one is needed: to make one takes longer than to call most handlers."""
+
+
+def made_execution(execution: TriggerExecutionResponse | MakesExecution) -> TriggerExecutionResponse:
+    """An execution, made where it was not."""
+    return execution if isinstance(execution, TriggerExecutionResponse) else execution()
 
 
 class TriggerExecutionFilter(BaseFilter):

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from uuid import UUID
 
 import pluggy
@@ -39,19 +39,13 @@ if TYPE_CHECKING:
         ResourceType,
         TriggerExecutionResponse,
     )
+    from actium.models.execution import MakesExecution
     from actium.plugins.base_plugin_flavor import BasePluginConfig
     from actium.plugins.traced_hooks import TracedCalls
 
 logger = logging.getLogger("actium.plugins")
 
 Resources = Mapping["ResourceType", "BaseResponse[Any, Any, Any]"]
-MakesExecution: TypeAlias = "Callable[[], TriggerExecutionResponse]"
-"""Makes an execution as handlers see it, where one is needed: to make one takes longer than to call most handlers."""
-
-
-def made_execution(execution: TriggerExecutionResponse | MakesExecution) -> TriggerExecutionResponse:
-    """An execution, made where it was not."""
-    return execution() if callable(execution) else execution
 
 
 class AnswersHooks(Protocol):
@@ -194,8 +188,8 @@ class Relay:
         Returns:
             What the run gave; where ``is_async``, an awaitable of that.
         """
-        if self._is_asked_for_execution:
-            trigger_execution = made_execution(trigger_execution)
+        if self._is_asked_for_execution and callable(trigger_execution):
+            trigger_execution = trigger_execution()
         arguments = {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context}
         if self.is_async:
             return self._run_async(arguments)
@@ -266,7 +260,8 @@ class Relay:
 
 
 def _all_made(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**arguments, "trigger_execution": made_execution(arguments["trigger_execution"])}
+    execution = arguments["trigger_execution"]
+    return {**arguments, "trigger_execution": execution() if callable(execution) else execution}
 
 
 def _lone_hook(name: str, origin: Origin) -> LoneHook:

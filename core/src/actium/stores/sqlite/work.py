@@ -8,6 +8,7 @@ worker and attempt number are the fencing token: what is told with an older one 
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -43,6 +44,8 @@ from actium.stores.sqlite.tables import (
     json_text,
     time_text,
 )
+
+logger = logging.getLogger("actium.stores")
 
 RowT = TypeVar("RowT", AccountRecord, ActionRecord, EventRecord)
 Fence: TypeAlias = tuple[str, int, str | None]
@@ -112,7 +115,15 @@ def record_along(connection: sqlite3.Connection, worker: str, along: Along) -> N
     if connection.execute("SELECT 1 FROM workers WHERE name = ?", (worker,)).fetchone() is None:
         return
     along.endings = along.take()
-    along.accepted = _recorded(connection, along.endings, datetime.now(UTC))
+    connection.execute("SAVEPOINT along")
+    try:
+        along.accepted = _recorded(connection, along.endings, datetime.now(UTC))
+    except Exception:
+        if not connection.in_transaction:  # all of it has failed, the events too
+            raise
+        connection.execute("ROLLBACK TO along")
+        logger.warning("What a worker has ended is not recorded along with events.", exc_info=True)
+    connection.execute("RELEASE along")
 
 
 def _recorded(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> tuple[bool, ...]:
