@@ -35,7 +35,7 @@ class RunThreads:
 
     @property
     def load(self) -> int:
-        """How many runs wait for a thread, or have one."""
+        """How many runs wait for a thread, or keep one busy."""
         return self._load
 
     @property
@@ -116,10 +116,10 @@ class RunThreads:
             logger.warning("A handler raised %s in a thread of its worker.", type(error).__name__)
         if self._running.pop(run, self) is not None:
             return False  # it was abandoned, and another thread has its place
-        with self._lock:
-            self._load -= 1
         try:
             self._on_ran(time.monotonic() - began)
         except Exception:  # the run has been told of; the thread is there for others
             logger.exception("A thread of a worker cannot tell that it has run something.")
+        with self._lock:  # only now is it free for another
+            self._load -= 1
         return True

@@ -11,7 +11,6 @@ worker's own thread.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import queue
@@ -24,6 +23,7 @@ from uuid import UUID
 
 from actium.errors import InvalidInputError, StoreBusyError, StoreClosedError, StoreError, WorkerLostError
 from actium.event_hub import outcomes
+from actium.event_hub.conclusions import Conclusions
 from actium.event_hub.endings import Endings
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
@@ -114,13 +114,11 @@ class Worker:
 
     def _begin_anew(self) -> None:
         self._outbox = Outbox()
-        self._to_tell: deque[tuple[UUID, int, Sequence[str]]] = deque()
-        self._counting = threading.Lock()
         self._runs = RunsUnderWay()
+        self._conclusions = Conclusions(self._runner, self._runs, self._endings)
         self._here: deque[Run] = deque()
         self._threads = RunThreads(self._concurrency, on_ran=self._ran)
         self._mean_seconds = _CLAIM_FOR
-        self._attempts = 0
         self._next_due: datetime | None = None
         self._looked_at_requests = time.monotonic()
         self._room = Room(self._space)
@@ -230,7 +228,7 @@ class Worker:
 
     def _work(self, *, until_idle: bool) -> int:
         with self._working:
-            before = self._attempts
+            before = self._conclusions.attempts
             self._in_this_thread = self._is_awaited = until_idle
             self._after_fork()
             if until_idle:
@@ -244,7 +242,7 @@ class Worker:
                 self._give_back_what_waits()
                 self._record_what_is_left()
                 raise
-            return self._attempts - before
+            return self._conclusions.attempts - before
 
     def _is_closed(self) -> bool:
         """Close the room, unless something has come since it was seen that there is nothing to do."""
@@ -307,7 +305,7 @@ class Worker:
             except BaseException:
                 self._outbox.put_back(ended)
                 raise
-        self._tell()
+        self._conclusions.tell()
         return exchange
 
     def _begin_with(self, claims: Sequence[Claim]) -> None:
@@ -351,7 +349,7 @@ class Worker:
                     return
             finally:
                 self._outbox.recording.release()
-            self._tell()
+            self._conclusions.tell()
 
     def _record(self) -> bool:
         """Record what has ended; whether that is done. Where it is not, it is the worker's own thread's part."""
@@ -388,28 +386,9 @@ class Worker:
         return exchange
 
     def _conclude(self, ended: Sequence[Ending], all_accepted: Sequence[bool]) -> None:
-        """Let go of what is recorded, and tell of it."""
-        with self._counting:
-            self._attempts += len(ended)
-        announced: dict[UUID, Claim | None] = {}
-        for (execution, outcome, _), is_accepted in zip(ended, all_accepted, strict=True):
-            run = self._runs.ended(execution)
-            if not is_accepted:
-                self._endings.let_go([execution.id])
-                logger.warning("Another attempt has taken over from execution %s.", execution.id)
-                continue
-            announced[execution.id] = run.claim if run is not None and outcome.next_attempt is None else None
-            if self._runner.is_observed:
-                self._to_tell.append((execution.id, execution.attempt, () if run is None else run.secrets))
-        self._endings.announce(announced)
+        self._conclusions.conclude(ended, all_accepted)
         if self._is_awaited or self._stop_at is not None:
             self.wake()
-
-    def _tell(self) -> None:
-        """Tell the observers of ends that are recorded, while others may record more."""
-        with contextlib.suppress(IndexError):
-            while True:
-                self._runner.tell_ended([self._to_tell.popleft()])
 
     def _record_what_is_left(self) -> None:
         """Record what has ended, before this thread leaves with an exception."""

@@ -1,0 +1,67 @@
+"""What follows when the ends of attempts are recorded: their runs are let go, and whoever waits for them is told."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from uuid import UUID
+
+from actium.event_hub.endings import Endings
+from actium.event_hub.execution import ExecutionRunner
+from actium.event_hub.under_way import RunsUnderWay
+from actium.stores.records import Claim, Ending
+
+logger = logging.getLogger("actium.worker")
+
+
+class Conclusions:
+    """Concludes the runs of one worker, in whichever thread has recorded them.
+
+    Attributes:
+        attempts: How many there were.
+    """
+
+    def __init__(self, runner: ExecutionRunner, runs: RunsUnderWay, endings: Endings) -> None:
+        """Conclude nothing yet.
+
+        Args:
+            runner: Tells the observers.
+            runs: What is under way.
+            endings: Who waits for executions to end.
+        """
+        self.attempts = 0
+        self._runner = runner
+        self._runs = runs
+        self._endings = endings
+        self._lock = threading.Lock()
+        self._to_tell: deque[tuple[UUID, int, Sequence[str]]] = deque()
+
+    def conclude(self, ended: Sequence[Ending], all_accepted: Sequence[bool]) -> None:
+        """Let go of what is recorded, and tell who waits for it; the observers are told by `tell`.
+
+        Args:
+            ended: The ends.
+            all_accepted: For each, whether it is recorded; it is not where another attempt has taken over.
+        """
+        with self._lock:
+            self.attempts += len(ended)
+        announced: dict[UUID, Claim | None] = {}
+        for (execution, outcome, _), is_accepted in zip(ended, all_accepted, strict=True):
+            run = self._runs.ended(execution)
+            if not is_accepted:
+                self._endings.let_go([execution.id])
+                logger.warning("Another attempt has taken over from execution %s.", execution.id)
+                continue
+            announced[execution.id] = run.claim if run is not None and outcome.next_attempt is None else None
+            if self._runner.is_observed:
+                self._to_tell.append((execution.id, execution.attempt, () if run is None else run.secrets))
+        self._endings.announce(announced)
+
+    def tell(self) -> None:
+        """Tell the observers of ends that are recorded; others may record more meanwhile."""
+        with contextlib.suppress(IndexError):
+            while True:
+                self._runner.tell_ended([self._to_tell.popleft()])
