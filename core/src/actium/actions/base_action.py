@@ -243,10 +243,11 @@ class BaseActionHandler(BasePlugin):
             flavor = FlavorReference.of(self.flavor_class, self.origin)
             return self._isolated_runs.run(flavor, config, made_execution(trigger_execution), auth_context)
         relay = self.relay
-        if relay.renders:
+        if relay.takes_execution or relay.renders:
             trigger_execution = made_execution(trigger_execution)
-            config = relay.render_configuration(config, trigger_execution.event)
-            check_extent(config)
+            if relay.renders:
+                config = relay.render_configuration(config, trigger_execution.event)
+                check_extent(config)
         return relay.run_action(resolve_references(self._validated(config)), trigger_execution, auth_context)
 
     @final

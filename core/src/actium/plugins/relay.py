@@ -26,7 +26,7 @@ from actium.plugins.hookspecs import PROJECT_NAME, ActionHooks, ObserverHooks, h
 from actium.plugins.origin import Origin
 from actium.plugins.publishing import PublishingHooks
 from actium.tracing.application import NOT_TRACED, ApplicationTracing
-from actium.tracing.recorder import Actor, LoneHook, is_recording, unrecorded
+from actium.tracing.recorder import Actor, LoneHook, active, current, is_recording, unrecorded
 
 if TYPE_CHECKING:
     from actium.auth.context import AuthContext
@@ -111,6 +111,7 @@ class Relay:
         origin: Where the flavor comes from.
         is_async: Whether the flavor's handler runs as a coroutine.
         renders: Whether a hook plugin may fill configurations from events.
+        takes_execution: Whether the handler, or a hook plugin around it, looks at the execution that is run.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class Relay:
         called = cast("Callable[..., Any]", alone[0].function if alone else manager.hook.run_action)
         self._run = called
         self._lone = None if hook_plugins else _lone_hook("run_action", origin)
-        self._is_asked_for_execution = bool(hook_plugins) or getattr(handler, "takes_execution", True)
+        self.takes_execution = bool(hook_plugins) or getattr(handler, "takes_execution", True)
         self.renders = bool(manager.hook.render_configuration.get_hookimpls())
 
     def create_action(self, action: ActionRequest) -> ActionResponse:
@@ -182,19 +183,18 @@ class Relay:
 
         Args:
             config: The configuration.
-            trigger_execution: The execution, or what makes it where anyone takes it.
+            trigger_execution: The execution; unless `takes_execution`, what makes it will do.
             auth_context: On whose behalf.
 
         Returns:
             What the run gave; where ``is_async``, an awaitable of that.
         """
-        if self._is_asked_for_execution and callable(trigger_execution):
-            trigger_execution = trigger_execution()
-        arguments = {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context}
         if self.is_async:
-            return self._run_async(arguments)
+            return self._run_async(_arguments(config, trigger_execution, auth_context))
         try:
-            return self._run_recorded(arguments) if is_recording() else self._run(**arguments)
+            if active or current.get() is not None:
+                return self._run_recorded(_arguments(config, trigger_execution, auth_context))
+            return self._run(config=config, trigger_execution=trigger_execution, auth_context=auth_context)
         except BaseException as error:
             self._note(error, "run_action")
             raise
@@ -257,6 +257,12 @@ class Relay:
     def _note(self, error: BaseException, hook: str) -> None:
         if not isinstance(error, ActiumError):  # ours tell all that a caller needs
             error.add_note(f"raised in the hook {hook} of {self.origin}")
+
+
+def _arguments(
+    config: BasePluginConfig, trigger_execution: TriggerExecutionResponse | MakesExecution, auth_context: AuthContext
+) -> dict[str, Any]:
+    return {"config": config, "trigger_execution": trigger_execution, "auth_context": auth_context}
 
 
 def _all_made(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
