@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actium import ActionConfig, Actium, action_flavor
+from actium.event_hub.worker import Worker
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, ServiceAccountResponse
 
 CreateAction = Callable[..., ActionResponse]
@@ -55,3 +59,24 @@ def create(app: Actium, account: ServiceAccountResponse) -> CreateAction:
         return app.actions.create(ActionRequest(name=name, plugin_subtype=subtype, flavor=short, **given))
 
     return create
+
+
+@pytest.fixture
+def working() -> Callable[..., AbstractContextManager[Worker]]:
+    """A worker of an application that runs in a thread of its own, and takes what is stored; at the end it stops."""
+
+    @contextmanager
+    def working(app: Actium, **options: Any) -> Iterator[Worker]:
+        worker = app.worker(**{"concurrency": 2, **options})
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        try:
+            while not (worker.name and worker._room.is_open):
+                time.sleep(0.001)
+            yield worker
+        finally:
+            worker.stop(grace=1)
+            thread.join(30)
+            assert not thread.is_alive()
+
+    return working

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -154,6 +155,27 @@ def test_a_commit_that_fails_is_told_to_all(bench: Bench) -> None:
     bench.connection.fails = False
     bench.put(3)
     assert bench.numbers() == {3}
+
+
+def test_closing_commits_what_waits_to_be(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who closes the store while a transaction ends is not taken for someone who will commit it."""
+    complete, closing = bench.writer._complete, list[threading.Thread]()
+
+    def close_meanwhile(group: object) -> None:
+        if not closing:
+            closing.append(threading.Thread(target=bench.writer.close))
+            closing[0].start()
+            while not bench.writer.waiting:
+                time.sleep(0.001)
+        complete(group)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bench.writer, "_complete", close_meanwhile)
+    putting = threading.Thread(target=bench.put, args=(1, 2), daemon=True)
+    putting.start()
+    putting.join(SECONDS)
+    closing[0].join(SECONDS)
+    assert not putting.is_alive()
+    assert bench.numbers() == {1, 2}
 
 
 def test_a_caller_does_not_wait_for_ever(tmp_path: Path) -> None:

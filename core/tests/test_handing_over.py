@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -18,23 +18,8 @@ from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, 
 from actium.stores.sqlite import work
 
 CreateAction = Callable[..., ActionResponse]
+Working = Callable[..., AbstractContextManager[Worker]]
 SECONDS = 30.0
-
-
-@contextmanager
-def working(app: Actium, **options: Any) -> Iterator[Worker]:
-    """A worker that runs in a thread of its own, and has looked at the store."""
-    worker = app.worker(**{"concurrency": 2, **options})
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    try:
-        while not (worker.name and worker._room.is_open):
-            time.sleep(0.001)
-        yield worker
-    finally:
-        worker.stop(grace=1)
-        thread.join(SECONDS)
-        assert not thread.is_alive()
 
 
 def on_everything(app: Actium, create: CreateAction, run: Callable[..., Any], **fields: Any) -> ActionResponse:
@@ -73,7 +58,7 @@ def test_what_comes_when_there_is_nothing_to_do_is_waited_for(
     assert app.executions.get(published[0].executions[0]).status is ExecutionStatus.SUCCEEDED
 
 
-def test_no_wake_up_is_lost(app: Actium, create: CreateAction) -> None:
+def test_no_wake_up_is_lost(app: Actium, create: CreateAction, working: Working) -> None:
     """Whoever wakes a worker between its looks is heard, though it looks seldom by itself."""
     gate = threading.Event()
 
@@ -114,7 +99,9 @@ def test_no_wake_up_is_lost(app: Actium, create: CreateAction) -> None:
         assert time.monotonic() - began < 5
 
 
-def test_room_that_an_end_has_made_is_used(app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_room_that_an_end_has_made_is_used(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working
+) -> None:
     """A worker with a backlog goes on when a publisher has recorded its end along, though nothing new was stored."""
     on_everything(app, create, lambda config: time.sleep(0.2))
     worker = app.worker(concurrency=1)
@@ -137,7 +124,7 @@ def test_room_that_an_end_has_made_is_used(app: Actium, create: CreateAction, mo
 
 
 def test_of_several_workers_one_with_room_is_offered(
-    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working
 ) -> None:
     """Where one worker is full, another begins with what is stored."""
     go, limits = threading.Event(), list[int]()
@@ -158,7 +145,7 @@ def test_of_several_workers_one_with_room_is_offered(
 
 
 def test_a_run_on_its_way_to_a_thread_is_counted(
-    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working
 ) -> None:
     """A second thread is started for a second run, also while the first thread has only just taken the first."""
     go, first = threading.Event(), list[int]()
@@ -182,12 +169,12 @@ def test_a_run_on_its_way_to_a_thread_is_counted(
         app.events.publish(event(data="long"))
         time.sleep(0.02)
         quick = app.events.publish(event())
-        app.executions.wait(quick.executions[0], 5)
+        assert app.executions.wait(quick.executions[0], 5).status is ExecutionStatus.SUCCEEDED
         go.set()
 
 
 def test_publishing_does_not_fail_for_want_of_threads(
-    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working
 ) -> None:
     """Where the system has no thread to give, what was stored is run as soon as it has one."""
     on_everything(app, create, lambda config: "done")
@@ -206,7 +193,9 @@ def test_publishing_does_not_fail_for_want_of_threads(
     assert len(refused) == 2
 
 
-def test_what_cannot_be_begun_is_given_back(app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_begun_is_given_back(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working
+) -> None:
     """An error in beginning with what was stored is no affair of its publisher."""
     on_everything(app, create, lambda config: "done")
     with working(app) as worker:
@@ -225,7 +214,7 @@ def test_what_cannot_be_begun_is_given_back(app: Actium, create: CreateAction, m
 
 
 def test_an_end_that_cannot_be_written_harms_no_publisher(
-    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working
 ) -> None:
     """Events are stored although what should be recorded along with them cannot be, and the worker tries it again."""
     on_everything(app, create, lambda config: "done")
@@ -272,7 +261,7 @@ def test_a_callback_of_another_hub_gets_an_execution(app: Actium, create: Create
     assert app.executions.get(execution.id).result == action.name
 
 
-def test_a_slow_observer_keeps_no_other_end_from_being_recorded(url: str) -> None:
+def test_a_slow_observer_keeps_no_other_end_from_being_recorded(url: str, working: Working) -> None:
     """While an observer is told of one end, others are recorded."""
     slow = [True]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -19,20 +19,8 @@ from actium.event_hub.worker import Worker
 from actium.models import ActionResponse, EventFilter, TriggerRequest
 
 CreateAction = Callable[..., ActionResponse]
+Working = Callable[..., AbstractContextManager[Worker]]
 SECONDS = 30.0
-
-
-@contextmanager
-def working(app: Actium, **options: Any) -> Iterator[Worker]:
-    """A worker that runs in a thread of its own."""
-    worker = app.worker(**{"concurrency": 2, **options})
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    try:
-        yield worker
-    finally:
-        worker.stop()
-        thread.join()
 
 
 @pytest.fixture
@@ -117,7 +105,7 @@ class TestOutbox:
 
 
 class TestAlong:
-    def test_a_stream_of_events_records_what_it_led_to(self, triggered: Actium) -> None:
+    def test_a_stream_of_events_records_what_it_led_to(self, triggered: Actium, working: Working) -> None:
         """While events are stored, ends are recorded in the same transactions; none is lost, none counted twice."""
         store, along = triggered.store, list[int]()
         record_events = store.record_events
@@ -140,7 +128,7 @@ class TestAlong:
         assert {(one.attempt, len(one.attempts)) for one in executions} == {(1, 1)}
 
     def test_what_could_not_be_recorded_along_is_recorded_by_the_worker(
-        self, triggered: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+        self, triggered: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working
     ) -> None:
         """A transaction that fails after it has taken ends along leaves them to the worker."""
         go, store, taken = threading.Event(), triggered.store, list[int]()
@@ -168,7 +156,9 @@ class TestAlong:
             assert triggered.executions.wait(execution.id, SECONDS).result == "done"
         assert taken == [1]
 
-    def test_an_errand_that_never_comes_holds_nothing_up(self, triggered: Actium, create: CreateAction) -> None:
+    def test_an_errand_that_never_comes_holds_nothing_up(
+        self, triggered: Actium, create: CreateAction, working: Working
+    ) -> None:
         """A publisher that was interrupted on the way is not waited for longer than a second or two."""
         action = create("other")
         with working(triggered, poll_interval=0.1) as worker:

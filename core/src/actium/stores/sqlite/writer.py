@@ -97,6 +97,7 @@ class Writer:
         """Close the connection, once what is being written is."""
         self._acquire()
         try:
+            self._commit()  # a group that was left open for who waits here
             connection, self._open = self._open, None
             if connection is not None:
                 connection.close()
@@ -169,7 +170,12 @@ class Writer:
             self._is_left_open = self.waiting > 0 and group.members < MOST_TOGETHER
             if self._is_left_open:
                 return
-        self._group = None
+        self._commit()
+
+    def _commit(self) -> None:
+        group, self._group = self._group, None
+        if group is None or not group.members:
+            return
         try:
             self.connection.execute("COMMIT")
         except BaseException as error:
