@@ -13,7 +13,8 @@ import cloudpickle  # type: ignore[import-untyped]  # it has no types of its own
 import pytest
 
 from actium.errors import ExecutionCancelled
-from actium_pipeline_run.lowering import Portable, travel_by_value
+from actium_pipeline_run.by_value import travel_by_value
+from actium_pipeline_run.lowering import Portable
 from actium_pipeline_run.runner import RunOutcome
 from actium_pipeline_run.states import StepState
 from actium_pipeline_run.step_task import PickledWork, StepTask, TopicChannel
