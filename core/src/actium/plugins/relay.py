@@ -183,7 +183,7 @@ class Relay:
 
         Args:
             config: The configuration.
-            trigger_execution: The execution; unless `takes_execution`, what makes it will do.
+            trigger_execution: The execution; unless ``takes_execution``, what makes it will do.
             auth_context: On whose behalf.
 
         Returns:
