@@ -181,6 +181,7 @@ def test_closing_commits_what_waits_to_be(bench: Bench, monkeypatch: pytest.Monk
 def test_a_caller_does_not_wait_for_ever(tmp_path: Path) -> None:
     """Behind a transaction that takes too long, a caller is told that the store is busy; nothing is lost of others."""
     bench = Bench(tmp_path / "numbers.db")
+    bench.writer.close()
     bench.writer = Writer(bench.connect, busy_seconds=0.05)
     refused: list[BaseException] = []
 
