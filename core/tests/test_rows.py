@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actium.errors import InvalidInputError
+from actium import Actium
+from actium.errors import ConflictError, InvalidInputError
+from actium.models import ActionResponse
 from actium.stores import BaseStore, open_store
-from actium.stores.records import EventDraft, EventRecord
+from actium.stores.records import EventDraft, EventRecord, ExecutionDraft
 from actium.stores.sqlite.tables import time_text
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -68,6 +70,16 @@ def test_one_row_among_alike_ones_stays_another(store: BaseStore, column: str) -
         events[place] = event(**{column: other})
         kept = stored(store, events)
         assert [getattr(one, column) for one in kept] == [getattr(one, column) for one in events]
+
+
+def test_rows_that_have_everything_in_common_are_one_too_many(
+    app: Actium, create: Callable[..., ActionResponse]
+) -> None:
+    """Two executions of one id are a conflict, and nothing of them is stored."""
+    twice = [ExecutionDraft(id=uuid4(), action_id=create().id)] * 2
+    with pytest.raises(ConflictError, match="refused a change"):
+        app.store.record_events([EventDraft(event(), twice, app.store.trigger_generation())])
+    assert app.executions.list().total == app.events.list().total == 0
 
 
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

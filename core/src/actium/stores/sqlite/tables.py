@@ -155,10 +155,10 @@ class Table(Generic[RowT]):
         """The INSERT of several records, and what it takes.
 
         Rows that are stored together are alike, an execution's in all but two or three columns. What all of them have
-        in common is encoded and bound once.
+        in common is encoded and bound once. Placeholders have no numbers: Python 3.12 warned of these at first.
         """
         columns = list(zip(*(records if self._is_row else map(self._values, records)), strict=True))
-        is_shared = tuple(map(_is_shared, columns, self._kinds))
+        is_shared = False, *map(_is_shared, columns[1:], self._kinds[1:])  # the first is what tells rows apart
         values: list[Any] = []
         varying = []
         for column, kind, shared in zip(columns, self._kinds, is_shared, strict=True):
@@ -170,12 +170,11 @@ class Table(Generic[RowT]):
         return self._insertion_of(len(records), is_shared), values
 
     def _made_insertion(self, count: int, is_shared: tuple[bool, ...]) -> str:
-        shared, own = sum(is_shared), len(is_shared) - sum(is_shared)
-        rows = []
-        for row in range(count):
-            of_all, of_row = itertools.count(1), itertools.count(shared + row * own + 1)
-            rows.append(f"({', '.join(f'?{next(of_all if one else of_row)}' for one in is_shared)})")
-        return f"INSERT INTO {self.name} ({self.selected}) VALUES {', '.join(rows)}"
+        own = itertools.count(1)
+        selected = ", ".join("?" if shared else f"own.column{next(own)}" for shared in is_shared)
+        row = f"({', '.join('?' * is_shared.count(False))})"
+        rows = ", ".join([row] * count)
+        return f"INSERT INTO {self.name} ({self.selected}) SELECT {selected} FROM (VALUES {rows}) AS own"
 
     def written(self, record: RowT) -> list[Any]:
         """A record as a row. What is empty is NULL, but in JSON it is written as ``null``."""
