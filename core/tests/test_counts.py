@@ -23,6 +23,8 @@ from actium.stores.sqlite.schema import COUNTED, MIGRATIONS, prepare
 
 CreateAction = Callable[..., ActionResponse]
 NOW = "2026-01-31T12:00:00.000000+00:00"
+COUNTED_BY_WRITERS = 9
+"""The version since which those who store rows count them."""
 
 
 @pytest.fixture
@@ -134,6 +136,8 @@ def test_of_older_files(tmp_path: Path, version: int) -> None:
             "VALUES ('x', 'default', 'a', 'one', 1, 'pending', ?)",
             (NOW,),
         )
+        if version >= COUNTED_BY_WRITERS:
+            connection.executemany("INSERT INTO row_counts VALUES (?, 'default', 1)", [(table,) for table in COUNTED])
     database.close()
     database = Database(tmp_path / "actium.db")
     prepare(database)

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from actium import Actium
+from actium.errors import ConflictError
 from actium.models import ActionResponse
+from actium.stores.sqlite.database import Database
+from actium.stores.sqlite.schema import MIGRATIONS, prepare
 
 CreateAction = Callable[..., ActionResponse]
 
@@ -81,6 +84,22 @@ def written(app: Actium, create: CreateAction, tmp_path: Path) -> Iterator[sqlit
             "SELECT 'new', project, action_id, action_name, action_revision, 'running', 1, created FROM executions "
             "WHERE status = 'succeeded'"
         ),
+        (
+            "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, created) "
+            "SELECT NULL, project, action_id, action_name, action_revision, 'pending', created FROM executions LIMIT 1"
+        ),
+        *(
+            f"INSERT OR REPLACE INTO executions ({number}, id, project, action_id, action_name, action_revision, "
+            f"status, created) SELECT {of_row}, 'new', project, action_id, action_name, action_revision, 'pending', "
+            "created FROM executions WHERE status = 'succeeded'"
+            for number, of_row in (("rowid", "rowid"), ("oid", "rowid"), ("_rowid_", "rowid"), ("rowid", -1))
+        ),
+        *(
+            f"UPDATE OR REPLACE executions SET {number} = (SELECT rowid FROM executions WHERE status = 'succeeded') "
+            "WHERE status = 'pending'"
+            for number in ("rowid", "oid", "_rowid_", "ROWID")
+        ),
+        "UPDATE executions SET rowid = -1 WHERE status = 'succeeded'",
     ],
 )
 def test_a_way_that_does_not_exist(written: sqlite3.Connection, statement: str) -> None:
@@ -94,3 +113,28 @@ def test_a_way_that_does_not_exist(written: sqlite3.Connection, statement: str) 
         written.execute(statement)
     assert rows() == before
     assert len(before) == 3
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_what_earlier_versions_stored_is_guarded_too(tmp_path: Path, version: int) -> None:
+    """In a file that was brought forward, an execution of before cannot be replaced, whatever its row is named by."""
+    database = Database(tmp_path / "actium.db")
+    prepare(database, MIGRATIONS[:version])
+    with database.writing() as connection:
+        connection.execute(
+            "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, created) "
+            "VALUES ('x', 'default', 'a', 'greet', 1, 'pending', '2026-01-31')"
+        )
+    prepare(database)
+    with database.reading() as connection:
+        before = connection.execute("SELECT rowid, * FROM executions").fetchall()
+    for number, name in ((1, "new"), (2, "x"), (2, None)):
+        with pytest.raises(ConflictError, match="cannot begin this way"), database.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO executions (rowid, id, project, action_id, action_name, action_revision, "
+                "status, created) VALUES (?, ?, 'default', 'a', 'greet', 1, 'pending', '2026-01-31')",
+                (number, name),
+            )
+    with database.reading() as connection:
+        assert connection.execute("SELECT rowid, * FROM executions").fetchall() == before
+    database.close()

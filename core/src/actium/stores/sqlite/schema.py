@@ -422,6 +422,38 @@ _CHEAP_GUARDS: Migration = (
 # `actium.stores.sqlite.counts` counts what a transaction stores.
 _COUNTED_ONCE: Migration = tuple(f"DROP TRIGGER {table}_counted_up" for table in COUNTED)
 
+_GUARDED_ROWS: Migration = (
+    # A row has a number besides its id, by which REPLACE deletes what is there as well. Where none is given, it is not
+    # known yet before an insertion, where SQLite shows -1; so there is no row with such a number, nor without an id.
+    "DROP TRIGGER executions_beginnings",
+    """
+    CREATE TRIGGER executions_beginnings BEFORE INSERT ON executions
+    WHEN (
+        (NEW.status = 'running' AND NEW.attempt = 1 AND NEW.worker IS NOT NULL)
+        OR (NEW.status = 'pending' AND NEW.attempt = 0)
+        OR (NEW.status IN ('failed', 'skipped') AND NEW.attempt = 0 AND NEW.finished IS NOT NULL)
+    ) IS NOT TRUE OR NEW.id IS NULL OR EXISTS (SELECT 1 FROM executions WHERE id = NEW.id OR rowid = NEW.rowid)
+    BEGIN
+        SELECT RAISE(ABORT, 'an execution cannot begin this way');
+    END
+    """,
+    """
+    CREATE TRIGGER executions_numbers AFTER INSERT ON executions WHEN NEW.rowid < 1
+    BEGIN
+        SELECT RAISE(ABORT, 'an execution cannot have this number');
+    END
+    """,
+    "DROP TRIGGER executions_transitions",
+    f"""
+    CREATE TRIGGER executions_transitions
+    BEFORE UPDATE OF id, status, attempt, worker, result, error, finished, rowid, oid, _rowid_ ON executions
+    WHEN NEW.id IS NOT OLD.id OR NEW.rowid IS NOT OLD.rowid OR ({ALLOWED}) IS NOT TRUE
+    BEGIN
+        SELECT RAISE(ABORT, 'an execution cannot go this way');
+    END
+    """,
+)
+
 MIGRATIONS: Sequence[Migration] = (
     _FIRST,
     _DURABLE_EXECUTION,
@@ -432,6 +464,7 @@ MIGRATIONS: Sequence[Migration] = (
     _RECEPTIONS,
     _CHEAP_GUARDS,
     _COUNTED_ONCE,
+    _GUARDED_ROWS,
 )
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 
