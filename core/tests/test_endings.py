@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from actium import Actium
-from actium.models import ActionResponse
+from actium import Actium, action_flavor
+from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest
 from actium.models.execution import ExecutionStatus
 from actium.stores.records import Claim, Ending, ExecutionRecord, Outcome, WorkerRecord
 
@@ -68,6 +70,34 @@ def test_that_differ(app: Actium, claims: Sequence[Claim]) -> None:
     ended = stored(app, claims)
     assert [one.result for one in ended] == [*({"number": number} for number in range(4)), None]
     assert (ended[4].status, ended[4].reason, ended[4].error) == (FAILED, "no", error)
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(), st.text() | st.lists(st.text(), max_size=2), st.text(max_size=3)), min_size=2, max_size=5
+    )
+)
+@example([("a\0b", "a\0b", "a\0b"), ("a\0c", "a\0c", "a\0c"), ("a", "a", "a")])
+def test_are_kept_whatever_they_say(told: list[tuple[str, Any, str]]) -> None:
+    """Reasons, results and errors that are told together are kept to their end, also those that hold a NUL."""
+    with Actium("sqlite://") as app:
+        app.flavors.register(action_flavor("test.nothing")(lambda config: None))
+        account = app.accounts.create(ServiceAccountRequest(name="robot"))
+        app.actions.create(
+            ActionRequest(name="a", plugin_subtype="test", flavor="nothing", service_account_id=account.id)
+        )
+        for _ in told:
+            app.actions.run("a")
+        app.store.register_worker(
+            WorkerRecord(name="first", host="h", process=1, lease=30.0, beat=0, started=datetime.now(UTC))
+        )
+        claims = app.store.exchange("first", limit=len(told)).claims
+        endings = [
+            ending(claim, status=FAILED, reason=reason, result=result, error={"message": message})
+            for claim, (reason, result, message) in zip(claims, told, strict=True)
+        ]
+        assert app.store.exchange("first", endings, limit=0).accepted == (True,) * len(told)
+        assert [(one.reason, one.result, (one.error or {})["message"]) for one in stored(app, claims)] == told
 
 
 @pytest.mark.parametrize("results", [[None] * 5, [*range(5)]], ids=["alike", "each its own"])

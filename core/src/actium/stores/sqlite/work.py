@@ -298,6 +298,8 @@ def _finish(connection: sqlite3.Connection, endings: Sequence[Ending], now: date
     rows = [_ended(ending) for ending in endings]
     if len(set(rows)) == 1:
         changed = _finish_alike(connection, ids, rows[0], now)
+    elif any("\0" in (ending.outcome.reason or "") for ending in endings):
+        changed = sum(_finish_alike(connection, [one], row, now) for one, row in zip(ids, rows, strict=True))
     else:
         changed = _finish_each(connection, ids, rows, now)
     return changed == len(endings)
@@ -330,7 +332,11 @@ def _finish_alike(connection: sqlite3.Connection, ids: Sequence[str], row: tuple
 def _finish_each(
     connection: sqlite3.Connection, ids: Sequence[str], rows: Sequence[tuple[object, ...]], now: datetime
 ) -> int:
-    """Record outcomes that differ; how many attempts were still running."""
+    """Record outcomes that differ; how many attempts were still running.
+
+    What SQLite reads from JSON ends before a NUL, so that none of their texts may hold one. In results and errors,
+    which are JSON themselves, it is written as an escape.
+    """
     return connection.execute(
         "UPDATE executions SET status = json_extract(ending.value, '$[1]'), "
         "reason = json_extract(ending.value, '$[2]'), result = json_extract(ending.value, '$[3]'), "
