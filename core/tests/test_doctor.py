@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import Field, field_validator
 
-from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, ExecutionStatus
+from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, Event, ExecutionStatus
 from actium.app.doctor import Finding
 from actium.errors import NotFoundError
 from actium.event_hub.leases import this_host
@@ -317,3 +319,44 @@ def test_an_action_being_created_belongs_to_an_account(app: Actium, account: Ser
             ActionRequest(name="half", plugin_subtype="test", flavor="room", service_account_id=account.id)
         )
     assert app.accounts.create(ServiceAccountRequest(name="other")).name == "other"
+
+
+def test_wrong_counts_are_told_and_counted_again(app: Actium, create: CreateAction, tmp_path: Path) -> None:
+    """Counts that differ from what is there, in any project and either way, are told; mending counts again."""
+    create()
+    for _ in range(3):
+        app.actions.run("greet")
+    app.events.publish_many([Event(type="t", source="/s") for _ in range(2)])
+    with closing(sqlite3.connect(tmp_path / "actium.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE row_counts SET number = 7 WHERE counted = 'executions'")
+        connection.execute("DELETE FROM row_counts WHERE counted = 'events'")
+        connection.execute("INSERT INTO row_counts VALUES ('events', 'elsewhere', 1)")
+    told = {
+        ("store, executions", "7 are counted in the project 'default', and 3 are there"),
+        ("store, events", "0 are counted in the project 'default', and 2 are there"),
+        ("store, events", "1 are counted in the project 'elsewhere', and 0 are there"),
+    }
+    for mend, remedy in ((False, "Mending will count them again."), (True, "Did count them again.")):
+        findings = app.doctor.examine(mend=mend)
+        assert {(finding.what, finding.problem) for finding in findings} == told
+        assert {(finding.remedy, finding.mended) for finding in findings} == {(remedy, mend)}
+    assert app.doctor.examine() == ()
+    app.events.publish(Event(type="t", source="/s"))
+    assert (app.events.list().total, app.executions.list().total) == (3, 3)
+
+
+def test_damage_that_only_a_backup_helps_against_is_not_mended(app: Actium, create: CreateAction, url: str) -> None:
+    """What refers to nothing stays a finding, while counts are put right beside it."""
+    create()
+    app.actions.run("greet")
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+        connection.execute(
+            "INSERT INTO execution_attempts (execution_id, number, worker, started) VALUES ('x', 1, 'w', 't')"
+        )
+        connection.execute("UPDATE row_counts SET number = 0")
+    assert [(one.what, one.mended) for one in app.doctor.examine(mend=True)] == [
+        ("store, execution_attempts", False),
+        ("store, executions", True),
+    ]
+    (finding,) = app.doctor.examine(mend=True)
+    assert (finding.remedy, finding.mended) == ("Restore it from a backup.", False)

@@ -16,7 +16,7 @@ from actium.models.page import MAX_PAGE_SIZE, Condition, Operator
 from actium.plugins.origin import Origin
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.stores.base_store import BaseStore, Query
-from actium.stores.records import ActionRecord, ExecutionRecord, Record
+from actium.stores.records import ActionRecord, ExecutionRecord, Record, StoreProblem
 
 DEFAULT_GRACE = timedelta(minutes=10)
 """How long a change of an action may take before it counts as left behind by a crash."""
@@ -57,17 +57,15 @@ class Doctor:
         broken plugins.
 
         Args:
-            mend: Whether to finish or undo half-made changes, and to have executions tried again whose worker is gone.
+            mend: Whether to finish or undo half-made changes, to have executions tried again whose worker is gone, and
+                to let the store put right what it can.
             grace: How long a change of an action may take before it counts as left behind.
         """
         return (*self.examine_store(mend=mend, grace=grace), *self.examine_plugins())
 
     def examine_store(self, *, mend: bool = False, grace: timedelta = DEFAULT_GRACE) -> tuple[Finding, ...]:
         """Look for all that `examine` looks for, but for broken plugins."""
-        findings = [
-            Finding(what=f"store, {problem.where}", problem=problem.problem, remedy="Restore it from a backup.")
-            for problem in self._store.check()
-        ]
+        findings = self._damage(mend=mend)
         findings += [self._action(action, mend=mend) for action in self._half_changed(grace)]
         gone = gone_workers(self._store)
         findings += filter(None, [self._worker(worker, reason, mend=mend) for worker, reason in gone.items()])
@@ -93,6 +91,12 @@ class Doctor:
             for names, problem in self._registry.hook_contradictions()
         ]
         return tuple(findings)
+
+    def _damage(self, *, mend: bool) -> list[Finding]:
+        problems = self._store.check()
+        if mend and any(problem.remedy for problem in problems):
+            self._store.mend()
+        return [_store(problem, mend=mend) for problem in problems]
 
     def _half_changed(self, grace: timedelta) -> list[ActionRecord]:
         before = datetime.now(UTC) - grace
@@ -146,6 +150,14 @@ class Doctor:
         asked = (Condition("status", Operator.EQUALS, status.value), *conditions)
         page = self._store.page(kind, Query(project=None, conditions=asked, max_size=MAX_PAGE_SIZE))
         return list(page.records)
+
+
+def _store(problem: StoreProblem, *, mend: bool) -> Finding:
+    what = f"store, {problem.where}"
+    if problem.remedy is None:
+        return Finding(what=what, problem=problem.problem, remedy="Restore it from a backup.")
+    remedy = f"{'Did' if mend else 'Mending will'} {problem.remedy}."
+    return Finding(what=what, problem=problem.problem, remedy=remedy, mended=mend)
 
 
 def _plugin(kind: str, origin: Origin, error: BaseException | None) -> Finding:

@@ -103,6 +103,10 @@ class BaseStore(ABC):
     def check(self) -> tuple[StoreProblem, ...]:
         """Check the store's integrity; empty when all is well."""
 
+    @abstractmethod
+    def mend(self) -> None:
+        """Put right what `check` tells with a remedy; where there is nothing of that kind, nothing changes."""
+
     # Any record
 
     @abstractmethod

@@ -499,7 +499,9 @@ class StoreProblem:
     Attributes:
         where: A table, or the file.
         problem: What is wrong.
+        remedy: What `BaseStore.mend` does about it, as in ``count them again``; None where only a backup helps.
     """
 
     where: str
     problem: str
+    remedy: str | None = None

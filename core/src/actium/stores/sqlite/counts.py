@@ -1,7 +1,8 @@
 """How many events and executions there are in each project, counted as they are stored.
 
 Who stores rows counts them here, once a transaction: a trigger would do it once a row. What is deleted is counted by
-triggers, as there are several ways to delete, and nobody waits for them.
+triggers, as there are several ways to delete, and nobody waits for them. An older Actium that has a file open while it
+is brought forward relies on triggers that are gone, and so leaves counts wrong.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from collections import Counter
 from collections.abc import Sequence
 from operator import attrgetter
 
-from actium.stores.records import EventRecord, ExecutionRecord
+from actium.stores.records import EventRecord, ExecutionRecord, StoreProblem
+from actium.stores.sqlite.schema import COUNTED
 
+_THERE = " UNION ALL ".join(
+    f"SELECT '{table}' AS counted, project, count(*) AS number FROM {table} GROUP BY project" for table in COUNTED
+)
 _project_of = attrgetter("project")
 
 
@@ -33,3 +38,27 @@ def add(
             "ON CONFLICT (counted, project) DO UPDATE SET number = number + excluded.number",
             values,
         )
+
+
+def miscounts(connection: sqlite3.Connection) -> tuple[StoreProblem, ...]:
+    """Where there are more or fewer rows than were counted."""
+    rows = connection.execute(
+        "SELECT counted, project, sum(told), sum(number) FROM ("
+        f"SELECT counted, project, 0 AS told, number FROM ({_THERE}) "
+        "UNION ALL SELECT counted, project, number, 0 FROM row_counts"
+        ") GROUP BY counted, project HAVING sum(told) <> sum(number)"
+    )  # one statement, so that the counts and the rows are of one moment
+    return tuple(
+        StoreProblem(
+            where=table,
+            problem=f"{told:,} are counted in the project {project!r}, and {there:,} are there",
+            remedy="count them again",
+        )
+        for table, project, told, there in rows.fetchall()
+    )
+
+
+def count_again(connection: sqlite3.Connection) -> None:
+    """Count the rows that are there, in place of what was counted."""
+    connection.execute("DELETE FROM row_counts")
+    connection.execute(f"INSERT INTO row_counts {_THERE}")

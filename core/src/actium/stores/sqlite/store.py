@@ -38,7 +38,7 @@ from actium.stores.records import (
     TriggerRecord,
     WorkerRecord,
 )
-from actium.stores.sqlite import actions, executions, listing, publication, retention, traces, work
+from actium.stores.sqlite import actions, counts, executions, listing, publication, retention, traces, work
 from actium.stores.sqlite.clock import WallClock, mend_due_times
 from actium.stores.sqlite.database import BUSY_SECONDS, Database
 from actium.stores.sqlite.rows import insert, not_found, read_all, read_many, read_one, replace_row
@@ -98,12 +98,19 @@ class SQLiteStore(BaseStore):
         with self._database.reading() as connection:
             integrity = connection.execute("PRAGMA integrity_check").fetchall()
             orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
-        problems = [StoreProblem(where="file", problem=text) for (text,) in integrity if text != "ok"]
+            is_sound = integrity == [("ok",)]
+            miscounts = counts.miscounts(connection) if is_sound else ()  # damage makes any count wrong, or fail
+        problems = [] if is_sound else [StoreProblem(where="file", problem=text) for (text,) in integrity]
         problems += [
             StoreProblem(where=table, problem=f"row {row} refers to a row of {parent} that is not there")
             for table, row, parent, _ in orphans
         ]
-        return tuple(problems)
+        return (*problems, *miscounts)
+
+    def mend(self) -> None:
+        """See `BaseStore.mend`."""
+        with self._database.writing() as connection:
+            counts.count_again(connection)
 
     def get(self, kind: type[Record], record_id: UUID) -> Record:
         """See `BaseStore.get`."""

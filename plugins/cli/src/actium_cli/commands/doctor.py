@@ -30,8 +30,8 @@ def doctor(
     """Find what is wrong with the plugins and the store, and mend what a crash left behind.
 
     That is: actions that are half-changed, and executions whose worker is gone, which are tried again; any worker has
-    that done, too. Also tells damage of the store, and all that `actium plugin check` finds. Exit code 1 when something
-    stays wrong.
+    that done, too. Also tells damage of the store, of which wrong counts are mended, and all that `actium plugin check`
+    finds. Exit code 1 when something stays wrong.
     """
     from actium_cli.examination import examined
 

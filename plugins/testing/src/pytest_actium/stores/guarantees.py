@@ -16,7 +16,7 @@ from actium.errors import (
     WorkerLostError,
 )
 from actium.models import ExecutionStatus
-from actium.stores.base_store import BaseStore, Query
+from actium.stores.base_store import BaseStore, Query, RecordPage
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
@@ -163,14 +163,19 @@ class GuaranteeRules(StoreSubject):
             lambda: store.insert_account(account_record()),
             lambda: store.exchange("w", limit=1),
             store.check,
+            store.mend,
         ]
         for use in uses:
             with pytest.raises(StoreClosedError, match="was closed"):
                 use()
 
     def test_a_sound_store_has_no_problems(self, store: BaseStore, action: ActionRecord) -> None:
-        """The self-check of a sound store finds nothing."""
+        """The self-check of a sound store finds nothing, and there is nothing that mending it changes."""
+        execution = pending(store, action)
         assert store.check() == ()
+        store.mend()
+        assert store.check() == ()
+        assert store.page(ExecutionRecord, Query()) == RecordPage(records=(execution,), total=1)
 
 
 def _outcome(call: Callable[[], object]) -> str:
