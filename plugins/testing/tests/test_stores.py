@@ -50,6 +50,11 @@ class Deaf(SQLiteStore):
         return super().trigger_changes(0)
 
 
+class Alone(SQLiteStore):
+    def record_events(self, drafts, *, worker=None, limit=0):
+        return super().record_events(drafts, worker=worker, limit=limit)
+
+
 from actium.stores.base_store import Query
 from actium.stores.records import ActionRecord
 
@@ -63,6 +68,7 @@ RULES = {
     "Upside": {"test_pages_are_what_plain_python_would_give"},
     "Careless": {"test_accounts_one_in_use_is_not_deleted"},
     "Settings": {"test_resources_settings"},
+    "Alone": {"test_executions_are_ended_along_with_new_events"},
     "Deaf": {"test_triggers_generations_tell_what_changed"},
 }
 
