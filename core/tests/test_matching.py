@@ -139,7 +139,8 @@ class TestMatchIndex:
         index = MatchIndex()
         for number, expression in enumerate(given_expressions):
             index.put(UUID(int=number), expression)
-        assert index.match_each(events) == [index.match(view) for view in events]
+        attributes, data = [view.attributes for view in events], [view.data for view in events]
+        assert list(map(list, index.match_each(attributes, data))) == [index.match(view) for view in events]
 
     @pytest.mark.parametrize(
         "filters, times",

@@ -15,7 +15,7 @@ from actium.errors import VersionConflictError
 from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
 from actium.event_hub.matching import Match, MatchIndex
 from actium.event_hub.offers import Offer
-from actium.filters import EventView, parse_filters
+from actium.filters import parse_filters
 from actium.models.base import DEFAULT_PROJECT, assembled
 from actium.models.event import ContextAttributes, Event, PublishedEvent
 from actium.models.execution import TriggerExecutionResponse
@@ -179,12 +179,11 @@ class EventHub(BaseEventHub):
         self, events: Sequence[Event], records: Sequence[EventRecord], project: str, *, is_replay: bool = False
     ) -> tuple[RecordedEvent, ...]:
         triggers = self._current_triggers()
-        views = [EventView(ContextAttributes(event), event.data) for event in events]
         while True:
-            generation, executions = triggers.matching(project, views)
+            generation, executions = triggers.matching(project, events)
             drafts = [
-                EventDraft(record, matched, generation, _cause(event), is_replay)
-                for event, record, matched in zip(events, records, executions, strict=True)
+                EventDraft(record, matched, generation, _cause(record), is_replay)
+                for record, matched in zip(records, executions, strict=True)
             ]
             try:
                 return self._stored(drafts)
@@ -246,7 +245,7 @@ class TriggerIndexes:
         self._triggers: dict[UUID, TriggerRecord] = {}
         self._problems: dict[str, dict[UUID, str]] = {}
 
-    def matching(self, project: str, views: Sequence[EventView]) -> tuple[int, list[list[ExecutionDraft]]]:
+    def matching(self, project: str, events: Sequence[Event]) -> tuple[int, list[list[ExecutionDraft]]]:
         """A generation, and for each event one execution for each of its triggers that matches.
 
         Filters are evaluated without the lock. What is put meanwhile belongs to a newer generation than the one that is
@@ -258,21 +257,25 @@ class TriggerIndexes:
             generation, index = self._generation, self._projects.get(project)
             broken = [Match(key, problem) for key, problem in self._problems.get(project, {}).items()]
         if index is None:
-            return generation, [[] for _ in views]
-        matches = index.match_each(views)
+            return generation, [[] for _ in events]
+        matches = index.match_each(map(ContextAttributes, events), [event.data for event in events])
         if broken:
-            matches = [found + broken for found in matches]
-        ids = iter(new_ids(sum(map(len, matches))))
+            matches = [[*found, *broken] for found in matches]
         with self._lock:
-            triggers = self._triggers
-            return generation, [
-                [
-                    _draft(next(ids), trigger, match.problem)
-                    for match in found
-                    if (trigger := triggers.get(match.key)) is not None
-                ]
-                for found in matches
-            ]
+            return generation, self._drafts(matches)
+
+    def _drafts(self, matches: Sequence[Sequence[Match]]) -> list[list[ExecutionDraft]]:
+        """For each of several events, the executions of what it matches; what is removed meanwhile is passed over."""
+        triggers, ids = self._triggers, iter(new_ids(sum(map(len, matches))))
+        drafts: list[list[ExecutionDraft]] = []
+        latest: Sequence[Match] | None = None
+        wanted: list[tuple[UUID, UUID, str | None]] = []
+        for found in matches:
+            if found is not latest:  # most events of a moment match the same
+                there = [match for match in found if match.key in triggers]
+                latest, wanted = found, [_wanted(triggers[match.key], match.problem) for match in there]
+            drafts.append([ExecutionDraft(next(ids), *one) for one in wanted])
+        return drafts
 
     def refresh(self) -> None:
         """Take in what happened to triggers since the last time."""
@@ -308,9 +311,10 @@ class TriggerIndexes:
             self._problems.get(trigger.project, {}).pop(trigger_id, None)
 
 
-def _draft(execution_id: UUID, trigger: TriggerRecord, problem: str | None) -> ExecutionDraft:
+def _wanted(trigger: TriggerRecord, problem: str | None) -> tuple[UUID, UUID, str | None]:
+    """What is to be run, which trigger asks for it, and why it cannot be."""
     told = None if problem is None else f"the trigger {trigger.name!r} could not be matched: {problem}"
-    return ExecutionDraft(execution_id, trigger.action_id, trigger.id, told)
+    return trigger.action_id, trigger.id, told
 
 
 def _published(recorded: RecordedEvent) -> PublishedEvent:
@@ -345,9 +349,9 @@ def _closed_at_last(begun: Sequence[Publishing]) -> Iterator[None]:
             publishing.close()
 
 
-def _cause(event: Event) -> UUID | None:
+def _cause(event: EventRecord) -> UUID | None:
     """The execution that an event names as its cause; None where it names none, or something else."""
-    cause = event.extensions().get("causationid")
+    cause = event.attributes.get("causationid")
     if cause is None:
         return None
     try:

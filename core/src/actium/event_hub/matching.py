@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
@@ -68,6 +68,51 @@ class Entry(NamedTuple):
     expression: Expression | None
 
 
+class Undecided(NamedTuple):
+    """What an event may match, to be evaluated.
+
+    Attributes:
+        entries: The triggers, in the order they were put.
+        attributes: The event's context attributes.
+    """
+
+    entries: Sequence[Entry]
+    attributes: Mapping[str, str]
+
+
+class Group:
+    """The triggers of one place, and what an event that is found there matches, as far as that is always the same.
+
+    Attributes:
+        entries: The triggers by their keys, in the order they were put.
+    """
+
+    __slots__ = ("_matches", "entries")
+
+    def __init__(self) -> None:
+        self.entries: dict[UUID, Entry] = {}
+        self._matches: tuple[Match, ...] | None = None
+
+    def put(self, key: UUID, entry: Entry) -> None:
+        """Add a trigger."""
+        self.entries[key] = entry
+        self._matches = None
+
+    def remove(self, key: UUID) -> None:
+        """Forget a trigger."""
+        del self.entries[key]
+        self._matches = None
+
+    def matches(self) -> tuple[Match, ...] | None:
+        """What every event matches that is found here; None where a filter has to be evaluated."""
+        if self._matches is None:
+            entries = self.entries.values()
+            if any(entry.expression is not None for entry in entries):
+                return None
+            self._matches = tuple([entry.match for entry in entries])
+        return self._matches
+
+
 class Lookup(NamedTuple):
     """How the events are found that may match a filter.
 
@@ -97,7 +142,7 @@ class MatchIndex:
         self._lock = threading.Lock()
         self._turns = itertools.count()
         self._places: dict[UUID, tuple[Place, ...]] = {}
-        self._shapes: dict[Shape, dict[Texts, dict[UUID, Entry]]] = {}
+        self._shapes: dict[Shape, dict[Texts, Group]] = {}
 
     def put(self, key: UUID, expression: Expression | None) -> None:
         """Add a trigger, or replace its filter; None matches every event."""
@@ -108,7 +153,10 @@ class MatchIndex:
             entry = Entry(next(self._turns), Match(key), None if lookup.decides else expression)
             self._places[key] = places
             for shape, texts in places:
-                self._shapes.setdefault(shape, {}).setdefault(texts, {})[key] = entry
+                groups = self._shapes.setdefault(shape, {})
+                if texts not in groups:
+                    groups[texts] = Group()
+                groups[texts].put(key, entry)
 
     def discard(self, key: UUID) -> None:
         """Forget a trigger; harmless when it is not known."""
@@ -117,31 +165,44 @@ class MatchIndex:
 
     def match(self, event: EventView) -> list[Match]:
         """The triggers that an event matches, and those whose filter raised, in the order they were put."""
-        return self.match_each([event])[0]
+        return list(self.match_each([event.attributes], [event.data])[0])
 
-    def match_each(self, events: Sequence[EventView]) -> list[list[Match]]:
-        """As `match`, for several events, all of them with the triggers of one moment."""
+    def match_each(self, attributes: Iterable[Mapping[str, str]], data: Sequence[object]) -> list[Sequence[Match]]:
+        """As `match`, for several events, all of them with the triggers of one moment.
+
+        Args:
+            attributes: The context attributes of each.
+            data: The payload of each.
+
+        Returns:
+            For each event what it matches; for those that match the same, it may be the same object.
+        """
         with self._lock:
-            found = [self._found(event.attributes) for event in events]
-        return [_evaluated(entries, event) for entries, event in zip(found, events, strict=True)]
+            found = list(map(self._found, attributes))
+        return [_evaluated(one, data[index]) if isinstance(one, Undecided) else one for index, one in enumerate(found)]
 
-    def _found(self, attributes: Mapping[str, str]) -> Collection[Entry]:
-        """The triggers that an event has all of a place for; those with several places once."""
-        found: dict[UUID, Entry] = {}
-        for shape, entries in self._shapes.items():
+    def _found(self, attributes: Mapping[str, str]) -> Sequence[Match] | Undecided:
+        """What an event matches, where one place decides that; else the triggers that it has all of a place for."""
+        found: list[Group] = []
+        for shape, groups in self._shapes.items():
             texts = _texts(shape, attributes)
-            if texts is not None and texts in entries:
-                found.update(entries[texts])
-        return found.values()
+            if texts is not None and (group := groups.get(texts)) is not None:
+                found.append(group)
+        if not found:
+            return ()
+        if len(found) == 1 and (matches := found[0].matches()) is not None:
+            return matches
+        entries = {key: entry for group in found for key, entry in group.entries.items()}
+        return Undecided(sorted(entries.values()), attributes)
 
     def _remove(self, key: UUID) -> None:
         """Drop empty places too, so that triggers that come and go do not make the index grow."""
         for shape, texts in self._places.pop(key, ()):
-            entries = self._shapes[shape]
-            del entries[texts][key]
-            if not entries[texts]:
-                del entries[texts]
-            if not entries:
+            groups = self._shapes[shape]
+            groups[texts].remove(key)
+            if not groups[texts].entries:
+                del groups[texts]
+            if not groups:
                 del self._shapes[shape]
 
 
@@ -153,10 +214,10 @@ def _texts(shape: Shape, attributes: Mapping[str, str]) -> Texts | None:
         return None
 
 
-def _evaluated(entries: Collection[Entry], event: EventView) -> list[Match]:
-    """What an event matches of what it was found in, in the order of their turns."""
-    in_turn = sorted(entries) if len(entries) > 1 else entries
-    return [match for entry in in_turn if (match := _match(entry, event)) is not None]
+def _evaluated(undecided: Undecided, data: object) -> list[Match]:
+    """What an event matches of what it may match, in the same order."""
+    event = EventView(undecided.attributes, data)
+    return [match for entry in undecided.entries if (match := _match(entry, event)) is not None]
 
 
 def _match(entry: Entry, event: EventView) -> Match | None:

@@ -63,8 +63,8 @@ class Run:
         self,
         runner: ExecutionRunner,
         claim: Claim,
-        deliver: Callable[[Ending], object],
         *,
+        deliver: Callable[[Ending], object],
         on_deadline: Callable[[], object],
     ) -> None:
         """Prepare a run.
@@ -151,8 +151,8 @@ class Run:
         if obstacle is not None:
             self._end(Outcome(status=ExecutionStatus.SKIPPED, reason=obstacle))
             return
-        self._trace = self._runner.trace(self.claim, self._attempt, self._work)
-        span = current_span.set(self._trace.entered)
+        self._trace = trace = self._runner.trace(self.claim, self._attempt, self._work)
+        span = current_span.set(trace.entered)
         try:
             with belonging_to(self._attempt):
                 self._run(execution)
@@ -273,5 +273,6 @@ class Run:
         if outcome.status is ExecutionStatus.FAILED and not outcome.is_returned:
             execution = self.claim.execution
             logger.warning("Execution %s of %r failed: %s", execution.id, execution.action_name, outcome.reason)
-        trace = None if self._trace is None else self._trace.end(outcome)
-        self._deliver(Ending(claimed=self.claim.execution, outcome=outcome, trace=trace))
+        trace, self._trace = self._trace, None
+        told = None if trace is None else trace.end(outcome)
+        self._deliver(Ending(claimed=self.claim.execution, outcome=outcome, trace=told))

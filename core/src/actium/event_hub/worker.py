@@ -19,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from actium.errors import InvalidInputError, StoreBusyError, StoreClosedError, StoreError, WorkerLostError
@@ -115,6 +116,7 @@ class Worker:
     def _begin_anew(self) -> None:
         self._outbox = Outbox()
         self._runs = RunsUnderWay()
+        self._run_of = partial(Run, self._runner, deliver=self._deliver, on_deadline=self.wake)
         self._conclusions = Conclusions(self._runner, self._runs, self._endings)
         self._here: deque[Run] = deque()
         self._threads = RunThreads(self._concurrency, on_ran=self._ran)
@@ -317,7 +319,7 @@ class Worker:
                 elif self._room.is_open and self._stop_at is None:
                     self._begin_or_give_back(claim)
                 else:
-                    Run(self._runner, claim, self._deliver, on_deadline=self.wake).return_unmade()
+                    self._run_of(claim).return_unmade()
         finally:
             self._room.arrived(len(claims))
 
@@ -428,7 +430,7 @@ class Worker:
         self._runs.forget()
 
     def _begin(self, claim: Claim) -> None:
-        run = Run(self._runner, claim, self._deliver, on_deadline=self.wake)
+        run = self._run_of(claim)
         self._runs.add(run)
         if self._concurrency == 1 and self._in_this_thread and not run.needs_watching:
             self._here.append(run)

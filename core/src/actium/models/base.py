@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from copy import deepcopy
 from datetime import datetime
+from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Generic, Self, TypeVar
 from uuid import UUID
@@ -220,10 +221,19 @@ def assembled(model: type[ModelT], fields: dict[str, Any], *, extra: dict[str, A
     """
     made = object.__new__(model)
     _put_values(made, fields)
-    _put_fields_set(made, set(fields))
+    _put_fields_set(made, _all_fields(model))
     _put_extra(made, extra)
     _put_private(made, None)
     return made
+
+
+@cache
+def _all_fields(model: type[BaseModel]) -> set[str]:
+    """The names of a model's fields, for pydantic to tell which were given.
+
+    One set serves all models of a kind: to set a field adds nothing to it, and a copy has its own.
+    """
+    return set(model.model_fields)
 
 
 # What pydantic keeps of a model, set where it lies: by name, each of these takes twice as long.

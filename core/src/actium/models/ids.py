@@ -14,6 +14,7 @@ _VERSION: Final = 8 << 76
 _VARIANT: Final = 0b10 << 62
 _FREE: Final = ~((0xF << 76) | (0b11 << 62))
 _UNKNOWN: Final = SafeUUID.unknown
+_set_int, _set_is_safe = (UUID.__dict__[name].__set__ for name in ("int", "is_safe"))
 
 _random = random.Random()  # noqa: S311 - ids are no secrets
 """One of our own, since a program that seeds the shared one would get its ids again. Asking the system for each id
@@ -39,11 +40,11 @@ def new_id() -> UUID:
 def new_ids(number: int) -> list[UUID]:
     """Several ids as `new_id` makes them, all of one moment."""
     common, made = _common_bits(), []
-    random_bits, set_attribute = _random.getrandbits, object.__setattr__
+    random_bits = _random.getrandbits
     for _ in range(number):
         one = UUID.__new__(UUID)  # as its constructor does, which looks for mistakes in six arguments first
-        set_attribute(one, "int", common | (random_bits(112) & _FREE))
-        set_attribute(one, "is_safe", _UNKNOWN)
+        _set_int(one, common | (random_bits(112) & _FREE))
+        _set_is_safe(one, _UNKNOWN)
         made.append(one)
     return made
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+_N: Final = ord("N")
+_I: Final = ord("I")
 
 
 def copied(value: Any) -> Any:
@@ -16,6 +19,6 @@ def copied(value: Any) -> Any:
 def may_hold_no_number(text: bytes) -> bool:
     """Whether JSON has ``NaN`` or ``Infinity`` in it, be it as a number or within a text.
 
-    One letter is found many times as quickly as a word, and most texts do not have it.
+    One byte is found many times as quickly as a word, and most texts do not have it.
     """
-    return (b"N" in text and b"NaN" in text) or (b"I" in text and b"Infinity" in text)
+    return (_N in text and b"NaN" in text) or (_I in text and b"Infinity" in text)

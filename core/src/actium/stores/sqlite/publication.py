@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from operator import is_
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -158,7 +157,7 @@ class _Publication:
     def _course(self, draft: ExecutionDraft, depth: int) -> _Course:
         worker = self._worker if self._room > 0 and draft.problem is None else None
         key = draft.action_id, draft.trigger_id, depth, worker
-        if self._latest is not None and all(map(is_, self._latest[0], key)):  # to hash an id takes longer
+        if self._latest is not None and self._latest[0] == key:  # to hash an id takes longer
             return self._latest[1]
         course = self._courses.get(key)
         if course is None:

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from actium.errors import WorkerLostError
 from actium.models.execution import ExecutionStatus
+from actium.models.ids import id_text
 from actium.models.run_policy import MAX_LOSSES, ROOM_WITHIN
 from actium.stores.obstacles import obstacle_of
 from actium.stores.records import (
@@ -294,7 +295,7 @@ def _still_running(connection: sqlite3.Connection, claimed: Sequence[ExecutionRe
 
 def _finish(connection: sqlite3.Connection, endings: Sequence[Ending], now: datetime) -> bool:
     """Record the final outcomes of attempts that no other has overtaken; whether that was so of all."""
-    ids = [str(ending.claimed.id) for ending in endings]
+    ids = [id_text(ending.claimed.id) for ending in endings]
     rows = [_ended(ending) for ending in endings]
     if len(set(rows)) == 1:
         changed = _finish_alike(connection, ids, rows[0], now)
