@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actium import Actium, Event
-from actium.errors import InvalidFilterError, InvalidInputError, InvalidQueryError
+from actium import ActionConfig, Actium, Event, action_flavor
+from actium.errors import InvalidFilterError, InvalidInputError, InvalidQueryError, PermanentError
 from actium.models import (
     ActionFilter,
     ActionResponse,
@@ -27,7 +27,7 @@ from actium.models import (
 )
 from actium.models.page import MAX_CONDITIONS, MAX_PAGE_SIZE, MAX_VALUES, Condition, Operator
 from actium.stores.base_store import Query
-from actium.stores.records import ActionRecord, EventDraft, EventRecord
+from actium.stores.records import ActionRecord, EventDraft, EventRecord, ExecutionRecord
 
 CreateAction = Callable[..., ActionResponse]
 
@@ -55,6 +55,25 @@ class TestLargeFilters:
         for fields in ({"active": "oneof:true"}, {"active": "oneof:true,false"}, {"created": [made.body.created]}):
             assert app.accounts.list(ServiceAccountFilter(**fields)).total == 1
         assert app.accounts.list(ServiceAccountFilter(active="oneof:false")).total == 0
+
+    def test_a_value_with_a_nul_is_compared_to_its_end(self, app: Actium, create: CreateAction) -> None:
+        """Of several values, one that holds a NUL finds what is the same after it, and nothing that ends before it."""
+
+        @action_flavor("test.fails")
+        def fails(config: ActionConfig) -> None:
+            raise PermanentError("a\0b")
+
+        app.flavors.register(fails)
+        app.actions.run(create(flavor="test.fails").id)
+        app.worker().run_until_idle()
+        (failed,) = app.executions.list(TriggerExecutionFilter(status="failed")).items
+
+        def found(*reasons: str) -> int:
+            asked = Condition("reason", Operator.ONEOF, reasons)
+            return app.store.page(ExecutionRecord, Query(conditions=(asked,), sort_by="created")).total
+
+        until = failed.reason.partition("\0")[0]
+        assert (found(failed.reason, "x"), found("x", until + "\0c"), found(until, "x")) == (1, 0, 0)
 
 
 LABELS = {"team": "data", "a.b": "1", 'quo"ted': "", "größe": "XL"}

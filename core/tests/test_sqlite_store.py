@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -191,6 +191,25 @@ class TestFilesThatAreNotOurs:
         store = SQLiteStore(tmp_path / "actium.db")
         (problem,) = store.check()
         assert (problem.where, "executions" in problem.problem) == ("execution_attempts", True)
+        store.close()
+
+    def test_a_damaged_index_is_told_alone(self, tmp_path: Path) -> None:
+        """Where the file is damaged, what only looks wrong because of that is not told as well."""
+        file = tmp_path / "actium.db"
+        with Actium(f"sqlite:///{file}") as app:
+            app.flavors.register(action_flavor("test.echo")(lambda config: None))
+            account = app.accounts.create(ServiceAccountRequest(name="robot"))
+            request = ActionRequest(name="a", plugin_subtype="test", flavor="echo", service_account_id=account.id)
+            app.actions.create(request)
+        with closing(sqlite3.connect(file)) as connection:
+            by_id = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_service_accounts_1'"
+            (page,) = connection.execute(by_id).fetchone()
+            (size,) = connection.execute("PRAGMA page_size").fetchone()
+        with file.open("r+b") as stored:
+            stored.seek((page - 1) * size)
+            stored.write(b"\x0a" + bytes(4) + size.to_bytes(2, "big") + bytes(size - 7))  # a leaf without entries
+        store = SQLiteStore(file)
+        assert {problem.where for problem in store.check()} == {"file"}
         store.close()
 
 

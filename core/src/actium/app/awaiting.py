@@ -96,7 +96,7 @@ class _Waiting:
                 self._tell(execution_id, error)
         else:
             for execution_id in wanted:
-                self._tell(execution_id, found.get(execution_id, _not_there(execution_id)))
+                self._tell(execution_id, found[execution_id] if execution_id in found else _not_there(execution_id))
         self._next_look = self._loop.call_later(LOOK_INTERVAL, self._look_at_all) if self._futures else None
 
     def _look_at_all(self) -> None:

@@ -98,14 +98,27 @@ def _condition(table: Table[Any], condition: Condition) -> tuple[str, list[Any]]
     column, named = name, list[Any]()
     if condition.key is not None:
         column, named = f"(SELECT value FROM json_each({name}) WHERE key = ?)", [condition.key]
-    if isinstance(condition.value, tuple):  # one JSON value, as SQLite takes only so many bound ones
-        values = [_bound(table, name, value) for value in condition.value]
-        return f"{column} IN (SELECT value FROM json_each(?))", [*named, json_text(values)]
+    if isinstance(condition.value, tuple):
+        return _one_of(column, named, [_bound(table, name, value) for value in condition.value])
     value = _bound(table, name, condition.value)
     if condition.operator in {Operator.STARTSWITH, Operator.ENDSWITH} and not value:
         return f"{column} IS NOT NULL", named
     comparison = _COMPARISONS[condition.operator]
     return comparison.format(column=column), [*named, *[value] * comparison.count("?")]
+
+
+def _one_of(column: str, named: list[Any], values: list[Any]) -> tuple[str, list[Any]]:
+    """A column that has one of several values: one JSON value, as SQLite takes only so many bound ones.
+
+    What SQLite reads from JSON ends before a NUL, so values with one are bound by themselves.
+    """
+    cut = [value for value in values if isinstance(value, str) and "\0" in value]
+    whole = [value for value in values if value not in cut] if cut else values
+    among = f"{column} IN (SELECT value FROM json_each(?))", [*named, json_text(whole)]
+    if not cut:
+        return among
+    beside = f"{column} IN ({', '.join('?' * len(cut))})", [*named, *cut]
+    return f"({among[0]} OR {beside[0]})", [*among[1], *beside[1]]
 
 
 def _column(table: Table[Any], name: str) -> str:

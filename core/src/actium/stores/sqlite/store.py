@@ -97,14 +97,14 @@ class SQLiteStore(BaseStore):
         """See `BaseStore.check`."""
         with self._database.reading() as connection:
             integrity = connection.execute("PRAGMA integrity_check").fetchall()
+            if integrity != [("ok",)]:  # looking further would read what is damaged, and perhaps fail
+                return tuple(StoreProblem(where="file", problem=text) for (text,) in integrity)
             orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
-            is_sound = integrity == [("ok",)]
-            miscounts = counts.miscounts(connection) if is_sound else ()  # damage makes any count wrong, or fail
-        problems = [] if is_sound else [StoreProblem(where="file", problem=text) for (text,) in integrity]
-        problems += [
+            miscounts = counts.miscounts(connection)
+        problems = (
             StoreProblem(where=table, problem=f"row {row} refers to a row of {parent} that is not there")
             for table, row, parent, _ in orphans
-        ]
+        )
         return (*problems, *miscounts)
 
     def mend(self) -> None:
