@@ -25,6 +25,7 @@ from actium.isolation import (
     ProcessPool,
     RunOrder,
 )
+from actium.isolation.process import BOOTSTRAP
 from actium.plugins.origin import Origin
 
 Run = Callable[..., Any]
@@ -379,3 +380,10 @@ def test_a_program_that_does_not_know_its_interpreter_is_told(
     monkeypatch.setattr(sys, "executable", "")
     with ProcessPool(size=1) as pool, pytest.raises(NotConfiguredError, match="Name one as the executable"):
         start(pool, order("pid"))
+
+
+def test_a_process_that_is_told_nothing_ends_silently() -> None:
+    """Whoever starts a process may be killed before telling it what to be; that is no error to print."""
+    command = [sys.executable, "-c", BOOTSTRAP]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stderr) == (1, b"")

@@ -20,10 +20,11 @@ from actium.isolation.messages import ChildSettings, Frames, Message, framed
 from actium.isolation.surroundings import Surroundings
 from actium.isolation.transported_errors import with_child_traceback
 
-_BOOTSTRAP = (
-    "import json, sys; told = json.loads(sys.stdin.buffer.read()); sys.path[:] = told['path']; "
+BOOTSTRAP = (
+    "import json, sys; told = json.loads(sys.stdin.buffer.read() or sys.exit(1)); sys.path[:] = told['path']; "
     "from actium.isolation.child import main; main(told)"
 )
+"""What a process begins with. Who started it may be killed before it has told anything; that is no error of ours."""
 _CHUNK = 262_144
 _CRASH_REPORT_BYTES = 65_536
 _GONE_SECONDS = 2.0
@@ -270,7 +271,7 @@ def _started(executable: str | None, theirs: socket.socket, crash_report: _Crash
             hint="Name one as the executable of the pool.",
         )
     options = [f"-W{option}" for option in sys.warnoptions] + ["-O"] * sys.flags.optimize
-    command = [interpreter, *options, "-c", _BOOTSTRAP]
+    command = [interpreter, *options, "-c", BOOTSTRAP]
     if sys.platform == "win32":
         return subprocess.Popen(command, stdin=subprocess.PIPE, creationflags=subprocess.CREATE_NEW_PROCESS_GROUP)
     passed = [descriptor for descriptor in (theirs.fileno(), crash_report.writer) if descriptor is not None]
