@@ -221,8 +221,14 @@ class Run:
     def _policy(self) -> RunPolicy:
         return _UNKNOWN_POLICY if self._work is None else self._work.policy
 
+    def _is_late(self) -> bool:
+        """Whether it ends because, or after, its time is over. Who watches it may have been too busy to say so."""
+        if not self._attempt.is_isolated and self._deadline is not None and time.monotonic() >= self._deadline:
+            self.ask_to_end(Why.TIMED_OUT)
+        return self.why is Why.TIMED_OUT
+
     def _returned(self, result: Any) -> None:
-        if self.why is Why.TIMED_OUT:
+        if self._deadline is not None and self._is_late():
             self._raised(ExecutionCancelled("It returned after its time was over."))
             return
         try:
@@ -245,7 +251,7 @@ class Run:
         has_heeded = isinstance(error, ExecutionCancelled | asyncio.CancelledError | CancelledError)
         if has_heeded and self.why is Why.STOPPING:
             return outcomes.of_return("its worker was stopped", now)
-        if has_heeded and self.why is Why.TIMED_OUT:
+        if has_heeded and self._deadline is not None and self._is_late():
             limit = ExecutionTimeoutError(f"The attempt took longer than {self._policy.timeout:g} s.")
             return outcomes.of_error(limit, execution, self._policy, now=now, draw=draw)
         if isinstance(error, asyncio.CancelledError | CancelledError) and self.why is Why.CANCELLED:
