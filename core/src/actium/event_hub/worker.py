@@ -27,7 +27,7 @@ from actium.event_hub.conclusions import Conclusions
 from actium.event_hub.endings import Endings
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
-from actium.event_hub.offers import Offer, Room
+from actium.event_hub.offers import Offer, Promise, Room
 from actium.event_hub.outbox import Outbox
 from actium.event_hub.reception import Reception
 from actium.event_hub.run import Run, Why
@@ -105,7 +105,7 @@ class Worker:
         self._lease = lease
         self._process = os.getpid()
         self._working = threading.RLock()
-        self._inbox: queue.SimpleQueue[Sequence[Claim] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Promise | None] = queue.SimpleQueue()
         self._is_woken = False
         self._in_this_thread = True
         self._is_awaited = True
@@ -218,13 +218,13 @@ class Worker:
         """
         return self._reception.expect()
 
-    def _receive(self, claims: Sequence[Claim]) -> None:
+    def _receive(self, promise: Promise) -> None:
         """Begin with what was stored in another thread."""
-        self._endings.take_in_hand([claim.execution.id for claim in claims])
+        self._endings.take_in_hand([claim.execution.id for claim in promise.claims])
         if self._in_this_thread and self._concurrency == 1:
-            self._inbox.put(claims)
+            self._inbox.put(promise)
         else:
-            self._begin_with(claims)
+            self._begin_with(promise)
 
     def _work(self, *, until_idle: bool) -> int:
         with self._working:
@@ -267,6 +267,7 @@ class Worker:
 
     def _turn(self, *, limit: int, is_patient: bool = False) -> None:
         """Record what has ended and claim more; begin with that; wait for what comes next."""
+        self._give_up_promises()
         try:
             exchange = self._recorded(limit=limit)
         except StoreClosedError:
@@ -291,6 +292,13 @@ class Worker:
         if self._runs or self._room.promised or (is_patient and self._stop_at is None):
             self._wait(0.0 if self._here or self._outbox.is_left_alone else self._pause())
 
+    def _give_up_promises(self) -> None:
+        """Wait no longer for those who were promised room a lease ago, or at all when the time to stop is over."""
+        if self._room.promised:
+            now = time.monotonic()
+            is_over = self._stop_at is not None and now >= self._stop_at
+            self._room.give_up(before=now if is_over else now - self._lease)
+
     def _recorded(self, *, limit: int) -> Exchange:
         """Record what has ended, and claim more."""
         while not self._inbox.empty():
@@ -308,10 +316,10 @@ class Worker:
         self._conclusions.tell()
         return exchange
 
-    def _begin_with(self, claims: Sequence[Claim]) -> None:
+    def _begin_with(self, promise: Promise) -> None:
         """Begin with what was claimed when it was stored; what others have taken over since is theirs."""
         try:
-            for claim in claims:
+            for claim in promise.claims:
                 if claim.execution.worker != self.name:
                     self._endings.let_go([claim.execution.id])
                 elif self._room.is_open and self._stop_at is None:
@@ -319,7 +327,7 @@ class Worker:
                 else:
                     Run(self._runner, claim, self._deliver, on_deadline=self.wake).return_unmade()
         finally:
-            self._room.arrived(len(claims))
+            self._room.arrived(promise)
 
     def _begin_or_give_back(self, claim: Claim) -> None:
         try:
@@ -458,7 +466,7 @@ class Worker:
     def _pause(self) -> float:
         """How long to wait for an ending or a wake-up: until the time of something has come."""
         now = time.monotonic()
-        times = [self._poll_interval]
+        times = [self._poll_interval, self._lease]  # the latter for promises that nobody comes for
         if (next_look := self._runs.next_look) is not None:
             times.append(next_look - now)
         if self._stop_at is not None:
