@@ -120,11 +120,18 @@ class Worker:
         self._threads = RunThreads(self._concurrency, on_ran=self._ran)
         self._mean_seconds = _CLAIM_FOR
         self._next_due: datetime | None = None
+        self._claimed: Sequence[Claim] = ()
         self._looked_at_requests = time.monotonic()
         self._room = Room(self._space)
         self._reception = Reception(
             self._runner, self._room, self._outbox, begin=self._receive, conclude=self._conclude, wake=self.wake
         )
+
+    @property
+    def in_hand(self) -> list[UUID]:
+        """The executions that it runs, or is about to begin with. May be asked from any thread."""
+        about_to_begin = [*self._room.on_their_way, *self._claimed]  # looked at first: from here they go to the runs
+        return [*(claim.execution.id for claim in about_to_begin), *self._runs.execution_ids]
 
     def run(self) -> int:
         """Run executions until `stop` is called. A store that fails is asked again.
@@ -239,6 +246,7 @@ class Worker:
                     self._turn(limit=self._claimable(), is_patient=not until_idle)
             except BaseException:
                 self._room.close()
+                self._claimed = ()  # what has not begun by now never will
                 self._give_back_what_waits()
                 self._record_what_is_left()
                 raise
@@ -286,6 +294,7 @@ class Worker:
         self._next_due = exchange.next_due
         for claim in exchange.claims:
             self._begin(claim)
+        self._claimed = ()
         self._run_here()
         self._threads.start_as_needed()
         self._look_after_runs()
@@ -332,10 +341,12 @@ class Worker:
     def _begin_or_give_back(self, claim: Claim) -> None:
         try:
             self._begin(claim)
-        except Exception as error:  # no affair of who has stored it
+        except BaseException as error:
             logger.exception("The execution %s is given back: it cannot be begun here.", claim.execution.id)
             returned = outcomes.of_return(f"it could not be begun: {type(error).__name__}", datetime.now(UTC))
             self._deliver(Ending(claimed=claim.execution, outcome=returned))
+            if not isinstance(error, Exception):  # what is an error here is no affair of who has stored it
+                raise
 
     def _deliver(self, ending: Ending) -> None:
         """Take the end of a run, in whichever thread it comes about. Those that run handlers see to it afterwards."""
@@ -389,6 +400,7 @@ class Worker:
         except WorkerLostError:
             self._lose_everything()
             return Exchange(accepted=(), claims=(), next_due=None)
+        self._claimed = exchange.claims  # they begin when the observers have been told of what has ended
         self._conclude(ended, exchange.accepted)
         self._room.changed(is_behind=len(exchange.claims) == limit if limit else None)
         return exchange
