@@ -72,7 +72,9 @@ class Room:
             space: How many more executions there is room for, apart from what is promised.
         """
         self._space = space
-        self._changed = threading.Condition(threading.Lock())
+        # What is used in `with` is the lock itself: a condition's `__enter__` may be interrupted when it has locked.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._is_behind = False
         self._awaited: list[int] = []
         self._promises: set[Promise] = set()
@@ -91,18 +93,18 @@ class Room:
 
     def open(self) -> None:
         """Promise from now on."""
-        with self._changed:
+        with self._lock:
             self.is_open = True
 
     def close(self) -> None:
         """Promise no more; what is promised is not kept."""
-        with self._changed:
+        with self._lock:
             self.is_open = False
             self._changed.notify_all()
 
     def close_when_kept(self) -> bool:
         """Promise no more, unless someone still has a promise; whether it is closed."""
-        with self._changed:
+        with self._lock:
             self.is_open = self.promised > 0
             return not self.is_open
 
@@ -122,7 +124,7 @@ class Room:
         Returns:
             Room for some of them, perhaps for none.
         """
-        with self._changed:
+        with self._lock:
             if self.is_open and not self._has_room(most):
                 self._awaited.append(most)
                 try:
@@ -145,7 +147,7 @@ class Room:
         Returns:
             Whether the promise is kept.
         """
-        with self._changed:
+        with self._lock:
             is_kept = self.is_open and promise in self._promises
             if is_kept and claims:
                 self.promised -= promise.room - len(claims)
@@ -156,7 +158,7 @@ class Room:
 
     def arrived(self, promise: Promise) -> None:
         """What was taken has arrived."""
-        with self._changed:
+        with self._lock:
             self._end(promise)
 
     def give_up(self, *, before: float) -> None:
@@ -164,7 +166,7 @@ class Room:
 
         Whoever had them was interrupted on the way, or comes too late: then they are not kept, and that is all.
         """
-        with self._changed:
+        with self._lock:
             self._promises = {promise for promise in self._promises if promise.since >= before}
             self.promised = sum(promise.room for promise in self._promises)
             self._changed.notify_all()
@@ -176,7 +178,7 @@ class Room:
             is_behind: Whether something waits in the store, which comes before what is stored next; None where nobody
                 has looked.
         """
-        with self._changed:
+        with self._lock:
             if is_behind is not None:
                 self._is_behind = is_behind
             self._changed.notify_all()
