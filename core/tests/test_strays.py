@@ -1,7 +1,8 @@
-"""What is stored for a worker, and lost on the way to it, as the thread that stored it was interrupted."""
+"""What passes between a worker and those who store, and is lost on the way, as their thread was interrupted."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -13,6 +14,7 @@ import pytest
 
 from actium import Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor, hookimpl
 from actium.event_hub.offers import Room
+from actium.event_hub.reception import Reception
 from actium.event_hub.strays import Strays
 from actium.event_hub.worker import Worker
 from actium.models import ActionRequest, ActionResponse, Concurrency, RunPolicy, ServiceAccountRequest, TriggerRequest
@@ -77,6 +79,35 @@ def test_what_an_interrupted_publisher_has_stored_is_run(
         ended = triggered.executions.wait(execution.id, SECONDS)
         assert (ended.status, ended.attempt, len(ended.attempts)) == (ExecutionStatus.SUCCEEDED, 2, 2)
         assert triggered.executions.wait(triggered.events.publish(event()).executions[0], SECONDS).attempt == 1
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_an_end_that_an_interrupted_publisher_took_along_is_not_lost(
+    triggered: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working, is_recorded: bool
+) -> None:
+    """Whether it was recorded or not: it is in the end, as it was, and holds up no worker that is to stop."""
+    go, record_events = threading.Event(), triggered.store.record_events
+    triggered.flavors.register(action_flavor("test.waiting")(lambda config: go.wait(SECONDS)))
+    execution = triggered.actions.run(create("waiting", flavor="test.waiting").id)
+
+    def slowly(*args: Any, along: Any = None, **options: Any) -> Any:
+        go.set()
+        time.sleep(0.2)  # it ends meanwhile, and is left to this errand
+        if not is_recorded:
+            assert len(along.take()) == 1
+            raise KeyboardInterrupt
+        recorded = record_events(*args, along=along, **options)
+        assert len(along.endings) == 1
+        return recorded
+
+    with working(triggered, lease=LEASE):
+        time.sleep(0.1)
+        monkeypatch.setattr(triggered.store, "record_events", slowly)
+        interrupted(monkeypatch, Reception, "_take", does_it=False)
+        with pytest.raises(KeyboardInterrupt):
+            triggered.events.publish(event())
+        ended = triggered.executions.wait(execution.id, SECONDS)
+        assert (ended.result, len(ended.attempts)) == (True, 1)
 
 
 def test_what_is_missed_once_may_be_on_its_way(triggered: Actium) -> None:

@@ -57,7 +57,13 @@ _UNKNOWN_POLICY = RunPolicy()
 
 
 class Run:
-    """An attempt under way. Whatever ends it first counts; what comes after is dropped."""
+    """An attempt under way. Whatever ends it first counts; what comes after is dropped.
+
+    Attributes:
+        claim: What was claimed.
+        why: Why it was asked to end, if it was.
+        ending: How it has ended; None until then.
+    """
 
     def __init__(
         self,
@@ -78,6 +84,7 @@ class Run:
         execution = claim.execution
         self.claim = claim
         self.why: Why | None = None
+        self.ending: Ending | None = None
         self._asked_at = 0.0
         self._deadline: float | None = None
         self._runner = runner
@@ -280,4 +287,5 @@ class Run:
             execution = self.claim.execution
             logger.warning("Execution %s of %r failed: %s", execution.id, execution.action_name, outcome.reason)
         trace = None if self._trace is None else self._trace.end(outcome)
-        self._deliver(Ending(claimed=self.claim.execution, outcome=outcome, trace=trace))
+        self.ending = Ending(claimed=self.claim.execution, outcome=outcome, trace=trace)
+        self._deliver(self.ending)

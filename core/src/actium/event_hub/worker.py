@@ -121,7 +121,8 @@ class Worker:
         self._mean_seconds = _CLAIM_FOR
         self._next_due: datetime | None = None
         self._claimed: Sequence[Claim] = ()
-        self._looked_at_requests = time.monotonic()
+        self._looked_at_requests = self._looked_at_ends = time.monotonic()
+        self._ended: set[Run] = set()
         self._room = Room(self._space)
         self._reception = Reception(
             self._runner, self._room, self._outbox, begin=self._receive, conclude=self._conclude, wake=self.wake
@@ -478,7 +479,7 @@ class Worker:
     def _pause(self) -> float:
         """How long to wait for an ending or a wake-up: until the time of something has come."""
         now = time.monotonic()
-        times = [self._poll_interval, self._lease]  # the latter for promises that nobody comes for
+        times = [self._poll_interval, self._lease / 3]  # the latter for what was lost on its way
         if (next_look := self._runs.next_look) is not None:
             times.append(next_look - now)
         if self._stop_at is not None:
@@ -507,6 +508,19 @@ class Worker:
         for run in self._runs:
             if run.watch(now):
                 self._threads.abandon(run)
+        if now - self._looked_at_ends >= self._lease / 3:
+            self._looked_at_ends = now
+            self._deliver_again()
+
+    def _deliver_again(self) -> None:
+        """Record what had ended at the last look and is not recorded, or nobody here knows that it is.
+
+        Whoever took it along to the store was interrupted on the way there or back. What is recorded twice counts once.
+        """
+        ended = {run: run.ending for run in self._runs if run.ending is not None}
+        for run in ended.keys() & self._ended:
+            self._outbox.add(ended[run])
+        self._ended = set(ended)
 
     def _cancel_requests(self) -> Sequence[UUID]:
         try:
