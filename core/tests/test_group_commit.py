@@ -19,17 +19,22 @@ SECONDS = 30.0
 
 
 class CountingConnection(sqlite3.Connection):
-    """A connection that counts its commits, and fails them when told to."""
+    """A connection that counts its commits, and fails them, or is interrupted when it has begun, when told to."""
 
     commits = 0
     fails = False
+    is_interrupted = False
 
     def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
         if sql == "COMMIT":
             if self.fails:
                 raise sqlite3.OperationalError("disk I/O error")
             self.commits += 1
-        return super().execute(sql, *arguments)  # type: ignore[arg-type]
+        cursor = super().execute(sql, *arguments)  # type: ignore[arg-type]
+        if sql == "BEGIN IMMEDIATE" and self.is_interrupted:
+            self.is_interrupted = False
+            raise KeyboardInterrupt
+        return cursor
 
 
 class Bench:
@@ -155,6 +160,15 @@ def test_a_commit_that_fails_is_told_to_all(bench: Bench) -> None:
     bench.connection.fails = False
     bench.put(3)
     assert bench.numbers() == {3}
+
+
+def test_an_interruption_at_the_beginning_concerns_nobody_else(bench: Bench) -> None:
+    """A transaction that was interrupted when it had just begun leaves none open for the next one to fail in."""
+    bench.connection.is_interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        bench.put(1)
+    bench.put(2)
+    assert bench.numbers() == {2}
 
 
 def test_closing_commits_what_waits_to_be(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

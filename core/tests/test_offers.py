@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actium import Actium, Event, action_flavor
-from actium.event_hub.offers import Room
+from actium.event_hub.offers import Promise, Room
 from actium.models import ActionResponse, TriggerRequest
 
 CreateAction = Callable[..., ActionResponse]
@@ -36,10 +36,15 @@ def opened(space: Space) -> Room:
     return room
 
 
+def claims(number: int) -> Sequence[Any]:
+    """Claims of which nothing but their number matters."""
+    return [object() for _ in range(number)]
+
+
 def promised_later(room: Room, most: int) -> tuple[threading.Thread, list[int]]:
     """Ask for room in another thread, which waits for it by now; and what it gets."""
     got: list[int] = []
-    thread = threading.Thread(target=lambda: got.append(room.promise(most, seconds=LONG)))
+    thread = threading.Thread(target=lambda: got.append(room.promise(most, seconds=LONG).room))
     thread.start()
     while not room._awaited:
         time.sleep(0.001)
@@ -52,9 +57,9 @@ class TestRoom:
     def test_what_is_there_is_promised_at_once(self) -> None:
         """Room is promised up to what there is, and not twice."""
         room = opened(Space(10))
-        assert room.promise(7, seconds=LONG) == 7
-        assert room.promise(7, seconds=0.0) == 3
-        assert room.promise(7, seconds=0.0) == 0
+        assert room.promise(7, seconds=LONG).room == 7
+        assert room.promise(7, seconds=0.0).room == 3
+        assert room.promise(7, seconds=0.0).room == 0
         assert room.promised == 10
 
     def test_room_is_waited_for(self) -> None:
@@ -73,8 +78,8 @@ class TestRoom:
     def test_what_waits_in_the_store_comes_first(self) -> None:
         """Where more was stored than there was room for, the next waits until the worker has claimed that."""
         room = opened(Space(2))
-        assert room.promise(5, seconds=0.0) == 2
-        room.take(2, 2)
+        promise = room.promise(5, seconds=0.0)
+        assert room.take(promise, claims(2))
         thread, got = promised_later(room, 0)
         room.changed()
         room.changed(is_behind=True)
@@ -87,7 +92,7 @@ class TestRoom:
         """Who waits in vain goes on with the room that there is: what does not fit is stored for later."""
         room = opened(Space(2))
         began = time.monotonic()
-        assert room.promise(5, seconds=0.05) == 2
+        assert room.promise(5, seconds=0.05).room == 2
         assert 0.05 <= time.monotonic() - began < LONG
 
     def test_closing_ends_every_wait(self) -> None:
@@ -98,41 +103,72 @@ class TestRoom:
         for thread, got in waiting:
             thread.join(LONG)
             assert got == [0]
-        assert room.promise(1, seconds=LONG) == 0
+        assert room.promise(1, seconds=LONG).room == 0
 
     def test_a_promise_to_a_closed_worker_is_not_kept(self) -> None:
         """What was stored for a worker that was interrupted meanwhile does not arrive, and its promise is over."""
         room = opened(Space(5))
-        assert room.promise(3, seconds=0.0) == 3
+        promise = room.promise(3, seconds=0.0)
+        assert promise.room == 3
         room.close()
-        assert not room.take(3, 2)
+        assert not room.take(promise, claims(2))
         assert room.promised == 0
 
     def test_it_closes_when_every_promise_was_kept(self) -> None:
         """A worker stays open for those that it has promised room to."""
         room = opened(Space(5))
-        room.promise(3, seconds=0.0)
+        promise = room.promise(3, seconds=0.0)
         assert not room.close_when_kept()
-        room.take(3, 1)
+        room.take(promise, claims(1))
         assert not room.close_when_kept()
-        room.arrived(1)
+        room.arrived(promise)
         assert room.close_when_kept()
+
+    def test_a_promise_that_nobody_comes_for_is_given_up(self) -> None:
+        """Old promises are not kept, whether their owner is lost on the way or only late; younger ones are."""
+        room = opened(Space(5))
+        lost, late = room.promise(1, seconds=0.0), room.promise(1, seconds=0.0)
+        room.take(lost, claims(1))
+        now = time.monotonic()
+        young = room.promise(2, seconds=0.0)
+        room.give_up(before=now)
+        assert room.promised == 2
+        assert not room.take(late, claims(1))
+        assert room.take(young, claims(2))
+        room.arrived(lost)
+        room.arrived(young)
+        assert room.promised == 0
 
     @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.booleans())))
     def test_no_more_is_promised_than_there_is(self, steps: list[tuple[int, int, bool]]) -> None:
         """However many ask and take less than they were promised, promises stay within the room, and end with it."""
         room = opened(Space(20))
-        under_way = 0
+        under_way: list[Promise] = []
         for most, taken, arrives in steps:
-            got = room.promise(most, seconds=0.0)
-            assert got <= min(most, 20 - under_way)
-            used = min(taken, got)
-            assert room.take(got, used)
-            under_way += used
-            if arrives:
-                room.arrived(under_way)
-                under_way = 0
-            assert room.promised == under_way
+            promise = room.promise(most, seconds=0.0)
+            assert promise.room <= min(most, 20 - len(room.on_their_way))
+            assert room.take(promise, claims(min(taken, promise.room)))
+            under_way.append(promise)
+            while arrives and under_way:
+                room.arrived(under_way.pop())
+            assert room.promised == len(room.on_their_way) == sum(len(one.claims) for one in under_way)
+
+
+@pytest.mark.parametrize("until_idle", [True, False])
+def test_a_publisher_that_never_comes_keeps_no_worker(app: Actium, create: CreateAction, until_idle: bool) -> None:
+    """Room that was promised to a thread that was interrupted holds up neither a worker that is idle nor `stop`."""
+    offered: list[Any] = []
+    app.flavors.register(action_flavor("test.asking")(lambda config: offered.append(worker.offer(1))))
+    execution = app.actions.run(create(flavor="test.asking").id)
+    worker = app.worker(concurrency=2, lease=0.5 if until_idle else LONG)
+    thread = threading.Thread(target=worker.run_until_idle if until_idle else worker.run, daemon=True)
+    thread.start()
+    app.executions.wait(execution.id, LONG)
+    assert offered[0].room == 1
+    if not until_idle:
+        worker.stop(grace=0.1)
+    thread.join(LONG / 2)
+    assert not thread.is_alive()
 
 
 @pytest.mark.parametrize(("each", "waits"), [(0.0001, True), (0.5, False)])
@@ -143,7 +179,7 @@ def test_who_waits_for_room(
     seconds: list[float] = []
     promise = Room.promise
 
-    def noted(self: Room, most: int, **options: float) -> int:
+    def noted(self: Room, most: int, **options: float) -> Promise:
         seconds.append(options["seconds"])
         return promise(self, most, **options)
 

@@ -13,11 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor
+from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor, hookimpl
 from actium.errors import ExecutionCancelled, InvalidInputError, PermanentError, Retry
 from actium.event_hub.worker import Worker
 from actium.isolation import UnstorableResultError
-from actium.models import ActionResponse, ActionUpdate, Backoff, Concurrency, RunPolicy, TriggerExecutionFilter
+from actium.models import (
+    ActionRequest,
+    ActionResponse,
+    ActionUpdate,
+    Backoff,
+    Concurrency,
+    RunPolicy,
+    ServiceAccountRequest,
+    TriggerExecutionFilter,
+)
 from actium.stores.records import ExecutionRecord
 
 CreateAction = Callable[..., ActionResponse]
@@ -254,6 +263,55 @@ class TestTimeouts:
         finally:
             may_end.set()
         assert app.executions.get(stuck.id).status is ExecutionStatus.FAILED
+
+    @pytest.mark.parametrize("is_coroutine", [True, False])
+    @pytest.mark.parametrize("is_cancelled", [True, False])
+    def test_hold_while_nobody_watches(self, url: str, is_coroutine: bool, is_cancelled: bool) -> None:
+        """An attempt that ends after its time is over has failed, though the thread that watches tells an observer."""
+        telling, ended = threading.Event(), threading.Event()
+
+        class Slow:
+            @hookimpl
+            def execution_changed(self, trigger_execution: TriggerExecutionResponse) -> None:
+                if trigger_execution.name == "quick" and trigger_execution.status.is_final:
+                    telling.set()
+                    ended.wait(SECONDS)
+
+        async def quick(config: ActionConfig) -> None:
+            """Its end is told by the worker's own thread, as no thread runs it."""
+
+        def late(config: ActionConfig) -> str:
+            assert telling.wait(SECONDS)
+            time.sleep(0.4)
+            if is_cancelled:
+                raise ExecutionCancelled("it has looked at the clock itself")
+            return "too late"
+
+        async def late_coroutine(config: ActionConfig) -> str:
+            return await asyncio.to_thread(late, config)
+
+        with Actium(url, hooks=[Slow()]) as app:
+            account = app.accounts.create(ServiceAccountRequest(name="robot"))
+            actions = []
+            for name, run in (("late", late_coroutine if is_coroutine else late), ("quick", quick)):
+                app.flavors.register(action_flavor(f"test.{name}")(run))
+                policy = RunPolicy(timeout=0.3, max_attempts=2, backoff=Backoff(base=3_600)) if name == "late" else {}
+                request = ActionRequest(
+                    name=name, plugin_subtype="test", flavor=name, service_account_id=account.id, run_policy=policy
+                )
+                actions.append(app.actions.create(request))
+            with working(app):
+                execution = app.actions.run(actions[0].id)
+                app.actions.run(actions[1].id)
+                assert telling.wait(SECONDS)
+                threading.Timer(0.6, ended.set).start()
+                assert ended.wait(SECONDS)
+            (attempt,) = app.executions.get(execution.id).attempts
+        assert (attempt.status, attempt.error and attempt.error.type) == (
+            ExecutionStatus.FAILED,
+            "ExecutionTimeoutError",
+        )
+        assert "took longer than 0.3 s. (attempt 1 of 2;" in str(attempt.reason)
 
 
 def running(watched: Any) -> Callable[..., None]:

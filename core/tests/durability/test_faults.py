@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -21,6 +22,7 @@ from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutio
 from actium.errors import StoreClosedError, StoreError
 from actium.event_hub.leases import Leases
 from actium.event_hub.outcomes import MAX_RESULT_BYTES
+from actium.event_hub.strays import Strays
 from actium.event_hub.worker import Worker
 from actium.models import (
     ActionRequest,
@@ -210,7 +212,8 @@ class Clock:
 def test_a_wall_clock_that_jumps_takes_no_work_away(app: Actium, jump: str) -> None:
     """Whether a worker on another machine is alive is seen from its beats, whatever year its clock or ours says."""
     clock = Clock()
-    looking = Leases(app.store, on_takeover=lambda: None, clock=clock)
+    strays = Strays(app.store, in_hand=set[UUID])
+    looking = Leases(app.store, on_takeover=lambda: None, strays=strays, clock=clock)
     app.store.register_worker(
         WorkerRecord(
             name="far",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
+from uuid import UUID
 from weakref import WeakSet
 
 from actium.actions.base_action import BaseActionHandler
@@ -26,6 +27,7 @@ from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.isolated_runs import IsolatedRuns
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
 from actium.event_hub.offers import Offer
+from actium.event_hub.strays import Strays
 from actium.event_hub.worker import DEFAULT_POLL_INTERVAL, Worker
 from actium.models.base import DEFAULT_PROJECT
 from actium.plugins.base_plugin_flavor import BasePlugin
@@ -112,7 +114,8 @@ class Actium:
             expect_more=self._expect_more,
         )
         self._endings = Endings()
-        self._leases = Leases(self.store, on_takeover=self._wake_workers)
+        strays = Strays(self.store, in_hand=self._in_hand)
+        self._leases = Leases(self.store, on_takeover=self._wake_workers, strays=strays)
         self._isolated_runs = IsolatedRuns(self.store, hooks=hooks, blocked=block)
         self._runner = ExecutionRunner(
             self.store,
@@ -195,6 +198,10 @@ class Actium:
                 return offer
             full = offer
         return full
+
+    def _in_hand(self) -> set[UUID]:
+        """The executions that the workers run, or are about to begin with."""
+        return {execution_id for worker in tuple(self._workers) for execution_id in worker.in_hand}
 
     def _expect_more(self) -> Callable[[], object]:
         """Let workers leave what they have to record to transactions that come, until what is returned is called."""

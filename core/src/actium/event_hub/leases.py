@@ -19,6 +19,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from actium.errors import StoreError, WorkerLostError
+from actium.event_hub.strays import Strays
 from actium.stores.base_store import BaseStore
 from actium.stores.records import WorkerRecord
 
@@ -39,17 +40,20 @@ class Leases:
         store: BaseStore,
         *,
         on_takeover: Callable[[], None],
+        strays: Strays,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin nothing yet.
 
         Args:
             store: Where the workers are.
-            on_takeover: Called when executions have become pending because their worker is gone.
+            on_takeover: Called when executions have become pending because their worker is gone, or has lost them.
+            strays: Finds what the workers of this application have lost.
             clock: Seconds that only grow.
         """
         self._store = store
         self._on_takeover = on_takeover
+        self._strays = strays
         self._clock = clock
         self._process = os.getpid()
         self._lock = threading.Lock()
@@ -135,10 +139,13 @@ class Leases:
         beaten = self._clock()
         while not self._closing.wait(self._pause()):
             try:
-                if self._clock() - beaten >= min(self._own.values(), default=DEFAULT_LEASE) / _LOOKS_A_LEASE:
+                is_time = self._clock() - beaten >= min(self._own.values(), default=DEFAULT_LEASE) / _LOOKS_A_LEASE
+                if is_time:
                     beaten = self._clock()
                     self._beat()
                 self.look()
+                if is_time and self._strays.give_back(tuple(self._own)):
+                    self._on_takeover()
             except StoreError as error:
                 logger.warning("The leases of this process cannot be renewed now: %s", error)
             except Exception:  # the leases of everything that runs here hang on this thread

@@ -10,7 +10,7 @@ from functools import partial
 from actium.errors import StoreError, WorkerLostError
 from actium.event_hub import outcomes
 from actium.event_hub.execution import ExecutionRunner
-from actium.event_hub.offers import Offer, Room
+from actium.event_hub.offers import Offer, Promise, Room
 from actium.event_hub.outbox import Errand, Outbox, lead_on
 from actium.stores.records import Along, Claim, Ending
 
@@ -26,7 +26,7 @@ class Reception:
         room: Room,
         outbox: Outbox,
         *,
-        begin: Callable[[Sequence[Claim]], object],
+        begin: Callable[[Promise], object],
         conclude: Callable[[Sequence[Ending], Sequence[bool]], object],
         wake: Callable[[], object],
     ) -> None:
@@ -36,7 +36,7 @@ class Reception:
             runner: Knows the store, and whether anyone is told of ends.
             room: What the worker has room for.
             outbox: What it has ended.
-            begin: Begins with what was claimed.
+            begin: Begins with what was claimed for a promise.
             conclude: Lets go of what was recorded, with whether each was accepted.
             wake: Lets the worker look for what is to be done.
         """
@@ -60,14 +60,14 @@ class Reception:
         """
         if not self._room.is_open:
             return None
-        room = self._room.promise(most, seconds=seconds)
+        promise = self._room.promise(most, seconds=seconds)
         errand = self._errand()
         return Offer(
             worker=worker,
-            room=room,
+            room=promise.room,
             endings=errand.take,
-            take=partial(self._take, errand, room),
-            fail=partial(self._fail, errand, room),
+            take=partial(self._take, errand, promise),
+            fail=partial(self._fail, errand, promise),
         )
 
     def expect(self) -> Callable[[], object]:
@@ -85,11 +85,11 @@ class Reception:
         """Observers that are told of ends are no affair of who publishes; where there are any, nothing goes along."""
         return self._outbox.open_errand(takes=not self._runner.is_observed, is_standing=is_standing)
 
-    def _take(self, errand: Errand, room: int, claims: Sequence[Claim], along: Along) -> None:
+    def _take(self, errand: Errand, promise: Promise, claims: Sequence[Claim], along: Along) -> None:
         """Begin with what was stored, and let go of what was recorded along with it."""
-        is_kept = self._room.take(room, len(claims))
+        is_kept = self._room.take(promise, claims)
         if claims and is_kept:
-            self._begin(claims)
+            self._begin(promise)
         elif claims:
             self._give_back(claims)
         errand.close()
@@ -102,9 +102,9 @@ class Reception:
         if self._outbox.is_left_alone or is_room_wanted or lead_on(along.endings):
             self._wake()
 
-    def _fail(self, errand: Errand, room: int, along: Along) -> None:
+    def _fail(self, errand: Errand, promise: Promise, along: Along) -> None:
         """What was to be stored, and to be recorded along with it, is not."""
-        self._room.take(room, 0)
+        self._room.take(promise, ())
         self._outbox.put_back(along.endings)
         errand.close()
         self._wake()

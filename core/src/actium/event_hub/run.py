@@ -57,7 +57,13 @@ _UNKNOWN_POLICY = RunPolicy()
 
 
 class Run:
-    """An attempt under way. Whatever ends it first counts; what comes after is dropped."""
+    """An attempt under way. Whatever ends it first counts; what comes after is dropped.
+
+    Attributes:
+        claim: What was claimed.
+        why: Why it was asked to end, if it was.
+        ending: How it has ended; None until then.
+    """
 
     def __init__(
         self,
@@ -78,6 +84,7 @@ class Run:
         execution = claim.execution
         self.claim = claim
         self.why: Why | None = None
+        self.ending: Ending | None = None
         self._asked_at = 0.0
         self._deadline: float | None = None
         self._runner = runner
@@ -221,8 +228,14 @@ class Run:
     def _policy(self) -> RunPolicy:
         return _UNKNOWN_POLICY if self._work is None else self._work.policy
 
+    def _is_late(self) -> bool:
+        """Whether it ends because, or after, its time is over. Who watches it may have been too busy to say so."""
+        if not self._attempt.is_isolated and self._deadline is not None and time.monotonic() >= self._deadline:
+            self.ask_to_end(Why.TIMED_OUT)
+        return self.why is Why.TIMED_OUT
+
     def _returned(self, result: Any) -> None:
-        if self.why is Why.TIMED_OUT:
+        if self._deadline is not None and self._is_late():
             self._raised(ExecutionCancelled("It returned after its time was over."))
             return
         try:
@@ -245,7 +258,7 @@ class Run:
         has_heeded = isinstance(error, ExecutionCancelled | asyncio.CancelledError | CancelledError)
         if has_heeded and self.why is Why.STOPPING:
             return outcomes.of_return("its worker was stopped", now)
-        if has_heeded and self.why is Why.TIMED_OUT:
+        if has_heeded and self._deadline is not None and self._is_late():
             limit = ExecutionTimeoutError(f"The attempt took longer than {self._policy.timeout:g} s.")
             return outcomes.of_error(limit, execution, self._policy, now=now, draw=draw)
         if isinstance(error, asyncio.CancelledError | CancelledError) and self.why is Why.CANCELLED:
@@ -275,4 +288,5 @@ class Run:
             logger.warning("Execution %s of %r failed: %s", execution.id, execution.action_name, outcome.reason)
         trace, self._trace = self._trace, None
         told = None if trace is None else trace.end(outcome)
-        self._deliver(Ending(claimed=self.claim.execution, outcome=outcome, trace=told))
+        self.ending = Ending(claimed=self.claim.execution, outcome=outcome, trace=told)
+        self._deliver(self.ending)

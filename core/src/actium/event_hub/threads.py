@@ -49,9 +49,9 @@ class RunThreads:
 
     def put(self, run: Run) -> None:
         """Run something as soon as a thread is free."""
-        with self._lock:
+        with self._lock:  # both in here, where an interruption of this thread does not come between them
             self._load += 1
-        self._waiting.put(run)
+            self._waiting.put(run)
         if self._threads < self._size:
             self.start_as_needed()
 

@@ -28,7 +28,7 @@ from actium.event_hub.conclusions import Conclusions
 from actium.event_hub.endings import Endings
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
-from actium.event_hub.offers import Offer, Room
+from actium.event_hub.offers import Offer, Promise, Room
 from actium.event_hub.outbox import Outbox
 from actium.event_hub.reception import Reception
 from actium.event_hub.run import Run, Why
@@ -106,7 +106,7 @@ class Worker:
         self._lease = lease
         self._process = os.getpid()
         self._working = threading.RLock()
-        self._inbox: queue.SimpleQueue[Sequence[Claim] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Promise | None] = queue.SimpleQueue()
         self._is_woken = False
         self._in_this_thread = True
         self._is_awaited = True
@@ -122,11 +122,19 @@ class Worker:
         self._threads = RunThreads(self._concurrency, on_ran=self._ran)
         self._mean_seconds = _CLAIM_FOR
         self._next_due: datetime | None = None
-        self._looked_at_requests = time.monotonic()
+        self._claimed: Sequence[Claim] = ()
+        self._looked_at_requests = self._looked_at_ends = time.monotonic()
+        self._ended: set[Run] = set()
         self._room = Room(self._space)
         self._reception = Reception(
             self._runner, self._room, self._outbox, begin=self._receive, conclude=self._conclude, wake=self.wake
         )
+
+    @property
+    def in_hand(self) -> list[UUID]:
+        """The executions that it runs, or is about to begin with. May be asked from any thread."""
+        about_to_begin = [*self._room.on_their_way, *self._claimed]  # looked at first: from here they go to the runs
+        return [*(claim.execution.id for claim in about_to_begin), *self._runs.execution_ids]
 
     def run(self) -> int:
         """Run executions until `stop` is called. A store that fails is asked again.
@@ -220,13 +228,13 @@ class Worker:
         """
         return self._reception.expect()
 
-    def _receive(self, claims: Sequence[Claim]) -> None:
+    def _receive(self, promise: Promise) -> None:
         """Begin with what was stored in another thread."""
-        self._endings.take_in_hand([claim.execution.id for claim in claims])
+        self._endings.take_in_hand([claim.execution.id for claim in promise.claims])
         if self._in_this_thread and self._concurrency == 1:
-            self._inbox.put(claims)
+            self._inbox.put(promise)
         else:
-            self._begin_with(claims)
+            self._begin_with(promise)
 
     def _work(self, *, until_idle: bool) -> int:
         with self._working:
@@ -241,6 +249,7 @@ class Worker:
                     self._turn(limit=self._claimable(), is_patient=not until_idle)
             except BaseException:
                 self._room.close()
+                self._claimed = ()  # what has not begun by now never will
                 self._give_back_what_waits()
                 self._record_what_is_left()
                 raise
@@ -269,6 +278,7 @@ class Worker:
 
     def _turn(self, *, limit: int, is_patient: bool = False) -> None:
         """Record what has ended and claim more; begin with that; wait for what comes next."""
+        self._give_up_promises()
         try:
             exchange = self._recorded(limit=limit)
         except StoreClosedError:
@@ -287,11 +297,19 @@ class Worker:
         self._next_due = exchange.next_due
         for claim in exchange.claims:
             self._begin(claim)
+        self._claimed = ()
         self._run_here()
         self._threads.start_as_needed()
         self._look_after_runs()
         if self._runs or self._room.promised or (is_patient and self._stop_at is None):
             self._wait(0.0 if self._here or self._outbox.is_left_alone else self._pause())
+
+    def _give_up_promises(self) -> None:
+        """Wait no longer for those who were promised room a lease ago, or at all when the time to stop is over."""
+        if self._room.promised:
+            now = time.monotonic()
+            is_over = self._stop_at is not None and now >= self._stop_at
+            self._room.give_up(before=now if is_over else now - self._lease)
 
     def _recorded(self, *, limit: int) -> Exchange:
         """Record what has ended, and claim more."""
@@ -310,10 +328,10 @@ class Worker:
         self._conclusions.tell()
         return exchange
 
-    def _begin_with(self, claims: Sequence[Claim]) -> None:
+    def _begin_with(self, promise: Promise) -> None:
         """Begin with what was claimed when it was stored; what others have taken over since is theirs."""
         try:
-            for claim in claims:
+            for claim in promise.claims:
                 if claim.execution.worker != self.name:
                     self._endings.let_go([claim.execution.id])
                 elif self._room.is_open and self._stop_at is None:
@@ -321,15 +339,17 @@ class Worker:
                 else:
                     self._run_of(claim).return_unmade()
         finally:
-            self._room.arrived(len(claims))
+            self._room.arrived(promise)
 
     def _begin_or_give_back(self, claim: Claim) -> None:
         try:
             self._begin(claim)
-        except Exception as error:  # no affair of who has stored it
+        except BaseException as error:
             logger.exception("The execution %s is given back: it cannot be begun here.", claim.execution.id)
             returned = outcomes.of_return(f"it could not be begun: {type(error).__name__}", datetime.now(UTC))
             self._deliver(Ending(claimed=claim.execution, outcome=returned))
+            if not isinstance(error, Exception):  # what is an error here is no affair of who has stored it
+                raise
 
     def _deliver(self, ending: Ending) -> None:
         """Take the end of a run, in whichever thread it comes about. Those that run handlers see to it afterwards."""
@@ -383,6 +403,7 @@ class Worker:
         except WorkerLostError:
             self._lose_everything()
             return Exchange(accepted=(), claims=(), next_due=None)
+        self._claimed = exchange.claims  # they begin when the observers have been told of what has ended
         self._conclude(ended, exchange.accepted)
         self._room.changed(is_behind=len(exchange.claims) == limit if limit else None)
         return exchange
@@ -460,7 +481,7 @@ class Worker:
     def _pause(self) -> float:
         """How long to wait for an ending or a wake-up: until the time of something has come."""
         now = time.monotonic()
-        times = [self._poll_interval]
+        times = [self._poll_interval, self._lease / 3]  # the latter for what was lost on its way
         if (next_look := self._runs.next_look) is not None:
             times.append(next_look - now)
         if self._stop_at is not None:
@@ -489,6 +510,19 @@ class Worker:
         for run in self._runs:
             if run.watch(now):
                 self._threads.abandon(run)
+        if now - self._looked_at_ends >= self._lease / 3:
+            self._looked_at_ends = now
+            self._deliver_again()
+
+    def _deliver_again(self) -> None:
+        """Record what had ended at the last look and is not recorded, or nobody here knows that it is.
+
+        Whoever took it along to the store was interrupted on the way there or back. What is recorded twice counts once.
+        """
+        ended = {run: run.ending for run in self._runs if run.ending is not None}
+        for run in ended.keys() & self._ended:
+            self._outbox.add(ended[run])
+        self._ended = set(ended)
 
     def _cancel_requests(self) -> Sequence[UUID]:
         try:

@@ -244,6 +244,10 @@ class ObserverHooks:
     """What hook plugins are told. An observer that raises is logged with its name; it never harms what it observes.
 
     Each gets a copy of its own, which nobody else sees.
+
+    Observers are told in a thread that has other work: an event is told of in the thread that stored it, an execution
+    in that which runs it or in its worker's own, which claims, and watches timeouts and cancellations. One that takes
+    long keeps that waiting; it loses nothing. What takes long belongs in a thread or a queue of the observer's own.
     """
 
     @hookspec

@@ -429,6 +429,10 @@ class BaseStore(ABC):
         """When the next execution may be claimed, now where that is past; None where none is pending and not held."""
 
     @abstractmethod
+    def executions_of_worker(self, worker: str) -> dict[UUID, int]:
+        """Which executions a worker has claimed that have not ended, and the numbers of their attempts."""
+
+    @abstractmethod
     def cancel_requests(self, worker: str) -> tuple[UUID, ...]:
         """Which of a worker's running executions someone has asked to end."""
 

@@ -342,6 +342,11 @@ class SQLiteStore(BaseStore):
         with self._database.reading() as connection:
             return work.next_due(connection)
 
+    def executions_of_worker(self, worker: str) -> dict[UUID, int]:
+        """See `BaseStore.executions_of_worker`."""
+        with self._database.reading() as connection:
+            return work.executions_of_worker(connection, worker)
+
     def cancel_requests(self, worker: str) -> tuple[UUID, ...]:
         """See `BaseStore.cancel_requests`."""
         with self._database.reading() as connection:

@@ -168,6 +168,12 @@ def _due_for(connection: sqlite3.Connection, worker: str) -> datetime | None:
     return None if row[0] is None else datetime.fromisoformat(row[0])
 
 
+def executions_of_worker(connection: sqlite3.Connection, worker: str) -> dict[UUID, int]:
+    """See `BaseStore.executions_of_worker`."""
+    rows = connection.execute("SELECT id, attempt FROM executions WHERE status = 'running' AND worker = ?", (worker,))
+    return {UUID(execution_id): attempt for execution_id, attempt in rows.fetchall()}
+
+
 def cancel_requests(connection: sqlite3.Connection, worker: str) -> tuple[UUID, ...]:
     """See `BaseStore.cancel_requests`."""
     rows = connection.execute(

@@ -138,6 +138,8 @@ class Writer:
 
     def _begin(self) -> _Group:
         if self._group is None:
+            if self.connection.in_transaction:  # who began it was interrupted before anyone else knew of it
+                self.connection.execute("ROLLBACK")
             self.connection.execute("BEGIN IMMEDIATE")
             self._group = _Group()
         elif self._group.members:

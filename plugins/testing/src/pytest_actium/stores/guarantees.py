@@ -115,6 +115,21 @@ class GuaranteeRules(StoreSubject):
             (2, "second"),
         ]
 
+    def test_what_a_worker_has_is_known(self, store: BaseStore, action: ActionRecord) -> None:
+        """A worker's executions are told, with the numbers of their attempts, from claim to end."""
+        for _ in range(2):
+            pending(store, action)
+        first, other = claim(store, work_as(store, "first")), claim(store, work_as(store, "second"))
+        assert first is not None
+        assert other is not None
+        assert store.executions_of_worker("first") == {first.id: 1}
+        store.remove_worker("first", reason="it is gone")
+        finish(store, other, Outcome(status=ExecutionStatus.SUCCEEDED))
+        again = claim(store, "second")
+        assert again is not None
+        assert store.executions_of_worker("first") == {}
+        assert store.executions_of_worker("second") == {again.id: 2}
+
     def test_what_is_lost_twice_is_run_alone(self, store: BaseStore, action: ActionRecord) -> None:
         """What may be lost only once more comes first to a worker that runs nothing, and nothing comes beside it."""
         suspect = pending(store, action)

@@ -1,0 +1,159 @@
+"""What passes between a worker and those who store, and is lost on the way, as their thread was interrupted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from actium import Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor, hookimpl
+from actium.event_hub.offers import Room
+from actium.event_hub.reception import Reception
+from actium.event_hub.strays import Strays
+from actium.event_hub.worker import Worker
+from actium.models import ActionRequest, ActionResponse, Concurrency, RunPolicy, ServiceAccountRequest, TriggerRequest
+from actium.stores.records import Claim, ExecutionRecord, WorkerRecord
+from actium.stores.sqlite.store import SQLiteStore
+
+CreateAction = Callable[..., ActionResponse]
+Working = Callable[..., AbstractContextManager[Worker]]
+LEASE = 1.5
+SECONDS = 30.0
+
+
+@pytest.fixture
+def triggered(app: Actium, create: CreateAction) -> Actium:
+    """An application with an action that every event runs."""
+    app.triggers.create(TriggerRequest(name="every", action_id=create().id, match_all=True))
+    return app
+
+
+def event() -> Event:
+    return Event(type="a.b", source="/s")
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, *, does_it: bool = True) -> None:
+    """Let the next call of a method be interrupted, after it has done what it does."""
+    method = getattr(owner, name)
+
+    def once(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(owner, name, method)
+        if does_it:
+            method(*args, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(owner, name, once)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "does_it"),
+    [
+        (SQLiteStore, "record_events", True),
+        (Room, "take", False),
+        (Room, "take", True),
+        (Worker, "_begin_with", False),
+        (Worker, "_begin", False),
+    ],
+    ids=["stored", "not taken", "taken", "not begun", "half begun"],
+)
+def test_what_an_interrupted_publisher_has_stored_is_run(
+    triggered: Actium,
+    monkeypatch: pytest.MonkeyPatch,
+    working: Working,
+    owner: type,
+    name: str,
+    does_it: bool,
+) -> None:
+    """Wherever an interruption strikes behind the commit: what is stored is run all the same, once, and soon."""
+    with working(triggered, lease=LEASE):
+        interrupted(monkeypatch, owner, name, does_it=does_it)
+        with pytest.raises(KeyboardInterrupt):
+            triggered.events.publish(event())
+        (execution,) = triggered.executions.list().items
+        ended = triggered.executions.wait(execution.id, SECONDS)
+        assert (ended.status, ended.attempt, len(ended.attempts)) == (ExecutionStatus.SUCCEEDED, 2, 2)
+        assert triggered.executions.wait(triggered.events.publish(event()).executions[0], SECONDS).attempt == 1
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_an_end_that_an_interrupted_publisher_took_along_is_not_lost(
+    triggered: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working, is_recorded: bool
+) -> None:
+    """Whether it was recorded or not: it is in the end, as it was, and holds up no worker that is to stop."""
+    go, record_events = threading.Event(), triggered.store.record_events
+    triggered.flavors.register(action_flavor("test.waiting")(lambda config: go.wait(SECONDS)))
+    execution = triggered.actions.run(create("waiting", flavor="test.waiting").id)
+
+    def slowly(*args: Any, along: Any = None, **options: Any) -> Any:
+        go.set()
+        time.sleep(0.2)  # it ends meanwhile, and is left to this errand
+        if not is_recorded:
+            assert len(along.take()) == 1
+            raise KeyboardInterrupt
+        recorded = record_events(*args, along=along, **options)
+        assert len(along.endings) == 1
+        return recorded
+
+    with working(triggered, lease=LEASE):
+        time.sleep(0.1)
+        monkeypatch.setattr(triggered.store, "record_events", slowly)
+        interrupted(monkeypatch, Reception, "_take", does_it=False)
+        with pytest.raises(KeyboardInterrupt):
+            triggered.events.publish(event())
+        ended = triggered.executions.wait(execution.id, SECONDS)
+        assert (ended.result, len(ended.attempts)) == (True, 1)
+
+
+def test_what_is_missed_once_may_be_on_its_way(triggered: Actium) -> None:
+    """Given back is what was missed twice in the same attempt, and nothing that a worker has."""
+    store, here = triggered.store, set[UUID]()
+    strays = Strays(store, in_hand=lambda: here)
+    claims = claimed(triggered, "mine", number=3)
+    assert strays.give_back(["mine"]) == 0
+    here.add(claims[0].execution.id)
+    assert strays.give_back(["mine"]) == 2
+    statuses = [store.get(ExecutionRecord, claim.execution.id).status for claim in claims]
+    assert statuses == [ExecutionStatus.RUNNING, ExecutionStatus.PENDING, ExecutionStatus.PENDING]
+    assert strays.give_back(["mine"]) == 0
+    again = store.exchange("mine", [], limit=10).claims
+    assert {claim.execution.attempt for claim in again} == {2}
+    assert strays.give_back(["mine"]) == 0  # these attempts are missed for the first time
+    assert strays.give_back(["mine"]) == 2
+
+
+def claimed(app: Actium, worker: str, *, number: int) -> Sequence[Claim]:
+    """Executions that a worker of that name has claimed."""
+    for _ in range(number):
+        app.events.publish(event())
+    now = datetime.now(UTC)
+    app.store.register_worker(WorkerRecord(name=worker, host="h", process=1, lease=30, beat=0, started=now))
+    return app.store.exchange(worker, [], limit=number).claims
+
+
+def test_what_a_slow_observer_keeps_from_beginning_is_not_lost(url: str) -> None:
+    """What a worker has claimed stays with it, though it tells an observer for longer than a lease before it begins."""
+
+    class Slow:
+        @hookimpl
+        def execution_changed(self, trigger_execution: TriggerExecutionResponse) -> None:
+            if trigger_execution.id == first.id and trigger_execution.status.is_final:
+                time.sleep(1.2)
+
+    with Actium(url, hooks=[Slow()]) as app:
+        app.flavors.register(action_flavor("test.nothing")(lambda config: None))
+        account = app.accounts.create(ServiceAccountRequest(name="robot"))
+        policy = RunPolicy(concurrency=Concurrency(mode="queued"))  # so that the end of one lets the other be claimed
+        action = app.actions.create(
+            ActionRequest(
+                name="x", plugin_subtype="test", flavor="nothing", service_account_id=account.id, run_policy=policy
+            )
+        )
+        first, second = app.actions.run(action.id), app.actions.run(action.id)
+        assert app.worker(lease=0.9).run_until_idle() == 2
+        assert [one.number for one in app.executions.get(second.id).attempts] == [1]
