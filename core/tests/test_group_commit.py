@@ -19,20 +19,24 @@ SECONDS = 30.0
 
 
 class CountingConnection(sqlite3.Connection):
-    """A connection that counts its commits, and fails them, or is interrupted when it has begun, when told to."""
+    """A connection that counts its commits, and fails them, or is interrupted around a statement, when told to."""
 
     commits = 0
     fails = False
-    is_interrupted = False
+    interrupted_before: str | None = None
+    interrupted_after: str | None = None
 
     def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
+        if sql == self.interrupted_before:
+            self.interrupted_before = None
+            raise KeyboardInterrupt
         if sql == "COMMIT":
             if self.fails:
                 raise sqlite3.OperationalError("disk I/O error")
             self.commits += 1
         cursor = super().execute(sql, *arguments)  # type: ignore[arg-type]
-        if sql == "BEGIN IMMEDIATE" and self.is_interrupted:
-            self.is_interrupted = False
+        if sql == self.interrupted_after:
+            self.interrupted_after = None
             raise KeyboardInterrupt
         return cursor
 
@@ -46,6 +50,7 @@ class Bench:
         with self.writer.transaction() as connection:
             connection.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
         self.connection.commits = 0
+        self.raised: list[BaseException | None] = []
 
     def connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -76,12 +81,12 @@ class Bench:
 
     def put_behind(self, batches: list[list[int]]) -> list[BaseException | None]:
         """Write batches in a thread each, all of which wait behind one transaction; what each raised."""
-        raised: list[BaseException | None] = [None] * len(batches)
+        raised = self.raised = [None] * len(batches)
 
         def put(index: int) -> None:
             try:
                 self.put(*batches[index])
-            except sqlite3.Error as error:
+            except BaseException as error:
                 raised[index] = error
 
         threads = [threading.Thread(target=put, args=(index,)) for index in range(len(batches))]
@@ -164,11 +169,33 @@ def test_a_commit_that_fails_is_told_to_all(bench: Bench) -> None:
 
 def test_an_interruption_at_the_beginning_concerns_nobody_else(bench: Bench) -> None:
     """A transaction that was interrupted when it had just begun leaves none open for the next one to fail in."""
-    bench.connection.is_interrupted = True
+    bench.connection.interrupted_after = "BEGIN IMMEDIATE"
     with pytest.raises(KeyboardInterrupt):
         bench.put(1)
     bench.put(2)
     assert bench.numbers() == {2}
+
+
+def test_an_interruption_after_the_commit_concerns_nobody_else(bench: Bench) -> None:
+    """Who commits for others and is interrupted when that is done has committed, and the others are told so."""
+    bench.connection.interrupted_after = "COMMIT"
+    bench.put_behind([[1], [2]])
+    assert sorted(type(one).__name__ for one in bench.raised) == ["KeyboardInterrupt", "NoneType"]
+    bench.put(3)
+    assert bench.numbers() == {-1, 1, 2, 3}
+
+
+def test_an_interruption_before_the_commit_is_told_to_the_others_as_a_failure(bench: Bench) -> None:
+    """Who is to commit for others and is interrupted takes all of it back; the others learn that it failed."""
+    bench.connection.interrupted_before = "COMMIT"
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        bench.put_behind([[1], [2]])
+    until = time.monotonic() + SECONDS
+    while None in bench.raised and time.monotonic() < until:
+        time.sleep(0.001)
+    assert sorted(type(one).__name__ for one in bench.raised) == ["KeyboardInterrupt", "OperationalError"]
+    bench.put(3)
+    assert bench.numbers() == {3}
 
 
 def test_closing_commits_what_waits_to_be(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

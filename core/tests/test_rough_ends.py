@@ -21,7 +21,7 @@ from actium.auth.secret_references import MASK, masked
 from actium.errors import ConflictError, InvalidInputError, StoreBusyError, StoreError
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, StepProgress, TriggerRequest
 from actium.running import RunningAttempt, running_attempt
-from actium.stores.records import Ending, Exchange
+from actium.stores.records import ActionRecord, Ending, Exchange
 from actium.stores.sqlite.store import SQLiteStore
 
 CreateAction = Callable[..., ActionResponse]
@@ -217,6 +217,29 @@ class TestRecording:
         assert len(refused) == 2
         assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED
         assert "tries again" in caplog.text
+
+    @pytest.mark.parametrize("concurrency", [1, 2])
+    def test_a_store_that_breaks_before_the_handler_is_called_fails_the_attempt(
+        self, app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, concurrency: int
+    ) -> None:
+        """An error that no store should raise, before the handler is called, is the attempt's; the worker goes on."""
+        action = create(run_policy={"deadline": 60})  # which has it looked at once more before it begins
+        first, real = app.actions.run(action.id), SQLiteStore.get
+
+        def broken(self: SQLiteStore, kind: type[Any], record_id: Any) -> Any:
+            if kind is ActionRecord:
+                raise RuntimeError("no store raises this")
+            return real(self, kind, record_id)
+
+        worker = app.worker(concurrency=concurrency)
+        with monkeypatch.context() as while_broken:
+            while_broken.setattr(SQLiteStore, "get", broken)
+            worker.run_until_idle()
+        ended = app.executions.get(first.id)
+        assert (ended.status, "no store raises this" in (ended.reason or "")) == (ExecutionStatus.FAILED, True)
+        second = app.actions.run(action.id)
+        worker.run_until_idle()
+        assert app.executions.get(second.id).status is ExecutionStatus.SUCCEEDED
 
     def test_closing_waits_for_what_runs(self, url: str, app: Actium, create: CreateAction) -> None:
         """Closing an application stops its workers, and lets what they run end and be recorded."""

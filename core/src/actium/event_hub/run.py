@@ -146,6 +146,15 @@ class Run:
         Raises:
             BaseException: What interrupted this thread, such as ``KeyboardInterrupt``; it was delivered too.
         """
+        try:
+            self._start()
+        except BaseException as error:
+            if not self._has_ended:  # it did not come to its handler
+                self._raised(error)
+            if not isinstance(error, Exception):
+                raise
+
+    def _start(self) -> None:
         execution = self.claim.execution
         if self.why is Why.STOPPING:
             self.return_unmade()

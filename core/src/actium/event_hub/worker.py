@@ -485,7 +485,7 @@ class Worker:
         if (next_look := self._runs.next_look) is not None:
             times.append(next_look - now)
         if self._stop_at is not None:
-            times.append(self._stop_at - now)
+            times += [self._stop_at - now] if now < self._stop_at else []  # after that, what runs has been asked to end
         elif self._next_due is not None and self._claimable():
             times.append((self._next_due - datetime.now(UTC)).total_seconds())
         return max(0.0, min(times))

@@ -137,7 +137,7 @@ class Writer:
             self._lock.release()
 
     def _begin(self) -> _Group:
-        if self._group is None:
+        if self._group is None or not self.connection.in_transaction:
             if self.connection.in_transaction:  # who began it was interrupted before anyone else knew of it
                 self.connection.execute("ROLLBACK")
             self.connection.execute("BEGIN IMMEDIATE")
@@ -175,14 +175,25 @@ class Writer:
         self._commit()
 
     def _commit(self) -> None:
-        group, self._group = self._group, None
+        group = self._group
         if group is None or not group.members:
+            self._group = None
             return
         try:
             self.connection.execute("COMMIT")
-        except BaseException as error:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            self._roll_back()
             group.end(error)
+        except BaseException:  # an interruption of this thread is no affair of the others
+            is_done = not self.connection.in_transaction
+            self._roll_back()
+            group.end(None if is_done else sqlite3.OperationalError("who was to commit it was interrupted"))
+            raise
         else:
             group.end()
+        finally:
+            self._group = None
+
+    def _roll_back(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
