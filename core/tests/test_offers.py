@@ -194,7 +194,7 @@ def test_who_waits_for_room(
         action = create(kind, flavor=f"test.{flavor}")
         app.triggers.create(TriggerRequest(name=kind, action_id=action.id, filters=[{"exact": {"type": kind}}]))
     worker = app.worker(concurrency=2)
-    worker._mean_seconds = each  # as if it had run some
+    worker._pace._mean_seconds = each  # as if it had run some
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:
@@ -217,7 +217,7 @@ def test_a_slow_worker_keeps_no_publisher_waiting(app: Actium, create: CreateAct
     action = create(flavor="test.slow")
     app.triggers.create(TriggerRequest(name="all", action_id=action.id, match_all=True))
     worker = app.worker(concurrency=1)
-    worker._mean_seconds = 0.00099  # as if its handlers had been quick until now
+    worker._pace._mean_seconds = 0.00099  # as if its handlers had been quick until now
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:

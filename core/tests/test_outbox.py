@@ -56,6 +56,15 @@ class TestOutbox:
         assert not outbox.will_be_taken
         assert sorted([*taken, *outbox.take()]) == list(range(added))  # type: ignore[list-item]
 
+    def test_what_may_be_lost_is_taken_in_once(self) -> None:
+        """Ends that are in here already are not taken in again; those that are not come behind."""
+        outbox, ends = Outbox(), ["first", "second", "third"]
+        for end in ends[:2]:
+            outbox.add(end)  # type: ignore[arg-type]
+        for _ in range(3):
+            outbox.restore(ends)  # type: ignore[arg-type]
+        assert outbox.take() == ends
+
     def test_an_errand_takes_what_ended_before_it_passed_by(self) -> None:
         """What ends later is somebody else's; who asks meanwhile is told which it is."""
         outbox = Outbox()

@@ -18,7 +18,8 @@ from actium.event_hub.reception import Reception
 from actium.event_hub.strays import Strays
 from actium.event_hub.worker import Worker
 from actium.models import ActionRequest, ActionResponse, Concurrency, RunPolicy, ServiceAccountRequest, TriggerRequest
-from actium.stores.records import Claim, ExecutionRecord, WorkerRecord
+from actium.stores.records import Along, Claim, ExecutionRecord, WorkerRecord
+from actium.stores.sqlite import work
 from actium.stores.sqlite.store import SQLiteStore
 
 CreateAction = Callable[..., ActionResponse]
@@ -108,6 +109,35 @@ def test_an_end_that_an_interrupted_publisher_took_along_is_not_lost(
             triggered.events.publish(event())
         ended = triggered.executions.wait(execution.id, SECONDS)
         assert (ended.result, len(ended.attempts)) == (True, 1)
+
+
+def test_an_end_that_is_long_on_its_way_is_told_once(
+    triggered: Actium,
+    create: CreateAction,
+    monkeypatch: pytest.MonkeyPatch,
+    working: Working,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What a transaction takes along that lasts longer than the time after which it may be lost has not been lost."""
+    go, record_along = threading.Event(), work.record_along
+    triggered.flavors.register(action_flavor("test.waiting")(lambda config: go.wait(SECONDS)))
+    execution = triggered.actions.run(create("waiting", flavor="test.waiting").id)
+
+    def slowly(connection: Any, worker: str, along: Along) -> None:
+        go.set()
+        time.sleep(0.2)  # it ends meanwhile, and is left to this errand
+        record_along(connection, worker, along)
+        assert len(along.endings) == 1
+        time.sleep(1.0)
+
+    with working(triggered, lease=0.6):
+        time.sleep(0.1)
+        with monkeypatch.context() as while_slow:
+            while_slow.setattr(work, "record_along", slowly)
+            triggered.events.publish(event())
+        ended = triggered.executions.wait(execution.id, SECONDS)
+    assert (ended.result, len(ended.attempts)) == (True, 1)
+    assert "taken over" not in caplog.text
 
 
 def test_what_is_missed_once_may_be_on_its_way(triggered: Actium) -> None:

@@ -153,7 +153,7 @@ class TestRunning:
         on_everything(app, action)
         app.events.publish_many(arrived() for _ in range(40))
         running.append(app.worker(concurrency=concurrency))
-        running[0]._mean_seconds = 0.0  # so that it claims many at once
+        running[0]._pace._mean_seconds = 0.0  # so that it claims many at once
         running[0].run()
         left = app.executions.list(TriggerExecutionFilter(status="pending", max_size=100)).items
         assert 0 < len(left) < 40

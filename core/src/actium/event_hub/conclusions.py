@@ -53,7 +53,8 @@ class Conclusions:
             run = self._runs.ended(execution)
             if not is_accepted:
                 self._endings.let_go([execution.id])
-                logger.warning("Another attempt has taken over from execution %s.", execution.id)
+                if run is not None and not run.is_told_again:  # which may have been recorded the first time
+                    logger.warning("Another attempt has taken over from execution %s.", execution.id)
                 continue
             announced[execution.id] = run.claim if run is not None and outcome.next_attempt is None else None
             if self._runner.is_observed:

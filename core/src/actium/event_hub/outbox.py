@@ -65,6 +65,11 @@ class Outbox:
         """What was taken is not recorded."""
         self._ended.extendleft(reversed(endings))
 
+    def restore(self, endings: Iterable[Ending]) -> None:
+        """Take in again what was taken and may be lost; what is in here is not taken in twice."""
+        here = set(map(id, self._ended.copy()))
+        self._ended.extend(one for one in endings if id(one) not in here)
+
     def clear(self) -> None:
         """Give up what has ended: others have taken over, or will."""
         self._ended.clear()

@@ -63,6 +63,7 @@ class Run:
         claim: What was claimed.
         why: Why it was asked to end, if it was.
         ending: How it has ended; None until then.
+        is_told_again: Whether that is delivered once more, as it may be lost.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Run:
         self.claim = claim
         self.why: Why | None = None
         self.ending: Ending | None = None
+        self.is_told_again = False
         self._asked_at = 0.0
         self._deadline: float | None = None
         self._runner = runner

@@ -25,11 +25,13 @@ from uuid import UUID
 from actium.errors import InvalidInputError, StoreBusyError, StoreClosedError, StoreError, WorkerLostError
 from actium.event_hub import outcomes
 from actium.event_hub.conclusions import Conclusions
+from actium.event_hub.deliveries import Deliveries
 from actium.event_hub.endings import Endings
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
 from actium.event_hub.offers import Offer, Promise, Room
 from actium.event_hub.outbox import Outbox
+from actium.event_hub.pace import Pace
 from actium.event_hub.reception import Reception
 from actium.event_hub.run import Run, Why
 from actium.event_hub.threads import RunThreads
@@ -44,19 +46,10 @@ DEFAULT_POLL_INTERVAL = 1.0
 DEFAULT_GRACE = 30.0
 """Seconds that what runs is given to end when its worker stops."""
 
-MOST_CLAIMED = 1_024
-"""How many executions may wait in a worker for a thread."""
-
 MOST_UNDER_WAY = 1_280
 """How many executions of one worker may be under way, most of them coroutines that wait."""
 
 MAX_CONCURRENCY = 1_024
-
-_CLAIM_FOR = 0.05
-"""Seconds of work that are claimed ahead: more would keep it from others, less would cost a transaction each."""
-
-_WORTH_WAITING = 0.001
-"""Seconds that an execution takes at most for who stores it to wait for room: claiming it later costs far less."""
 
 _RECORD_WITHIN = 0.02
 """Seconds that what has ended waits to be recorded while the same thread runs more."""
@@ -116,15 +109,23 @@ class Worker:
     def _begin_anew(self) -> None:
         self._outbox = Outbox()
         self._runs = RunsUnderWay()
-        self._run_of = partial(Run, self._runner, deliver=self._deliver, on_deadline=self.wake)
         self._conclusions = Conclusions(self._runner, self._runs, self._endings)
         self._here: deque[Run] = deque()
         self._threads = RunThreads(self._concurrency, on_ran=self._ran)
-        self._mean_seconds = _CLAIM_FOR
+        self._deliveries = Deliveries(
+            self._runner.store,
+            self._runs,
+            self._outbox,
+            self._threads,
+            conclude=self._conclude,
+            on_recorded=self._recorded_elsewhere,
+            wake=self.wake,
+        )
+        self._run_of = partial(Run, self._runner, deliver=self._deliveries.take, on_deadline=self.wake)
+        self._pace = Pace(self._concurrency)
         self._next_due: datetime | None = None
         self._claimed: Sequence[Claim] = ()
         self._looked_at_requests = self._looked_at_ends = time.monotonic()
-        self._ended: set[Run] = set()
         self._room = Room(self._space)
         self._reception = Reception(
             self._runner, self._room, self._outbox, begin=self._receive, conclude=self._conclude, wake=self.wake
@@ -216,9 +217,8 @@ class Worker:
         name = self.name
         if self._process != os.getpid() or not name or self._stop_at is not None:
             return None
-        each = self._mean_seconds / self._concurrency
         is_own_run = current_execution() is not None  # which may be what has to end for there to be room
-        seconds = most * each if waits and not is_own_run and each <= _WORTH_WAITING else 0.0
+        seconds = self._pace.worth_waiting(most) if waits and not is_own_run else 0.0
         return self._reception.offer(name, most, seconds=seconds)
 
     def expect_errands(self) -> Callable[[], object]:
@@ -347,50 +347,22 @@ class Worker:
         except BaseException as error:
             logger.exception("The execution %s is given back: it cannot be begun here.", claim.execution.id)
             returned = outcomes.of_return(f"it could not be begun: {type(error).__name__}", datetime.now(UTC))
-            self._deliver(Ending(claimed=claim.execution, outcome=returned))
+            self._deliveries.take(Ending(claimed=claim.execution, outcome=returned))
             if not isinstance(error, Exception):  # what is an error here is no affair of who has stored it
                 raise
-
-    def _deliver(self, ending: Ending) -> None:
-        """Take the end of a run, in whichever thread it comes about. Those that run handlers see to it afterwards."""
-        self._outbox.add(ending)
-        if not self._threads.are_here() and not self._outbox.will_be_taken:
-            self.wake()
 
     def _ran(self, seconds: float) -> None:
         """A thread has run something, and goes on with the next where there is one."""
         self._note_seconds(seconds)
-        if self._outbox.will_be_taken:
-            return
-        if self._threads.are_behind:
-            self.wake()
-            return
-        while self._outbox and self._outbox.recording.acquire(blocking=False):  # else who records sees it afterwards
-            try:
-                if not self._record():
-                    return
-            finally:
-                self._outbox.recording.release()
+        while self._deliveries.record_in_passing(self.name):
             self._conclusions.tell()
 
-    def _record(self) -> bool:
-        """Record what has ended; whether that is done. Where it is not, it is the worker's own thread's part."""
-        ended = self._outbox.take()
-        if not ended:
-            return True
-        try:
-            exchange = self._runner.store.exchange(self.name, ended, limit=0)
-        except Exception:  # the worker's own thread meets it too, and knows what to do
-            self._outbox.put_back(ended)
-            self.wake()
-            return False
-        self._conclude(ended, exchange.accepted)
+    def _recorded_elsewhere(self, due: datetime | None) -> None:
+        """A thread that runs handlers has recorded what has ended, and seen when something is due."""
         self._room.look()
-        due = exchange.next_due
         if due is not None and (self._next_due is None or due < self._next_due or due <= datetime.now(UTC)):
             self._next_due = due
             self.wake()
-        return True
 
     def _exchange(self, ended: Sequence[Ending], *, limit: int, execution_id: UUID | None = None) -> Exchange:
         store = self._runner.store
@@ -471,11 +443,11 @@ class Worker:
     def _space(self) -> int:
         if self._runs.is_one_alone:
             return 0
-        ahead = min(MOST_CLAIMED, max(1, int(_CLAIM_FOR / max(self._mean_seconds, 1e-6))) * self._concurrency)
-        return max(0, min(ahead - self._threads.load - len(self._here), MOST_UNDER_WAY - len(self._runs)))
+        ahead = self._pace.ahead - self._threads.load - len(self._here)
+        return max(0, min(ahead, MOST_UNDER_WAY - len(self._runs)))
 
     def _note_seconds(self, seconds: float) -> None:
-        self._mean_seconds += (seconds - self._mean_seconds) / 8
+        self._pace.note(seconds)
         self._room.look()
 
     def _pause(self) -> float:
@@ -512,17 +484,7 @@ class Worker:
                 self._threads.abandon(run)
         if now - self._looked_at_ends >= self._lease / 3:
             self._looked_at_ends = now
-            self._deliver_again()
-
-    def _deliver_again(self) -> None:
-        """Record what had ended at the last look and is not recorded, or nobody here knows that it is.
-
-        Whoever took it along to the store was interrupted on the way there or back. What is recorded twice counts once.
-        """
-        ended = {run: run.ending for run in self._runs if run.ending is not None}
-        for run in ended.keys() & self._ended:
-            self._outbox.add(ended[run])
-        self._ended = set(ended)
+            self._deliveries.deliver_again()
 
     def _cancel_requests(self) -> Sequence[UUID]:
         try:
