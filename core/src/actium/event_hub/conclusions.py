@@ -48,6 +48,7 @@ class Conclusions:
         """
         with self._lock:
             self.attempts += len(ended)
+        is_observed = self._runner.is_observed
         announced: dict[UUID, Claim | None] = {}
         for (execution, outcome, _), is_accepted in zip(ended, all_accepted, strict=True):
             run = self._runs.ended(execution)
@@ -57,7 +58,7 @@ class Conclusions:
                     logger.warning("Another attempt has taken over from execution %s.", execution.id)
                 continue
             announced[execution.id] = run.claim if run is not None and outcome.next_attempt is None else None
-            if self._runner.is_observed:
+            if is_observed:
                 self._to_tell.append((execution.id, execution.attempt, () if run is None else run.secrets))
         self._endings.announce(announced)
 
