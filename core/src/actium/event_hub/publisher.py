@@ -7,7 +7,7 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,8 +18,11 @@ from actium.plugins.publishing import Publishing
 PUBLISHED_TOGETHER = 128
 """How many events are stored in one transaction at most."""
 
-_AHEAD = 2
-"""How many batches are under way at most: one is stored, one waits for that."""
+_AHEAD = 4
+"""How many batches are under way at most."""
+
+_LEFT = 1
+"""How many are left when the caller goes on: to wait for each by itself would wake it, between the others, as often."""
 
 
 class InTurn:
@@ -61,7 +64,9 @@ class InTurn:
             try:
                 for batch in batches:
                     if len(under_way) == _AHEAD:
-                        published += under_way.popleft().result()
+                        wait([under_way[-1 - _LEFT]])  # tells of no failure; the first one is told below
+                        while len(under_way) > _LEFT:
+                            published += under_way.popleft().result()
                     self._begin()
                     under_way.append(thread.submit(contextvars.copy_context().run, self._store_one, batch))
             finally:  # what is under way when the next batch cannot be made tells of its own failure first
