@@ -25,11 +25,16 @@ class CountingConnection(sqlite3.Connection):
     fails = False
     interrupted_before: str | None = None
     interrupted_after: str | None = None
+    ended_at: str | None = None
 
     def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
         if sql == self.interrupted_before:
             self.interrupted_before = None
             raise KeyboardInterrupt
+        if sql == self.ended_at:  # as SQLite does where the disk is full
+            self.ended_at = None
+            super().execute("ROLLBACK")
+            raise sqlite3.OperationalError("database or disk is full")
         if sql == "COMMIT":
             if self.fails:
                 raise sqlite3.OperationalError("disk I/O error")
@@ -78,6 +83,10 @@ class Bench:
             return {number for (number,) in outside.execute("SELECT number FROM numbers")}
         finally:
             outside.close()
+
+    def outcomes(self) -> list[tuple[int, BaseException | None]]:
+        """The numbers that were put behind another transaction one by one, from 1, and what each has raised so far."""
+        return list(enumerate(self.raised, start=1))
 
     def put_behind(self, batches: list[list[int]]) -> list[BaseException | None]:
         """Write batches in a thread each, all of which wait behind one transaction; what each raised."""
@@ -172,8 +181,26 @@ def test_an_interruption_at_the_beginning_concerns_nobody_else(bench: Bench) -> 
     bench.connection.interrupted_after = "BEGIN IMMEDIATE"
     with pytest.raises(KeyboardInterrupt):
         bench.put(1)
+    outside = sqlite3.connect(bench.file, timeout=0)
+    outside.execute("INSERT INTO numbers VALUES (7)")  # nor does it keep other processes from writing
+    outside.commit()
+    outside.close()
     bench.put(2)
-    assert bench.numbers() == {2}
+    assert bench.numbers() == {2, 7}
+
+
+@pytest.mark.parametrize("statement", ["SAVEPOINT member", "RELEASE member"])
+def test_a_transaction_that_sqlite_ends_is_told_to_all_of_its_group(bench: Bench, statement: str) -> None:
+    """Where SQLite takes back what others of the group have written, they learn of it, and the next one is written."""
+    bench.connection.ended_at = statement
+    with pytest.raises(sqlite3.OperationalError):
+        bench.put_behind([[1], [2], [3]])
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until and any(one is None and not bench.has(number) for number, one in bench.outcomes()):
+        time.sleep(0.001)
+    bench.put(4)
+    told = {number for number, one in bench.outcomes() if one is None}
+    assert bench.numbers() == {*told, 4}
 
 
 def test_an_interruption_after_the_commit_concerns_nobody_else(bench: Bench) -> None:

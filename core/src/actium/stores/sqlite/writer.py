@@ -45,13 +45,17 @@ class Writer:
         """
         self._connect = connect
         self._busy_seconds = busy_seconds
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._counting = threading.Lock()
-        self.waiting = 0
-        """How many transactions wait for their turn."""
+        self._waiting: set[object] = set()
         self._is_left_open = False
         self._group: _Group | None = None
         self._open: sqlite3.Connection | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many transactions wait for their turn."""
+        return len(self._waiting)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -71,11 +75,11 @@ class Writer:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: durable when this is left, rolled back when anything is raised.
+        """A transaction: durable when this is left, rolled back when anything is raised in it.
 
         Raises:
             StoreBusyError: Others have written for longer than the time limit.
-            sqlite3.Error: As SQLite says; nothing was written then.
+            sqlite3.Error: As SQLite says; nothing was written then, unless it says that nobody knows.
         """
         self._acquire()
         try:
@@ -88,8 +92,8 @@ class Writer:
             self._complete(group)
         finally:
             self._release()
-        if not group.is_over.is_set():
-            group.is_over.wait()
+        while not group.is_over.wait(self._busy_seconds):
+            self._look_after(group)
         if group.error is not None:
             raise group.error
 
@@ -110,15 +114,15 @@ class Writer:
         return connection
 
     def _acquire(self) -> None:
-        with self._counting:
-            self.waiting += 1
-        has_it = False
+        has_it, turn = False, object()
         try:
+            with self._counting:
+                self._waiting.add(turn)
             has_it = self._lock.acquire(timeout=self._busy_seconds)
         finally:
             with self._counting:
-                self.waiting -= 1
-                is_left_alone = self._is_left_open and not has_it and not self.waiting
+                self._waiting.discard(turn)
+                is_left_alone = self._is_left_open and not has_it and not self._waiting
                 if has_it or is_left_alone:
                     self._is_left_open = False
             if is_left_alone:  # a group was kept open for this caller, who does not come
@@ -132,14 +136,18 @@ class Writer:
 
     def _release(self) -> None:
         try:
+            if self._group is None or not self._group.members:
+                self._roll_back()  # what nobody counts on: who began it was interrupted
+                self._group = None
             self._commit_unless_awaited()
         finally:
             self._lock.release()
 
     def _begin(self) -> _Group:
-        if self._group is None or not self.connection.in_transaction:
-            if self.connection.in_transaction:  # who began it was interrupted before anyone else knew of it
-                self.connection.execute("ROLLBACK")
+        if self._group is not None and not self.connection.in_transaction:
+            self._group.end(sqlite3.OperationalError("the transaction was ended by another one of its group"))
+            self._group = None
+        if self._group is None:
             self.connection.execute("BEGIN IMMEDIATE")
             self._group = _Group()
         elif self._group.members:
@@ -169,7 +177,7 @@ class Writer:
         if group is None or not group.members:
             return
         with self._counting:
-            self._is_left_open = self.waiting > 0 and group.members < MOST_TOGETHER
+            self._is_left_open = len(self._waiting) > 0 and group.members < MOST_TOGETHER
             if self._is_left_open:
                 return
         self._commit()
@@ -179,21 +187,32 @@ class Writer:
         if group is None or not group.members:
             self._group = None
             return
+        told: BaseException | None = None
         try:
             self.connection.execute("COMMIT")
         except sqlite3.Error as error:
+            told = error
             self._roll_back()
-            group.end(error)
         except BaseException:  # an interruption of this thread is no affair of the others
-            is_done = not self.connection.in_transaction
+            if self.connection.in_transaction:
+                told = sqlite3.OperationalError("who was to commit it was interrupted")
             self._roll_back()
-            group.end(None if is_done else sqlite3.OperationalError("who was to commit it was interrupted"))
             raise
-        else:
-            group.end()
         finally:
             self._group = None
+            group.end(told)
 
     def _roll_back(self) -> None:
-        if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
+        if self._open is not None and self._open.in_transaction:
+            self._open.execute("ROLLBACK")
+
+    def _look_after(self, group: _Group) -> None:
+        """Commit a group that was left to someone who does not come; one that is forgotten is told so."""
+        self._acquire()
+        try:
+            if self._group is not group and not group.is_over.is_set():
+                group.end(
+                    sqlite3.OperationalError("nobody knows whether it was committed: who was to do so was interrupted")
+                )
+        finally:
+            self._release()
