@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import multiprocessing
 import os
 import sqlite3
@@ -240,6 +241,30 @@ class TestRecording:
         second = app.actions.run(action.id)
         worker.run_until_idle()
         assert app.executions.get(second.id).status is ExecutionStatus.SUCCEEDED
+
+    @pytest.mark.parametrize("concurrency", [1, 2])
+    def test_a_log_filter_that_raises_does_not_keep_an_end_from_being_told(
+        self, app: Actium, create: CreateAction, concurrency: int
+    ) -> None:
+        """Whatever fails while an end is told: the attempt has failed, is not running for ever, and others run."""
+
+        class Raising(logging.Filter):
+            def filter(self, record: logging.LogRecord) -> bool:
+                raise ValueError("a filter of the program's")
+
+        def run(config: ActionConfig) -> None:
+            raise ConnectionError("no line")
+
+        executions, raising = logging.getLogger("actium.executions"), Raising()
+        executions.addFilter(raising)
+        try:
+            execution = app.actions.run(create(flavor=flavor_of(app, "test.fails", run)).id)
+            worker = app.worker(concurrency=concurrency)
+            assert worker.run_until_idle() == 1
+        finally:
+            executions.removeFilter(raising)
+        ended = app.executions.get(execution.id)
+        assert (ended.status, "nothing more can be told" in (ended.reason or "")) == (ExecutionStatus.FAILED, True)
 
     def test_closing_waits_for_what_runs(self, url: str, app: Actium, create: CreateAction) -> None:
         """Closing an application stops its workers, and lets what they run end and be recorded."""

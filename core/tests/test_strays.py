@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,13 +13,14 @@ from uuid import UUID
 
 import pytest
 
-from actium import Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor, hookimpl
-from actium.event_hub.offers import Room
+from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor, hookimpl
+from actium.event_hub.offers import Promise, Room
 from actium.event_hub.reception import Reception
+from actium.event_hub.run import Run
 from actium.event_hub.strays import Strays
 from actium.event_hub.worker import Worker
 from actium.models import ActionRequest, ActionResponse, Concurrency, RunPolicy, ServiceAccountRequest, TriggerRequest
-from actium.stores.records import Along, Claim, ExecutionRecord, WorkerRecord
+from actium.stores.records import Along, Claim, Ending, ExecutionRecord, Outcome, WorkerRecord
 from actium.stores.sqlite import work
 from actium.stores.sqlite.store import SQLiteStore
 
@@ -61,7 +63,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, *, does
         (Worker, "_begin_with", False),
         (Worker, "_begin", False),
     ],
-    ids=["stored", "not taken", "taken", "not begun", "half begun"],
+    ids=["stored", "not taken", "taken", "not received", "not begun"],
 )
 def test_what_an_interrupted_publisher_has_stored_is_run(
     triggered: Actium,
@@ -80,6 +82,104 @@ def test_what_an_interrupted_publisher_has_stored_is_run(
         ended = triggered.executions.wait(execution.id, SECONDS)
         assert (ended.status, ended.attempt, len(ended.attempts)) == (ExecutionStatus.SUCCEEDED, 2, 2)
         assert triggered.executions.wait(triggered.events.publish(event()).executions[0], SECONDS).attempt == 1
+
+
+def test_what_has_begun_when_its_publisher_is_interrupted_goes_on(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working
+) -> None:
+    """An interruption that strikes when a thread has begun already gives nothing back: it would run twice at once."""
+    begun, go, begin = list[int](), threading.Event(), Worker._begin
+
+    def waiting(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> bool:
+        begun.append(trigger_execution.attempt)
+        return go.wait(SECONDS)
+
+    def begin_and_be_interrupted(self: Worker, run: Run) -> None:
+        monkeypatch.setattr(Worker, "_begin", begin)
+        begin(self, run)
+        while not begun:
+            time.sleep(0.001)
+        raise KeyboardInterrupt
+
+    app.flavors.register(action_flavor("test.waiting")(waiting))
+    action = create("waiting", flavor="test.waiting")
+    app.triggers.create(TriggerRequest(name="every", action_id=action.id, match_all=True))
+    with working(app, lease=LEASE):
+        monkeypatch.setattr(Worker, "_begin", begin_and_be_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            app.events.publish(event())
+        (execution,) = app.executions.list().items
+        time.sleep(2 * LEASE)  # nor is it given back for lasting longer than that
+        go.set()
+        assert app.executions.wait(execution.id, SECONDS).attempt == 1
+    assert begun == [1]
+
+
+def test_what_comes_later_than_a_lease_is_given_back_at_once(
+    triggered: Actium, monkeypatch: pytest.MonkeyPatch, working: Working
+) -> None:
+    """A publisher whose promise of room was given up gives back what it has stored, and the worker takes that."""
+    with working(triggered, poll_interval=60.0) as worker:
+        record_events = triggered.store.record_events
+
+        def late(*args: Any, **options: Any) -> Any:
+            recorded = record_events(*args, **options)
+            worker._room.give_up(before=math.inf)
+            return recorded
+
+        monkeypatch.setattr(triggered.store, "record_events", late)
+        published = triggered.events.publish(event())
+        ended = triggered.executions.wait(published.executions[0], 5.0)
+    assert [(one.number, one.reason) for one in ended.get_metadata().attempts] == [
+        (1, "its worker kept no room for it any more"),
+        (2, None),
+    ]
+
+
+def test_what_arrives_later_than_a_lease_does_not_begin(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a worker finds in its inbox when it has been given back, and has succeeded, is not run once more."""
+    ran = list[int]()
+
+    def note(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> None:
+        ran.append(trigger_execution.attempt)
+
+    app.flavors.register(action_flavor("test.noting")(note))
+    action = create(flavor="test.noting")
+    app.triggers.create(TriggerRequest(name="every", action_id=action.id, match_all=True))
+    stalled, goes_on, receive = threading.Event(), threading.Event(), Worker._receive
+
+    def stalling(self: Worker, promise: Promise) -> None:
+        stalled.set()
+        assert goes_on.wait(SECONDS)
+        receive(self, promise)
+
+    with monkeypatch.context() as while_made:
+        while_made.setattr(Worker, "_receive", stalling)
+        worker = app.worker(lease=LEASE)
+    first = app.actions.run(action.id)
+    worker.run_until_idle()
+    worker._room.open()
+    publishing = threading.Thread(target=app.events.publish, args=(event(),))
+    publishing.start()
+    assert stalled.wait(SECONDS)
+    worker._room.give_up(before=math.inf)  # as it does a lease later
+    (execution,) = [one for one in app.executions.list().items if one.id != first.id]
+    assert app.store.exchange(worker.name, [returned(app, execution.id)], limit=0).accepted == (True,)
+    assert app.worker(lease=LEASE).run_until_idle() == 1
+    goes_on.set()
+    publishing.join(SECONDS)
+    app.actions.run(action.id)  # so that there is something to do
+    worker.run_until_idle()
+    ended = app.executions.get(execution.id)
+    assert (ended.status, ended.attempt, ran) == (ExecutionStatus.SUCCEEDED, 2, [1, 2, 1])
+
+
+def returned(app: Actium, execution_id: UUID) -> Ending:
+    """That an execution was given back."""
+    outcome = Outcome(status=ExecutionStatus.FAILED, reason="lost", next_attempt=datetime.now(UTC), is_returned=True)
+    return Ending(claimed=app.store.get(ExecutionRecord, execution_id), outcome=outcome)
 
 
 @pytest.mark.parametrize("is_recorded", [True, False])
@@ -130,13 +230,14 @@ def test_an_end_that_is_long_on_its_way_is_told_once(
         assert len(along.endings) == 1
         time.sleep(1.0)
 
-    with working(triggered, lease=0.6):
+    with working(triggered, lease=0.6) as worker:
         time.sleep(0.1)
         with monkeypatch.context() as while_slow:
             while_slow.setattr(work, "record_along", slowly)
             triggered.events.publish(event())
         ended = triggered.executions.wait(execution.id, SECONDS)
     assert (ended.result, len(ended.attempts)) == (True, 1)
+    assert worker._conclusions.attempts == 2  # what is recorded again counts once
     assert "taken over" not in caplog.text
 
 

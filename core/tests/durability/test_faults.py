@@ -452,3 +452,29 @@ def test_an_error_of_any_kind_has_a_status(app: Actium, create: CreateAction) ->
     ended = ended_of(app, create, run)
     assert ended.status is ExecutionStatus.FAILED
     assert "Mute" in str(ended.reason)
+
+
+def test_leases_without_a_thread_at_first(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the system has no thread to give for the leases, executions are run, and the next look asks again."""
+    start = threading.Thread.start
+
+    def refused(self: threading.Thread) -> None:
+        if self.name == "actium-leases":
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    execution = app.actions.run(create().id)
+    with monkeypatch.context() as while_exhausted:
+        while_exhausted.setattr(threading.Thread, "start", refused)
+        assert app.worker(lease=0.3).run_until_idle() == 1
+        assert "cannot be renewed yet" in caplog.text
+    assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED
+    app.actions.run(execution.body.action_id)
+    assert app.worker(lease=0.3).run_until_idle() == 1
+    (worker,) = app.store.workers()
+    until = time.monotonic() + SECONDS
+    while app.store.workers()[0].beat == worker.beat and time.monotonic() < until:
+        time.sleep(0.01)
+    assert app.store.workers()[0].beat > worker.beat

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
@@ -104,6 +105,7 @@ class Actium:
         self.store = open_store(url, open_other=StorePlugins(blocked=block).open)
         self._coroutines = SharedLoop()
         self._workers: WeakSet[Worker] = WeakSet()
+        self._making = threading.Lock()
         self.auth = Tokens(self.store)
         self.hub = EventHub(
             self.store,
@@ -161,7 +163,8 @@ class Actium:
             poll_interval=poll_interval,
             lease=lease,
         )
-        self._workers.add(worker)
+        with self._making:  # a set of its own for those who go through the former one meanwhile
+            self._workers = WeakSet([*self._workers, worker])
         return worker
 
     def close(self) -> None:

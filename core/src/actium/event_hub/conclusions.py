@@ -46,20 +46,24 @@ class Conclusions:
             ended: The ends.
             all_accepted: For each, whether it is recorded; it is not where another attempt has taken over.
         """
-        with self._lock:
-            self.attempts += len(ended)
-        is_observed = self._runner.is_observed
+        is_observed, number = self._runner.is_observed, 0
         announced: dict[UUID, Claim | None] = {}
         for (execution, outcome, _), is_accepted in zip(ended, all_accepted, strict=True):
             run = self._runs.ended(execution)
-            if not is_accepted:
+            number += run is not None  # what is recorded again was counted the first time
+            if not is_accepted and (run is None or not run.is_recorded_again):
                 self._endings.let_go([execution.id])
-                if run is not None and not run.is_told_again:  # which may have been recorded the first time
+                if run is not None:
                     logger.warning("Another attempt has taken over from execution %s.", execution.id)
+                continue
+            if not is_accepted:  # it may have been recorded the first time; who waits for it looks
+                announced[execution.id] = None
                 continue
             announced[execution.id] = run.claim if run is not None and outcome.next_attempt is None else None
             if is_observed:
                 self._to_tell.append((execution.id, execution.attempt, () if run is None else run.secrets))
+        with self._lock:
+            self.attempts += number
         self._endings.announce(announced)
 
     def tell(self) -> None:

@@ -85,7 +85,7 @@ class Deliveries:
         ended = {run: run.ending for run in self._runs if run.ending is not None}
         missing = ended.keys() & self._seen
         for run in missing:
-            run.is_told_again = True
+            run.is_recorded_again = True
         self._outbox.restore([ended[run] for run in missing])
         self._seen = set(ended)
 

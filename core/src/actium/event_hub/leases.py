@@ -80,6 +80,7 @@ class Leases:
             if name is None:
                 name = self._register(lease)
             else:
+                self._start_as_needed()
                 return name
         self.look()
         return name
@@ -92,10 +93,19 @@ class Leases:
             )
         )
         self._own[name] = lease
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._live, name="actium-leases", daemon=True)
-            self._thread.start()
+        self._start_as_needed()
         return name
+
+    def _start_as_needed(self) -> None:
+        """Start the thread that beats. Where the system has none to give, whoever asks for a name next tries again."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._live, name="actium-leases", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                logger.error("The leases of this process cannot be renewed yet: %s", error)
+            else:
+                self._thread = thread
 
     def forget(self, name: str) -> None:
         """Beat for a name no more: the store has given what it had to others."""

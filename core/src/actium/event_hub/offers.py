@@ -156,6 +156,11 @@ class Room:
                 self._end(promise)
             return is_kept
 
+    def keeps(self, promise: Promise) -> bool:
+        """Whether a promise is kept: it was not given up as too old, and there is room at all."""
+        with self._lock:
+            return self.is_open and promise in self._promises
+
     def arrived(self, promise: Promise) -> None:
         """What was taken has arrived."""
         with self._lock:

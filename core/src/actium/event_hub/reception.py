@@ -110,10 +110,11 @@ class Reception:
         self._wake()
 
     def _give_back(self, claims: Sequence[Claim]) -> None:
-        """The worker has been interrupted since it promised the room."""
-        returned = outcomes.of_return("its worker was stopped before it began", datetime.now(UTC))
+        """The worker has been interrupted since it promised the room, or has given up who comes so late."""
+        returned = outcomes.of_return("its worker kept no room for it any more", datetime.now(UTC))
         endings = [Ending(claimed=claim.execution, outcome=returned) for claim in claims]
         try:
             self._runner.store.exchange(claims[0].execution.worker or "", endings, limit=0)
         except (StoreError, WorkerLostError) as error:  # no affair of who publishes: what they stored is stored
             logger.error("%d executions that were not begun are tried again by others: %s", len(claims), error)
+        self._wake()

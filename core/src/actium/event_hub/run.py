@@ -63,7 +63,7 @@ class Run:
         claim: What was claimed.
         why: Why it was asked to end, if it was.
         ending: How it has ended; None until then.
-        is_told_again: Whether that is delivered once more, as it may be lost.
+        is_recorded_again: Whether that is delivered once more, as it may be lost.
     """
 
     def __init__(
@@ -86,7 +86,8 @@ class Run:
         self.claim = claim
         self.why: Why | None = None
         self.ending: Ending | None = None
-        self.is_told_again = False
+        self.is_recorded_again = False
+        self._is_taken_up = False
         self._asked_at = 0.0
         self._deadline: float | None = None
         self._runner = runner
@@ -138,9 +139,16 @@ class Run:
         self._raised(ExecutionCancelled("It did not end when it was asked to."))
         return True
 
-    def return_unmade(self) -> None:
-        """Give it back: it was claimed, and has not begun."""
-        self._end(outcomes.of_return("its worker was stopped before it began", self._runner.now()))
+    def return_unmade(self, reason: str = "its worker was stopped before it began") -> None:
+        """Give it back, unless it has begun: then it ends by itself. No thread begins with it afterwards."""
+        if self._take_up():
+            self._end(outcomes.of_return(reason, self._runner.now()))
+
+    def _take_up(self) -> bool:
+        """Whether nobody else has taken it up, be it to run it or to give it back."""
+        with self._lock:
+            is_first, self._is_taken_up = not self._is_taken_up, True
+        return is_first
 
     def start(self) -> None:
         """Run it in this thread; a coroutine goes on by itself on the shared loop.
@@ -148,6 +156,8 @@ class Run:
         Raises:
             BaseException: What interrupted this thread, such as ``KeyboardInterrupt``; it was delivered too.
         """
+        if not self._take_up():
+            return
         try:
             self._start()
         except BaseException as error:
@@ -159,7 +169,7 @@ class Run:
     def _start(self) -> None:
         execution = self.claim.execution
         if self.why is Why.STOPPING:
-            self.return_unmade()
+            self._end(outcomes.of_return("its worker was stopped before it began", self._runner.now()))
             return
         if self.why is Why.CANCELLED:
             self._end(Outcome(status=ExecutionStatus.CANCELLED, reason="it was cancelled before it began"))
@@ -291,6 +301,18 @@ class Run:
                 logger.warning("What execution %s came to is not recorded: it was over.", self.claim.execution.id)
                 return
             self._has_ended = True
+        try:
+            ending = self._told(outcome)
+        except BaseException as broken:  # a filter of logs, say: whatever it is, the end of the attempt is told
+            ending = Ending(self.claim.execution, outcomes.of_what_cannot_be_told(broken, broken))
+            if not isinstance(broken, Exception):
+                raise
+        finally:
+            self.ending = ending
+            self._deliver(ending)
+
+    def _told(self, outcome: Outcome) -> Ending:
+        """How it has ended, as it is to be recorded."""
         forget_running(self._attempt)
         self._attempt.is_to_end = True  # for code of it that goes on all the same
         outcome = outcomes.to_keep(outcome, self._attempt.secrets)
@@ -299,5 +321,4 @@ class Run:
             logger.warning("Execution %s of %r failed: %s", execution.id, execution.action_name, outcome.reason)
         trace, self._trace = self._trace, None
         told = None if trace is None else trace.end(outcome)
-        self.ending = Ending(claimed=self.claim.execution, outcome=outcome, trace=told)
-        self._deliver(self.ending)
+        return Ending(claimed=self.claim.execution, outcome=outcome, trace=told)

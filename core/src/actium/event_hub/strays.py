@@ -7,12 +7,14 @@ that for certain. So what the store says that a process runs is compared, now an
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Container, Iterable
 from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import UUID
 
+from actium.errors import WorkerLostError
 from actium.event_hub import outcomes
 from actium.stores.base_store import BaseStore
 from actium.stores.records import Ending, ExecutionRecord
@@ -50,7 +52,6 @@ class Strays:
 
         Raises:
             StoreError: The store fails; it is tried again the next time.
-            WorkerLostError: Others have taken over already.
         """
         missed, number = set[AttemptKey](), 0
         for worker in workers:
@@ -58,7 +59,8 @@ class Strays:
             in_hand = self._in_hand()  # after that: what the store knows of has had more time to arrive
             here = {(one, attempt) for one, attempt in claimed.items() if one not in in_hand}
             missed |= here
-            number += self._given_back(worker, here & self._missed)
+            with contextlib.suppress(WorkerLostError):  # others have taken over already
+                number += self._given_back(worker, here & self._missed)
         self._missed = missed
         return number
 

@@ -49,7 +49,7 @@ class RunThreads:
 
     def put(self, run: Run) -> None:
         """Run something as soon as a thread is free."""
-        with self._lock:  # both in here, where an interruption of this thread does not come between them
+        with self._lock:
             self._load += 1
             self._waiting.put(run)
         if self._threads < self._size:
@@ -89,12 +89,15 @@ class RunThreads:
             if self._threads >= min(self._size, self._load):
                 return
             thread = threading.Thread(target=self._work, name=f"actium-run-{self._threads + 1}", daemon=True)
+            self._threads += 1  # before it starts: an interruption of this thread may come when it has
             try:
                 thread.start()
-            except RuntimeError as error:
+            except BaseException as error:
+                if thread.ident is None:
+                    self._threads -= 1
+                if not isinstance(error, RuntimeError):
+                    raise
                 logger.error("A worker has %d of %d threads, and tries again: %s", self._threads, self._size, error)
-            else:
-                self._threads += 1
 
     def _work(self) -> None:
         here = threading.get_ident()

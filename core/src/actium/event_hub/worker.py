@@ -12,12 +12,14 @@ worker's own thread.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
@@ -166,11 +168,12 @@ class Worker:
         """
         with self._working:
             self._in_this_thread = self._is_awaited = True
-            claims = self._exchange([], limit=1, execution_id=execution_id).claims
-            for claim in claims:
-                self._begin(claim)
-            while self._runs:
-                self._turn(limit=0)
+            with self._leaving_nothing():
+                claims = self._exchange([], limit=1, execution_id=execution_id).claims
+                for claim in claims:
+                    self._begin(self._run_of(claim))
+                while self._runs:
+                    self._turn(limit=0)
             return self._runner.response(execution_id) if claims else None
 
     def stop(self, *, grace: float = DEFAULT_GRACE) -> None:
@@ -243,17 +246,25 @@ class Worker:
             self._after_fork()
             if until_idle:
                 self._take_over()
-            self._room.open()
-            try:
+            with self._leaving_nothing():
+                self._room.open()
                 while self._goes_on(until_idle=until_idle) or not self._is_closed():
                     self._turn(limit=self._claimable(), is_patient=not until_idle)
-            except BaseException:
-                self._room.close()
-                self._claimed = ()  # what has not begun by now never will
-                self._give_back_what_waits()
-                self._record_what_is_left()
-                raise
             return self._conclusions.attempts - before
+
+    @contextmanager
+    def _leaving_nothing(self) -> Iterator[None]:
+        """Give back and record everything when this thread leaves with an exception, as nobody looks after it then."""
+        try:
+            yield
+        except BaseException:
+            self._room.close()
+            self._claimed = ()  # what has not begun by now never will
+            self._begin_with_what_has_arrived()  # which gives it back
+            self._room.give_up(before=math.inf)
+            self._give_back_what_waits()
+            self._record_what_is_left()
+            raise
 
     def _is_closed(self) -> bool:
         """Close the room, unless something has come since it was seen that there is nothing to do."""
@@ -278,6 +289,7 @@ class Worker:
 
     def _turn(self, *, limit: int, is_patient: bool = False) -> None:
         """Record what has ended and claim more; begin with that; wait for what comes next."""
+        self._begin_with_what_has_arrived()
         self._give_up_promises()
         try:
             exchange = self._recorded(limit=limit)
@@ -296,7 +308,7 @@ class Worker:
             return
         self._next_due = exchange.next_due
         for claim in exchange.claims:
-            self._begin(claim)
+            self._begin(self._run_of(claim))
         self._claimed = ()
         self._run_here()
         self._threads.start_as_needed()
@@ -311,15 +323,17 @@ class Worker:
             is_over = self._stop_at is not None and now >= self._stop_at
             self._room.give_up(before=now if is_over else now - self._lease)
 
-    def _recorded(self, *, limit: int) -> Exchange:
-        """Record what has ended, and claim more."""
+    def _begin_with_what_has_arrived(self) -> None:
         while not self._inbox.empty():
             arrived = self._inbox.get()
             if arrived is not None:
                 self._begin_with(arrived)
-        self._is_woken = False  # what anyone woke it for until now is seen below
+        self._is_woken = False  # what anyone woke it for until now is seen to by who calls this
+
+    def _recorded(self, *, limit: int, is_last: bool = False) -> Exchange:
+        """Record what has ended, and claim more; at last also what others would take along."""
         with self._outbox.recording:
-            ended = [] if self._outbox.will_be_taken else self._outbox.take()
+            ended = [] if self._outbox.will_be_taken and not is_last else self._outbox.take()
             try:
                 exchange = self._exchange(ended, limit=limit)
             except BaseException:
@@ -330,26 +344,33 @@ class Worker:
 
     def _begin_with(self, promise: Promise) -> None:
         """Begin with what was claimed when it was stored; what others have taken over since is theirs."""
+        is_to_begin = self._room.keeps(promise) and self._stop_at is None
         try:
             for claim in promise.claims:
                 if claim.execution.worker != self.name:
                     self._endings.let_go([claim.execution.id])
-                elif self._room.is_open and self._stop_at is None:
+                elif is_to_begin:
                     self._begin_or_give_back(claim)
-                else:
+                else:  # it comes too late, and may have been given back already
                     self._run_of(claim).return_unmade()
         finally:
             self._room.arrived(promise)
 
     def _begin_or_give_back(self, claim: Claim) -> None:
+        run: Run | None = None
         try:
-            self._begin(claim)
+            run = self._run_of(claim)
+            self._begin(run)
         except BaseException as error:
-            logger.exception("The execution %s is given back: it cannot be begun here.", claim.execution.id)
-            returned = outcomes.of_return(f"it could not be begun: {type(error).__name__}", datetime.now(UTC))
-            self._deliveries.take(Ending(claimed=claim.execution, outcome=returned))
-            if not isinstance(error, Exception):  # what is an error here is no affair of who has stored it
+            reason = f"it could not be begun: {type(error).__name__}"
+            if run is None:
+                returned = outcomes.of_return(reason, datetime.now(UTC))
+                self._deliveries.take(Ending(claimed=claim.execution, outcome=returned))
+            else:
+                run.return_unmade(reason)
+            if not isinstance(error, Exception):
                 raise
+            logger.exception("The execution %s cannot be begun here.", claim.execution.id)  # no affair of its storer
 
     def _ran(self, seconds: float) -> None:
         """A thread has run something, and goes on with the next where there is one."""
@@ -388,7 +409,7 @@ class Worker:
     def _record_what_is_left(self) -> None:
         """Record what has ended, before this thread leaves with an exception."""
         try:
-            self._recorded(limit=0)
+            self._recorded(limit=0, is_last=True)
         except StoreError as error:
             logger.error(
                 "What the worker %s ran last is not recorded, and is tried again by others: %s", self.name, error
@@ -422,8 +443,7 @@ class Worker:
         self._endings.let_go(self._runs.execution_ids)
         self._runs.forget()
 
-    def _begin(self, claim: Claim) -> None:
-        run = self._run_of(claim)
+    def _begin(self, run: Run) -> None:
         self._runs.add(run)
         if self._concurrency == 1 and self._in_this_thread and not run.needs_watching:
             self._here.append(run)

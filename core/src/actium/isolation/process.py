@@ -21,7 +21,8 @@ from actium.isolation.surroundings import Surroundings
 from actium.isolation.transported_errors import with_child_traceback
 
 BOOTSTRAP = (
-    "import json, sys; told = json.loads(sys.stdin.buffer.read() or sys.exit(1)); sys.path[:] = told['path']; "
+    "import json, sys; text = sys.stdin.buffer.read(); "
+    "told = json.loads(text) if text.endswith(b'}') else sys.exit(1); sys.path[:] = told['path']; "
     "from actium.isolation.child import main; main(told)"
 )
 """What a process begins with. Who started it may be killed before it has told anything; that is no error of ours."""

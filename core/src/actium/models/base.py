@@ -221,7 +221,7 @@ def assembled(model: type[ModelT], fields: dict[str, Any], *, extra: dict[str, A
     """
     made = object.__new__(model)
     _put_values(made, fields)
-    _put_fields_set(made, _all_fields(model))
+    _put_fields_set(made, _all_fields(model).copy())
     _put_extra(made, extra)
     _put_private(made, None)
     return made
@@ -229,10 +229,7 @@ def assembled(model: type[ModelT], fields: dict[str, Any], *, extra: dict[str, A
 
 @cache
 def _all_fields(model: type[BaseModel]) -> set[str]:
-    """The names of a model's fields, for pydantic to tell which were given.
-
-    One set serves all models of a kind: to set a field adds nothing to it, and a copy has its own.
-    """
+    """The names of a model's fields, for pydantic to tell which were given; each model gets a set of its own."""
     return set(model.model_fields)
 
 

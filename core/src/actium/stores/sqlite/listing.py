@@ -112,13 +112,14 @@ def _one_of(column: str, named: list[Any], values: list[Any]) -> tuple[str, list
 
     What SQLite reads from JSON ends before a NUL, so values with one are bound by themselves.
     """
-    cut = [value for value in values if isinstance(value, str) and "\0" in value]
-    whole = [value for value in values if value not in cut] if cut else values
-    among = f"{column} IN (SELECT value FROM json_each(?))", [*named, json_text(whole)]
+    cut, whole = list[Any](), list[Any]()
+    for value in values:
+        (cut if isinstance(value, str) and "\0" in value else whole).append(value)
+    among = f"{column} IN (SELECT value FROM json_each(?))"
     if not cut:
-        return among
-    beside = f"{column} IN ({', '.join('?' * len(cut))})", [*named, *cut]
-    return f"({among[0]} OR {beside[0]})", [*among[1], *beside[1]]
+        return among, [*named, json_text(whole)]
+    beside = f"{column} IN ({', '.join('?' * len(cut))})"
+    return f"({among} OR {beside})", [*named, json_text(whole), *named, *cut]
 
 
 def _column(table: Table[Any], name: str) -> str:
