@@ -52,6 +52,9 @@ _LOOK_AGAIN_AFTER = 0.1
 _NEVER_AWAITED = frozenset({type(None), bool, int, float, str, dict, list, tuple})
 """What most handlers return; to ask whether it can be awaited takes longer than looking here."""
 
+_INTERRUPTED = outcomes.of_interruption(KeyboardInterrupt())
+"""The outcome of an attempt whose end was about to be told when the thread was interrupted."""
+
 _UNKNOWN_POLICY = RunPolicy()
 """What holds until the action's revision was read; frozen, so that all may have the same."""
 
@@ -301,24 +304,26 @@ class Run:
                 logger.warning("What execution %s came to is not recorded: it was over.", self.claim.execution.id)
                 return
             self._has_ended = True
+        ending: Ending | None = None
         try:
             ending = self._told(outcome)
-        except BaseException as broken:  # a filter of logs, say: whatever it is, the end of the attempt is told
-            ending = Ending(self.claim.execution, outcomes.of_what_cannot_be_told(broken, broken))
-            if not isinstance(broken, Exception):
-                raise
+        except Exception as broken:  # a filter of logs, say: whatever it is, the end of the attempt is told
+            ending = self._ending(outcomes.of_what_cannot_be_told(broken, broken))
         finally:
-            self.ending = ending
-            self._deliver(ending)
+            self.ending = ending or self._ending(_INTERRUPTED)
+            self._deliver(self.ending)
 
     def _told(self, outcome: Outcome) -> Ending:
-        """How it has ended, as it is to be recorded."""
-        forget_running(self._attempt)
-        self._attempt.is_to_end = True  # for code of it that goes on all the same
+        """How it has ended, as it is to be recorded; people are told of failures."""
         outcome = outcomes.to_keep(outcome, self._attempt.secrets)
         if outcome.status is ExecutionStatus.FAILED and not outcome.is_returned:
             execution = self.claim.execution
             logger.warning("Execution %s of %r failed: %s", execution.id, execution.action_name, outcome.reason)
+        return self._ending(outcome)
+
+    def _ending(self, outcome: Outcome) -> Ending:
+        forget_running(self._attempt)
+        self._attempt.is_to_end = True  # for code of it that goes on all the same
         trace, self._trace = self._trace, None
         told = None if trace is None else trace.end(outcome)
         return Ending(claimed=self.claim.execution, outcome=outcome, trace=told)
