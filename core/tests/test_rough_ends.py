@@ -10,6 +10,7 @@ import os
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,28 @@ class TestRecording:
             execution = app.actions.run(action.id)
             app.worker().run_until_idle()
             assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED
+
+    @pytest.mark.parametrize("concurrency", [1, 2])
+    def test_a_worker_is_idle_when_observers_know_of_all_ends(self, url: str, concurrency: int) -> None:
+        """``run_until_idle`` returns when the last observer was told, however long that takes in whichever thread."""
+        told = list[ExecutionStatus]()
+
+        class Slow:
+            @hookimpl
+            def execution_changed(self, trigger_execution: Any) -> None:
+                if trigger_execution.status.is_final:
+                    time.sleep(0.2)
+                    told.append(trigger_execution.status)
+
+        with Actium(url, hooks=[Slow()]) as app:
+            flavor_of(app, "test.plain", lambda config: None)
+            account = app.accounts.create(ServiceAccountRequest(name="robot"))
+            action = app.actions.create(
+                ActionRequest(name="a", plugin_subtype="test", flavor="plain", service_account_id=account.id)
+            )
+            app.actions.run(action.id)
+            app.worker(concurrency=concurrency).run_until_idle()
+            assert told == [ExecutionStatus.SUCCEEDED]
 
     def test_an_outcome_waits_for_a_busy_store(
         self, app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -38,6 +38,12 @@ class Conclusions:
         self._endings = endings
         self._lock = threading.Lock()
         self._to_tell: deque[tuple[UUID, int, Sequence[str]]] = deque()
+        self._untold = 0
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether observers are still to be told of something, or are being told."""
+        return self._untold > 0
 
     def conclude(self, ended: Sequence[Ending], all_accepted: Sequence[bool]) -> None:
         """Let go of what is recorded, and tell who waits for it; the observers are told by `tell`.
@@ -61,13 +67,27 @@ class Conclusions:
                 continue
             announced[execution.id] = run.claim if run is not None and outcome.next_attempt is None else None
             if is_observed:
+                with self._lock:
+                    self._untold += 1
                 self._to_tell.append((execution.id, execution.attempt, () if run is None else run.secrets))
         with self._lock:
             self.attempts += number
         self._endings.announce(announced)
 
-    def tell(self) -> None:
-        """Tell the observers of ends that are recorded; others may record more meanwhile."""
+    def tell(self) -> bool:
+        """Tell the observers of ends that are recorded; others may record more meanwhile.
+
+        Returns:
+            Whether there was any.
+        """
+        has_told = False
         with contextlib.suppress(IndexError):
             while True:
-                self._runner.tell_ended([self._to_tell.popleft()])
+                ended = self._to_tell.popleft()
+                has_told = True
+                try:
+                    self._runner.tell_ended([ended])
+                finally:
+                    with self._lock:
+                        self._untold -= 1
+        return has_told

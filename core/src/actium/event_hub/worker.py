@@ -270,7 +270,7 @@ class Worker:
         """Close the room, unless something has come since it was seen that there is nothing to do."""
         if not self._room.close_when_kept():
             return False
-        if not self._runs and not self._outbox:
+        if not self._runs and not self._outbox and (self._stop_at is not None or not self._conclusions.is_telling):
             return True
         self._room.open()
         return False
@@ -285,7 +285,7 @@ class Worker:
             return True
         if self._stop_at is not None:
             return False
-        return not until_idle or self._is_due()
+        return not until_idle or self._conclusions.is_telling or self._is_due()
 
     def _turn(self, *, limit: int, is_patient: bool = False) -> None:
         """Record what has ended and claim more; begin with that; wait for what comes next."""
@@ -313,7 +313,8 @@ class Worker:
         self._run_here()
         self._threads.start_as_needed()
         self._look_after_runs()
-        if self._runs or self._room.promised or (is_patient and self._stop_at is None):
+        is_needed = self._runs or self._room.promised or self._conclusions.is_telling
+        if is_needed or (is_patient and self._stop_at is None):
             self._wait(0.0 if self._here or self._outbox.is_left_alone else self._pause())
 
     def _give_up_promises(self) -> None:
@@ -376,7 +377,8 @@ class Worker:
         """A thread has run something, and goes on with the next where there is one."""
         self._note_seconds(seconds)
         while self._deliveries.record_in_passing(self.name):
-            self._conclusions.tell()
+            if self._conclusions.tell() and self._is_awaited:
+                self.wake()
 
     def _recorded_elsewhere(self, due: datetime | None) -> None:
         """A thread that runs handlers has recorded what has ended, and seen when something is due."""
