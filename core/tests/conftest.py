@@ -14,6 +14,8 @@ import pytest
 from actium import ActionConfig, Actium, action_flavor
 from actium.event_hub.worker import Worker
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, ServiceAccountResponse
+from actium.stores.sqlite.database import Database
+from actium.stores.sqlite.schema import MIGRATIONS, prepare
 
 CreateAction = Callable[..., ActionResponse]
 
@@ -42,6 +44,23 @@ def app(url: str) -> Iterator[Actium]:
     with Actium(url) as app:
         app.flavors.register(echo)
         yield app
+
+
+@pytest.fixture
+def of_version(tmp_path: Path) -> Callable[[int], Database]:
+    """Make a file as an earlier version left it, with one execution that waits."""
+
+    def of_version(version: int) -> Database:
+        database = Database(tmp_path / "actium.db")
+        prepare(database, MIGRATIONS[:version])
+        with database.writing() as connection:
+            connection.execute(
+                "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, created) "
+                "VALUES ('x', 'default', 'a', 'greet', 1, 'pending', '2026-01-31')"
+            )
+        return database
+
+    return of_version
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 
 from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor, hookimpl
 from actium.event_hub.offers import Promise, Room
+from actium.event_hub.outbox import Outbox
 from actium.event_hub.reception import Reception
 from actium.event_hub.run import Run
 from actium.event_hub.strays import Strays
@@ -239,6 +240,23 @@ def test_an_end_that_is_long_on_its_way_is_told_once(
     assert (ended.result, len(ended.attempts)) == (True, 1)
     assert worker._conclusions.attempts == 2  # what is recorded again counts once
     assert "taken over" not in caplog.text
+
+
+def test_an_end_that_could_not_be_taken_is_told_of_and_recorded(
+    triggered: Actium, monkeypatch: pytest.MonkeyPatch, working: Working, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error after the end of a run is logged, not swallowed, and the end is recorded a third of a lease later."""
+    add = Outbox.add
+
+    def failing(self: Outbox, ending: Ending) -> None:
+        monkeypatch.setattr(Outbox, "add", add)
+        raise RuntimeError("no room in here")
+
+    with working(triggered, lease=0.6):
+        monkeypatch.setattr(Outbox, "add", failing)
+        ended = triggered.executions.wait(triggered.events.publish(event()).executions[0], SECONDS)
+    assert (ended.status, len(ended.get_metadata().attempts)) == (ExecutionStatus.SUCCEEDED, 1)
+    assert "raised RuntimeError, which is not recorded" in caplog.text
 
 
 def test_what_is_missed_once_may_be_on_its_way(triggered: Actium) -> None:

@@ -116,15 +116,9 @@ def test_a_way_that_does_not_exist(written: sqlite3.Connection, statement: str) 
 
 
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
-def test_what_earlier_versions_stored_is_guarded_too(tmp_path: Path, version: int) -> None:
+def test_what_earlier_versions_stored_is_guarded_too(of_version: Callable[[int], Database], version: int) -> None:
     """In a file that was brought forward, an execution of before cannot be replaced, whatever its row is named by."""
-    database = Database(tmp_path / "actium.db")
-    prepare(database, MIGRATIONS[:version])
-    with database.writing() as connection:
-        connection.execute(
-            "INSERT INTO executions (id, project, action_id, action_name, action_revision, status, created) "
-            "VALUES ('x', 'default', 'a', 'greet', 1, 'pending', '2026-01-31')"
-        )
+    database = of_version(version)
     prepare(database)
     with database.reading() as connection:
         before = connection.execute("SELECT rowid, * FROM executions").fetchall()

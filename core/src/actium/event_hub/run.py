@@ -164,7 +164,7 @@ class Run:
         try:
             self._start()
         except BaseException as error:
-            if not self._has_ended:  # it did not come to its handler
+            if not isinstance(error, KeyboardInterrupt) or not self._has_ended:  # else that was told
                 self._raised(error)
             if not isinstance(error, Exception):
                 raise
@@ -270,6 +270,10 @@ class Run:
             self._end(outcome)
 
     def _raised(self, error: BaseException) -> None:
+        if self._has_ended:  # its text may hold secrets, which are masked in outcomes only
+            kind = type(error).__name__
+            logger.warning("Execution %s raised %s, which is not recorded: it was over.", self.claim.execution.id, kind)
+            return
         try:
             outcome = self._outcome_of(error)
         except Exception as broken:  # whatever a handler raises, its execution ends
