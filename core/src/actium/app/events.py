@@ -10,8 +10,9 @@ from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.event_hub.event_hub import EventHub
 from actium.event_hub.publisher import PUBLISHED_TOGETHER, InTurn, Publisher
-from actium.models.event import Event, EventFilter, EventResponse, PublishedEvent
+from actium.models.event import Event, EventFilter, EventResponse
 from actium.models.page import Page
+from actium.models.published import PublishedEvent, PublishedEvents
 from actium.stores.base_store import BaseStore
 from actium.stores.records import EventRecord
 from actium.stores.responses import event_response
@@ -44,7 +45,7 @@ class Events:
         """
         return self._hub.publish_event(expect(event, Event), project or self._project)
 
-    def publish_many(self, events: Iterable[Event], *, project: str | None = None) -> tuple[PublishedEvent, ...]:
+    def publish_many(self, events: Iterable[Event], *, project: str | None = None) -> PublishedEvents:
         """Store many events, in transactions of up to 128, each all or nothing.
 
         While a transaction is written, the next events are taken from the iterable. When this returns, all of it is
@@ -52,12 +53,12 @@ class Events:
         of them again is harmless where they have ids of their own.
 
         Returns:
-            What became of each, in their order.
+            What became of each, in their order; made where it is asked for.
         """
         batches = _batches(events)
         first = next(batches, [])
         if len(first) < PUBLISHED_TOGETHER:
-            return self._hub.publish_events(first, project or self._project) if first else ()
+            return self._hub.publish_events(first, project or self._project) if first else PublishedEvents()
         return InTurn(self._hub, project or self._project).store(itertools.chain([first], batches))
 
     async def apublish(self, event: Event, *, project: str | None = None) -> PublishedEvent:

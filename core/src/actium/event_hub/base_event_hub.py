@@ -11,8 +11,9 @@ from uuid import UUID
 from actium.auth.context import AuthContext
 from actium.errors import AlreadyExistsError, NotFoundError
 from actium.models.base import DEFAULT_PROJECT
-from actium.models.event import Event, PublishedEvent
+from actium.models.event import Event
 from actium.models.execution import MakesExecution, TriggerExecutionResponse, made_execution
+from actium.models.published import PublishedEvent, PublishedEvents
 from actium.models.trigger import TriggerResponse
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
@@ -114,7 +115,7 @@ class BaseEventHub(ABC):
         """
 
     @abstractmethod
-    def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> tuple[PublishedEvent, ...]:
+    def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> PublishedEvents:
         """Take several events in, all or nothing, in one transaction: much faster than one by one.
 
         Returns:

@@ -17,10 +17,11 @@ from actium.event_hub.matching import Match, MatchIndex
 from actium.event_hub.offers import Offer
 from actium.filters import parse_filters
 from actium.models.base import DEFAULT_PROJECT, assembled
-from actium.models.event import ContextAttributes, Event, PublishedEvent
+from actium.models.event import ContextAttributes, Event
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.ids import new_id, new_ids
 from actium.models.plain_json import copied
+from actium.models.published import PublishedEvent, PublishedEvents
 from actium.models.trigger import TriggerResponse
 from actium.plugins.publishing import Publishing
 from actium.plugins.relay import Observers
@@ -101,18 +102,17 @@ class EventHub(BaseEventHub):
 
     def publish_event(self, event: Event, project: str = DEFAULT_PROJECT) -> PublishedEvent:
         """See `BaseEventHub.publish_event`."""
-        return self.publish_events([event], project)[0]
+        if self._are_observed:
+            return self.store_events(self.begin([event]), project)[0]
+        return _published(self._store_unobserved([event], project)[0])
 
-    def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> tuple[PublishedEvent, ...]:
+    def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> PublishedEvents:
         """See `BaseEventHub.publish_events`."""
-        observers = self._observers()
-        if observers.publishing.is_wrapped or observers.see_events:
-            return self.store_events(self.begin(events), project)
-        if current_execution() is not None:
-            events = list(map(caused, events))
-        recorded = self._record(events, event_records(events, project), project)
-        self._tell_workers(recorded)
-        return tuple(map(_published, recorded))
+        if self._are_observed:
+            published = self.store_events(self.begin(events), project)
+            return PublishedEvents((one.id, one.executions, one.duplicate) for one in published)
+        recorded = self._store_unobserved(events, project)
+        return PublishedEvents((one.id, one.execution_ids, one.duplicate) for one in recorded)
 
     def begin(self, events: Iterable[Event]) -> list[Publishing]:
         """Begin to publish events, where their publisher calls; all of them have to be stored.
@@ -129,13 +129,13 @@ class EventHub(BaseEventHub):
                 begun.append(entered)  # at once, for those before one that is refused are told
         return begun
 
-    def store_events(self, begun: Sequence[Publishing], project: str) -> tuple[PublishedEvent, ...]:
+    def store_events(self, begun: Sequence[Publishing], project: str) -> list[PublishedEvent]:
         """Store events that were begun with, in one transaction; from any thread."""
         events = [one.event for one in begun]
         with _told_of_failure(begun):
             recorded = self._record(events, event_records(events, project), project)
         self._tell_workers(recorded)
-        published = tuple(map(_published, recorded))
+        published = list(map(_published, recorded))
         with _closed_at_last(begun):
             for publishing, became in zip(begun, published, strict=True):
                 publishing.end(became)
@@ -174,6 +174,19 @@ class EventHub(BaseEventHub):
         if record is not None and execution.event_id is not None and execution.event_id != record.id:
             record = self._store.get(EventRecord, execution.event_id)  # known already; that is what the handler gets
         return execution_response(execution, event=record)
+
+    @property
+    def _are_observed(self) -> bool:
+        """Whether a hook plugin sees or changes events."""
+        observers = self._observers()
+        return observers.publishing.is_wrapped or observers.see_events
+
+    def _store_unobserved(self, events: Sequence[Event], project: str) -> Sequence[RecordedEvent]:
+        if current_execution() is not None:
+            events = list(map(caused, events))
+        recorded = self._record(events, event_records(events, project), project)
+        self._tell_workers(recorded)
+        return recorded
 
     def _record(
         self, events: Sequence[Event], records: Sequence[EventRecord], project: str, *, is_replay: bool = False

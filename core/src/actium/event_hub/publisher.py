@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from actium.event_hub.event_hub import EventHub
-from actium.models.event import Event, PublishedEvent
+from actium.models.event import Event
+from actium.models.published import PublishedEvent, PublishedEvents
 from actium.plugins.publishing import Publishing
 
 PUBLISHED_TOGETHER = 128
@@ -46,7 +47,7 @@ class InTurn:
         self._has_failed = False
         self._expecting: Callable[[], object] | None = None
 
-    def store(self, batches: Iterable[Sequence[Event]]) -> tuple[PublishedEvent, ...]:
+    def store(self, batches: Iterable[Sequence[Event]]) -> PublishedEvents:
         """Store batches.
 
         Args:
@@ -58,21 +59,21 @@ class InTurn:
         Raises:
             BaseException: What could not be stored, or could not be made, first; what came before it is stored.
         """
-        published: list[PublishedEvent] = []
-        under_way: deque[Future[tuple[PublishedEvent, ...]]] = deque()
+        published: list[PublishedEvents] = []
+        under_way: deque[Future[PublishedEvents]] = deque()
         with ThreadPoolExecutor(1, thread_name_prefix="actium-publish") as thread:
             try:
                 for batch in batches:
                     if len(under_way) == _AHEAD:
                         wait([under_way[-1 - _LEFT]])  # tells of no failure; the first one is told below
                         while len(under_way) > _LEFT:
-                            published += under_way.popleft().result()
+                            published.append(under_way.popleft().result())
                     self._begin()
                     under_way.append(thread.submit(contextvars.copy_context().run, self._store_one, batch))
             finally:  # what is under way when the next batch cannot be made tells of its own failure first
                 while under_way:
-                    published += under_way.popleft().result()
-        return tuple(published)
+                    published.append(under_way.popleft().result())
+        return PublishedEvents.joined(published)
 
     def _begin(self) -> None:
         with self._lock:
@@ -80,9 +81,9 @@ class InTurn:
             if self._expecting is None:
                 self._expecting = self._expect()
 
-    def _store_one(self, batch: Sequence[Event]) -> tuple[PublishedEvent, ...]:
+    def _store_one(self, batch: Sequence[Event]) -> PublishedEvents:
         try:
-            return () if self._has_failed else self._store(batch)
+            return PublishedEvents() if self._has_failed else self._store(batch)
         except BaseException:
             self._has_failed = True
             raise

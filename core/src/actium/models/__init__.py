@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from actium.models.event import Event as Event
     from actium.models.event import EventFilter as EventFilter
     from actium.models.event import EventResponse as EventResponse
-    from actium.models.event import PublishedEvent as PublishedEvent
     from actium.models.execution import Attempt as Attempt
     from actium.models.execution import ExecutionError as ExecutionError
     from actium.models.execution import ExecutionStatus as ExecutionStatus
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from actium.models.kinds import ResourceType as ResourceType
     from actium.models.page import BaseFilter as BaseFilter
     from actium.models.page import Page as Page
+    from actium.models.published import PublishedEvent as PublishedEvent
+    from actium.models.published import PublishedEvents as PublishedEvents
     from actium.models.resource import ResourceFilter as ResourceFilter
     from actium.models.resource import ResourceReference as ResourceReference
     from actium.models.resource import ResourceResponse as ResourceResponse
@@ -65,7 +66,7 @@ __getattr__, __dir__ = lazy_names(
             "ActionUpdate",
         ),
         "actium.models.base": ("BaseRequest", "BaseResponse"),
-        "actium.models.event": ("Event", "EventFilter", "EventResponse", "PublishedEvent"),
+        "actium.models.event": ("Event", "EventFilter", "EventResponse"),
         "actium.models.execution": (
             "Attempt",
             "ExecutionError",
@@ -77,6 +78,7 @@ __getattr__, __dir__ = lazy_names(
         "actium.models.flavor": ("ActionFlavorResponse",),
         "actium.models.kinds": ("PluginType", "ResourceType"),
         "actium.models.page": ("BaseFilter", "Page"),
+        "actium.models.published": ("PublishedEvent", "PublishedEvents"),
         "actium.models.resource": ("ResourceFilter", "ResourceReference", "ResourceResponse"),
         "actium.models.run_policy": ("Backoff", "Concurrency", "ConcurrencyMode", "RunPolicy"),
         "actium.models.tracing": ("TraceMode",),

@@ -234,21 +234,6 @@ class EventResponse(BaseResponse[EventBody, EventMetadata, NoResources]):
         return self.get_metadata().event
 
 
-class PublishedEvent(ResponsePart):
-    """What became of a published event, durable when it is returned.
-
-    Attributes:
-        id: The stored event's id.
-        executions: One execution a matching trigger.
-        duplicate: Whether this (source, id) was known already; then these are the first publication's results,
-            without what replays have added.
-    """
-
-    id: UUID
-    executions: tuple[UUID, ...]
-    duplicate: bool = False
-
-
 class EventFilter(BaseFilter):
     """Which events to list."""
 

@@ -39,13 +39,15 @@ def new_id() -> UUID:
 
 def new_ids(number: int) -> list[UUID]:
     """Several ids as `new_id` makes them, all of one moment."""
-    common, made = _common_bits(), []
-    random_bits = _random.getrandbits
-    for _ in range(number):
-        one = UUID.__new__(UUID)  # as its constructor does, which looks for mistakes in six arguments first
-        _set_int(one, common | (random_bits(112) & _FREE))
-        _set_is_safe(one, _UNKNOWN)
-        made.append(one)
+    common, random_bits = _common_bits(), _random.getrandbits
+    return [id_of(common | (random_bits(112) & _FREE)) for _ in range(number)]
+
+
+def id_of(bits: int) -> UUID:
+    """The id that is a number, as ``UUID(int=...)`` gives it, which first looks for mistakes in six arguments."""
+    made = UUID.__new__(UUID)
+    _set_int(made, bits)
+    _set_is_safe(made, _UNKNOWN)
     return made
 
 
