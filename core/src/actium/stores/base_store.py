@@ -119,7 +119,10 @@ class BaseStore(ABC):
 
     @abstractmethod
     def get_many(self, kind: type[Record], record_ids: Collection[UUID]) -> dict[UUID, Record]:
-        """Read records of one kind, all of one moment; those that are not there are left out."""
+        """Read records of one kind, all of one moment; those that are not there are left out.
+
+        Others may get the same records: nothing in them may be changed.
+        """
 
     @abstractmethod
     def find(self, kind: type[Record], project: str, reference: str) -> tuple[Reference, ...]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from urllib.parse import quote
 
 from actium.errors import (
@@ -52,6 +53,7 @@ class Database:
         self._path = None if path is None else path.absolute()  # a later chdir must not lead to another file
         self._synchronous = synchronous
         self._busy_seconds = busy_seconds
+        self.in_our_words = _InOurWords(self)
         self._closed = False
         self._opened = False
         self._file: os.stat_result | None = None
@@ -75,24 +77,19 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that writes: committed at the end, rolled back when anything is raised."""
         self._after_fork()
-        with self._in_our_words(), self._writer.transaction() as connection:
+        with self.in_our_words, self._writer.transaction() as connection:
             self._check_file()
             yield connection
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection to read from. Each statement sees one state; those of one block may see different ones."""
         self._after_fork()
-        if self._path is None:
-            with self._in_our_words(), self._writer.held() as connection:
-                yield connection
-            return
-        with self._in_our_words():
-            connection = self._borrowed()
-            try:
-                yield connection
-            finally:
-                self._give_back(connection)
+        return _Borrowed(self) if self._path is not None else self._between_transactions()
+
+    @contextmanager
+    def _between_transactions(self) -> Iterator[sqlite3.Connection]:
+        with self.in_our_words, self._writer.held() as connection:
+            yield connection
 
     @contextmanager
     def rebuilding(self) -> Iterator[None]:
@@ -101,12 +98,12 @@ class Database:
         SQLite keeps the pages that a statement changes as they were, to undo it. A statement that stores or ends many
         executions is faster by a tenth where it may keep them in memory; those of a million rows have no place there.
         """
-        with self._in_our_words(), self._writer.held() as connection:
+        with self.in_our_words, self._writer.held() as connection:
             connection.execute("PRAGMA temp_store = FILE")
         try:
             yield
         finally:
-            with self._in_our_words(), self._writer.held() as connection:
+            with self.in_our_words, self._writer.held() as connection:
                 connection.execute("PRAGMA temp_store = MEMORY")
 
     def write_ahead(self) -> None:
@@ -116,7 +113,7 @@ class Database:
         """
         if self._path is None or self._read_only:
             return
-        with self._in_our_words(), self._writer.held() as connection:
+        with self.in_our_words, self._writer.held() as connection:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
             if mode != "wal":
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -155,7 +152,7 @@ class Database:
         if self._path is None or self._file is None:
             return
         try:
-            present = self._path.stat()
+            present = os.stat(self._path)  # noqa: PTH116 - with each transaction, and Path.stat takes twice as long
         except FileNotFoundError:
             present = None
         if present is None or not os.path.samestat(present, self._file):
@@ -165,7 +162,8 @@ class Database:
                 hint="Put it back, e.g. from a backup, and start what uses it again.",
             )
 
-    def _borrowed(self) -> sqlite3.Connection:
+    def borrow(self) -> sqlite3.Connection:
+        """A connection that only reads, to be given back."""
         if self._closed:
             raise self._is_closed()
         try:
@@ -175,7 +173,8 @@ class Database:
             connection.execute("PRAGMA query_only = ON")
             return connection
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def give_back(self, connection: sqlite3.Connection) -> None:
+        """Keep a connection for who reads next."""
         if self._closed:
             connection.close()
         else:
@@ -233,20 +232,17 @@ class Database:
             uri=True,
         )
 
-    @contextmanager
-    def _in_our_words(self) -> Iterator[None]:
-        try:
-            yield
-        except ActiumError:
-            raise
-        except sqlite3.IntegrityError as error:
-            raise ConflictError(f"{self._at_the_beginning} refused a change: {error}.") from error
-        except sqlite3.Error as error:
-            raise self._translated(error) from error
-        except (UnicodeEncodeError, OverflowError) as error:
-            raise InvalidInputError(f"{self._at_the_beginning} cannot keep or compare a value: {error}.") from error
+    def translated(self, error: BaseException) -> ActiumError | None:
+        """What an error means here; None where it is no affair of the database."""
+        if isinstance(error, sqlite3.IntegrityError):
+            return ConflictError(f"{self._at_the_beginning} refused a change: {error}.")
+        if isinstance(error, sqlite3.Error):
+            return self._failure(error)
+        if isinstance(error, UnicodeEncodeError | OverflowError):
+            return InvalidInputError(f"{self._at_the_beginning} cannot keep or compare a value: {error}.")
+        return None
 
-    def _translated(self, error: sqlite3.Error) -> StoreError:
+    def _failure(self, error: sqlite3.Error) -> StoreError:
         if self._closed or _says(error, "closed database"):
             return self._is_closed()
         if _says(error, "locked", "busy"):
@@ -274,6 +270,41 @@ class Database:
         return StoreReadOnlyError(
             f"{self._at_the_beginning} cannot be written.", hint="Check the permissions of the file and its folder."
         )
+
+
+class _InOurWords:
+    """Tells what SQLite raises inside as Actium's errors; used for one block in another, and by all threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if error is not None and (told := self._database.translated(error)) is not None:
+            raise told from error
+
+
+class _Borrowed:
+    """A block that reads."""
+
+    __slots__ = ("_connection", "_database")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> sqlite3.Connection:
+        with self._database.in_our_words:
+            self._connection = connection = self._database.borrow()
+            return connection
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if self._connection is not None:
+            self._database.give_back(self._connection)
+        if error is not None and (told := self._database.translated(error)) is not None:
+            raise told from error
 
 
 def _says(error: sqlite3.Error, *words: str) -> bool:

@@ -29,7 +29,7 @@ from actium.stores.records import (
 )
 from actium.stores.sqlite import counts, turns
 from actium.stores.sqlite.executions import must_wait, target_of, trigger_generation
-from actium.stores.sqlite.rows import insert_many, not_found, read_all, read_one
+from actium.stores.sqlite.rows import insert_many, not_found, read_many, read_one
 from actium.stores.sqlite.tables import ACCOUNTS, ACTIONS, EVENTS, EXECUTIONS, plain_text, time_text
 
 EventName: TypeAlias = tuple[str, str, str]
@@ -170,12 +170,15 @@ class _Publication:
 
     def _target(self, action_id: UUID) -> Target:
         if action_id not in self._targets:
-            self._targets[action_id] = target_of(read_one(self._connection, ACTIONS, action_id))
+            actions = read_many(self._connection, ACTIONS, [action_id])
+            if not actions:
+                raise not_found(ACTIONS, action_id)
+            self._targets[action_id] = target_of(actions[0])
         return self._targets[action_id]
 
     def _account(self, account_id: UUID) -> AccountRecord | None:
         if account_id not in self._accounts:
-            found = read_all(self._connection, ACCOUNTS, "id = ?", (str(account_id),))
+            found = read_many(self._connection, ACCOUNTS, [account_id])
             self._accounts[account_id] = found[0] if found else None
         return self._accounts[account_id]
 

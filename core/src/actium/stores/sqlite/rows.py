@@ -48,16 +48,17 @@ def read_all(connection: sqlite3.Connection, table: Table[RowT], where: str, val
 def read_many(connection: sqlite3.Connection, table: Table[RowT], ids: Collection[UUID]) -> list[RowT]:
     """The rows with some ids, in one step of one statement: one for each row would give the interpreter away as often.
 
-    See `insert_many`.
+    See `insert_many`, and for what may be done with the records, `Table.read_again`.
     """
     if len(ids) == 1:
-        return list(read_all(connection, table, "id = ?", [str(one) for one in ids]))
+        found = connection.execute(f"SELECT {table.selected} FROM {table.name} WHERE id = ?", [*map(str, ids)])
+        return list(map(table.read_again, found.fetchall()))
     (rows,) = connection.execute(
         f"SELECT json_group_array(json_array({table.selected})) FROM {table.name} "
         "WHERE id IN (SELECT value FROM json_each(?))",
         (json_text([str(one) for one in ids]),),
     ).fetchone()
-    return [table.read(row) for row in json.loads(rows)]
+    return [table.read_again(tuple(row)) for row in json.loads(rows)]
 
 
 def insert(connection: sqlite3.Connection, table: Table[RowT], record: RowT) -> None:

@@ -119,6 +119,7 @@ PLAIN: Kind | None = None
 
 
 _MOST_INSERTIONS = 128
+_MOST_KEPT = 256
 
 
 class Table(Generic[RowT]):
@@ -131,9 +132,13 @@ class Table(Generic[RowT]):
         selected: The columns of a SELECT whose rows `read` takes.
         insertion: The INSERT that takes what `written` gives.
         replacement: The UPDATE of one row at ``:expected_version`` to what `named` gives.
+        read_again: As `read`, from a tuple. Where rows change seldom and are read over and over, the same row gives the
+            same record, in which nothing may be changed.
     """
 
-    def __init__(self, name: str, record: type[RowT], columns: Mapping[str, Kind | None]) -> None:
+    def __init__(
+        self, name: str, record: type[RowT], columns: Mapping[str, Kind | None], *, changes_seldom: bool = False
+    ) -> None:
         self.name = name
         self.record = record
         self.columns = columns
@@ -150,6 +155,7 @@ class Table(Generic[RowT]):
         self._is_tuple = issubclass(record, tuple)
         self._is_row = getattr(record, "_fields", None) == self._names
         self._insertion_of = lru_cache(maxsize=_MOST_INSERTIONS)(self._made_insertion)
+        self.read_again = lru_cache(maxsize=_MOST_KEPT)(self.read) if changes_seldom else self.read
 
     def insertion_of(self, records: Sequence[RowT]) -> tuple[str, list[Any]]:
         """The INSERT of several records, and what it takes.
@@ -234,6 +240,7 @@ ACCOUNTS = Table(
         "created": TIME,
         "updated": TIME,
     },
+    changes_seldom=True,
 )
 ACTIONS = Table(
     "actions",
@@ -260,6 +267,7 @@ ACTIONS = Table(
         "created": TIME,
         "updated": TIME,
     },
+    changes_seldom=True,
 )
 REVISIONS = Table(
     "action_revisions",
@@ -290,6 +298,7 @@ TRIGGERS = Table(
         "created": TIME,
         "updated": TIME,
     },
+    changes_seldom=True,
 )
 EVENTS = Table(
     "events",
