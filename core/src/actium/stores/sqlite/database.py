@@ -1,4 +1,4 @@
-"""Connections to one SQLite database, transactions on them, and their errors in Actium's words.
+"""Connections to one SQLite database, and transactions on them.
 
 One connection writes (see `actium.stores.sqlite.writer`); readers take connections from a small pool and never wait
 for it (WAL). A database in memory has one connection for both.
@@ -8,27 +8,23 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import quote
 
-from actium.errors import (
-    ActiumError,
-    ConflictError,
-    InvalidInputError,
-    StoreBusyError,
-    StoreClosedError,
-    StoreCorruptError,
-    StoreError,
-    StoreReadOnlyError,
-)
+from actium.errors import StoreError
+from actium.stores.sqlite import forks
+from actium.stores.sqlite.readers import Readers
+from actium.stores.sqlite.wording import Wording
 from actium.stores.sqlite.writer import Writer
 
 BUSY_SECONDS = 30.0
 _OLDEST_SQLITE = (3, 34, 0)
 _STATEMENTS_CACHED = 256
+_LEFT_ALONE: list[sqlite3.Connection] = []
+"""What a parent process uses; it lasts as long as this process."""
 
 
 class Database:
@@ -53,42 +49,39 @@ class Database:
         self._path = None if path is None else path.absolute()  # a later chdir must not lead to another file
         self._synchronous = synchronous
         self._busy_seconds = busy_seconds
-        self.in_our_words = _InOurWords(self)
+        self.wording = Wording(self.name, busy_seconds, is_closed=lambda: self._closed)
         self._closed = False
         self._opened = False
         self._file: os.stat_result | None = None
         self._read_only = False
         self._process = os.getpid()
-        self._writer = self._new_writer()
-        self._readers: list[sqlite3.Connection] = []
-        self._inherited: list[sqlite3.Connection] = []
+        self._writer, self._readers = self._new_connections()
+        self._is_at_rest = False
+        self._is_inherited = False
+        self._is_lost = False
+        forks.watch(self)
 
     @property
     def name(self) -> str:
         """What messages call it."""
         return "the store in memory" if self._path is None else f"the store {str(self._path)!r}"
 
-    @property
-    def _at_the_beginning(self) -> str:
-        """The name where a sentence begins."""
-        return f"T{self.name[1:]}"
-
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that writes: committed at the end, rolled back when anything is raised."""
         self._after_fork()
-        with self.in_our_words, self._writer.transaction() as connection:
+        with self.wording, self._writer.transaction() as connection:
             self._check_file()
             yield connection
 
     def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection to read from. Each statement sees one state; those of one block may see different ones."""
         self._after_fork()
-        return _Borrowed(self) if self._path is not None else self._between_transactions()
+        return self._readers.block() if self._path is not None else self._between_transactions()
 
     @contextmanager
     def _between_transactions(self) -> Iterator[sqlite3.Connection]:
-        with self.in_our_words, self._writer.held() as connection:
+        with self.wording, self._writer.held() as connection:
             yield connection
 
     @contextmanager
@@ -98,12 +91,12 @@ class Database:
         SQLite keeps the pages that a statement changes as they were, to undo it. A statement that stores or ends many
         executions is faster by a tenth where it may keep them in memory; those of a million rows have no place there.
         """
-        with self.in_our_words, self._writer.held() as connection:
+        with self.wording, self._writer.held() as connection:
             connection.execute("PRAGMA temp_store = FILE")
         try:
             yield
         finally:
-            with self.in_our_words, self._writer.held() as connection:
+            with self.wording, self._writer.held() as connection:
                 connection.execute("PRAGMA temp_store = MEMORY")
 
     def write_ahead(self) -> None:
@@ -113,36 +106,70 @@ class Database:
         """
         if self._path is None or self._read_only:
             return
-        with self.in_our_words, self._writer.held() as connection:
+        with self.wording, self._writer.held() as connection:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
             if mode != "wal":
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
 
     def close(self) -> None:
         """Close all connections, those in use as soon as they are given back."""
-        self._after_fork()
         self._closed = True
+        try:
+            self._after_fork()
+        except StoreError:  # they are the parent's
+            return
         self._writer.close()
-        while self._readers:
-            self._readers.pop().close()
+        self._readers.close()
+
+    def rest(self, seconds: float) -> bool:
+        """Let nobody write or read until `go_on` is called; see `actium.stores.sqlite.forks`."""
+        if self._process != os.getpid():  # what was inherited was not used since
+            return self._is_at_rest
+        until = time.monotonic() + seconds
+        self._is_at_rest = self._writer.rest(seconds) and self._readers.rest(max(0.0, until - time.monotonic()))
+        return self._is_at_rest
+
+    def go_on(self) -> None:
+        """Let others write and read again, after `rest`."""
+        if self._process == os.getpid():
+            self._is_at_rest = False
+            self._writer.go_on()
+            self._readers.go_on()
 
     def _after_fork(self) -> None:
-        """Leave connections to the parent process: using them here, or closing them, would break its locks."""
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            self._inherited += filter(None, [self._writer.abandon(), *self._readers])
-            self._writer, self._readers = self._new_writer(), []
+        """Close what the parent process had open, and open anew what is needed; see `actium.stores.sqlite.forks`.
 
-    def _new_writer(self) -> Writer:
-        return Writer(self._connect_to_write, busy_seconds=self._busy_seconds)
+        Raises:
+            StoreError: The process was forked while it was in use.
+        """
+        if self._process == os.getpid():
+            return
+        inherited = [*filter(None, [self._writer.abandon()]), *self._readers.abandon()]
+        if inherited and not self._is_at_rest:
+            _LEFT_ALONE.extend(inherited)  # to close them would undo, in the file, what the parent writes
+            self._is_lost = True
+        if self._is_lost:
+            raise StoreError(
+                f"{self.wording.beginning} was in use when this process was forked off, and cannot be used here.",
+                hint="Fork when nobody writes, or start processes with `spawn` or `forkserver`.",
+            )
+        for connection in inherited:
+            connection.close()
+        self._is_inherited = bool(inherited)
+        self._process = os.getpid()
+        self._writer, self._readers = self._new_connections()
+
+    def _new_connections(self) -> tuple[Writer, Readers]:
+        writer = Writer(self._connect_to_write, busy_seconds=self._busy_seconds)
+        return writer, Readers(self._connect_to_read, self.wording)
 
     def _connect_to_write(self) -> sqlite3.Connection:
         if self._closed:
-            raise self._is_closed()
+            raise self.wording.closed()
         connection = self._connect()
         if self._read_only:
             connection.close()
-            raise self._is_read_only()
+            raise self.wording.read_only()
         self._file = None if self._path is None else self._path.stat()
         connection.execute("PRAGMA temp_store = MEMORY")
         return connection
@@ -162,27 +189,16 @@ class Database:
                 hint="Put it back, e.g. from a backup, and start what uses it again.",
             )
 
-    def borrow(self) -> sqlite3.Connection:
-        """A connection that only reads, to be given back."""
+    def _connect_to_read(self) -> sqlite3.Connection:
         if self._closed:
-            raise self._is_closed()
-        try:
-            return self._readers.pop()
-        except IndexError:
-            connection = self._connect()
-            connection.execute("PRAGMA query_only = ON")
-            return connection
-
-    def give_back(self, connection: sqlite3.Connection) -> None:
-        """Keep a connection for who reads next."""
-        if self._closed:
-            connection.close()
-        else:
-            self._readers.append(connection)
+            raise self.wording.closed()
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         if self._path is None:
-            if self._inherited:
+            if self._is_inherited:
                 raise StoreError(
                     "A store in memory stays with the process that opened it.", hint="After a fork, open a store anew."
                 )
@@ -231,82 +247,3 @@ class Database:
             cached_statements=_STATEMENTS_CACHED,
             uri=True,
         )
-
-    def translated(self, error: BaseException) -> ActiumError | None:
-        """What an error means here; None where it is no affair of the database."""
-        if isinstance(error, sqlite3.IntegrityError):
-            return ConflictError(f"{self._at_the_beginning} refused a change: {error}.")
-        if isinstance(error, sqlite3.Error):
-            return self._failure(error)
-        if isinstance(error, UnicodeEncodeError | OverflowError):
-            return InvalidInputError(f"{self._at_the_beginning} cannot keep or compare a value: {error}.")
-        return None
-
-    def _failure(self, error: sqlite3.Error) -> StoreError:
-        if self._closed or _says(error, "closed database"):
-            return self._is_closed()
-        if _says(error, "locked", "busy"):
-            return StoreBusyError(
-                f"Another process wrote to {self.name} for more than {self._busy_seconds:g} s.",
-                hint="Try again; if it lasts, look for a process that is stopped in the middle of a write.",
-            )
-        if _says(error, "readonly", "read-only"):
-            return self._is_read_only()
-        if _says(error, "not a database", "malformed", "corrupt"):
-            return StoreCorruptError(
-                f"{self._at_the_beginning} is no usable SQLite database: {error}.",
-                hint="Check the path; if it is right, restore the file from a backup.",
-            )
-        if _says(error, "full"):
-            return StoreError(f"There is no room left for {self.name}.", hint="Free some disk space and try again.")
-        return StoreError(
-            f"{self._at_the_beginning} failed: {error}.", hint="Check that the file is there and its disk is well."
-        )
-
-    def _is_closed(self) -> StoreClosedError:
-        return StoreClosedError(f"{self._at_the_beginning} was closed.", hint="Open it again.")
-
-    def _is_read_only(self) -> StoreReadOnlyError:
-        return StoreReadOnlyError(
-            f"{self._at_the_beginning} cannot be written.", hint="Check the permissions of the file and its folder."
-        )
-
-
-class _InOurWords:
-    """Tells what SQLite raises inside as Actium's errors; used for one block in another, and by all threads."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if error is not None and (told := self._database.translated(error)) is not None:
-            raise told from error
-
-
-class _Borrowed:
-    """A block that reads."""
-
-    __slots__ = ("_connection", "_database")
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._connection: sqlite3.Connection | None = None
-
-    def __enter__(self) -> sqlite3.Connection:
-        with self._database.in_our_words:
-            self._connection = connection = self._database.borrow()
-            return connection
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if self._connection is not None:
-            self._database.give_back(self._connection)
-        if error is not None and (told := self._database.translated(error)) is not None:
-            raise told from error
-
-
-def _says(error: sqlite3.Error, *words: str) -> bool:
-    text = str(error).lower()
-    return any(word in text for word in words)

@@ -49,6 +49,7 @@ class Writer:
         self._counting = threading.Lock()
         self._waiting: set[object] = set()
         self._is_left_open = False
+        self._rests = False
         self._group: _Group | None = None
         self._open: sqlite3.Connection | None = None
 
@@ -108,17 +109,34 @@ class Writer:
         finally:
             self._release()
 
+    def rest(self, seconds: float) -> bool:
+        """Let nobody write until `go_on` is called; whether all that was begun could be committed in time."""
+        try:
+            self._acquire(seconds)
+        except StoreBusyError:
+            return False
+        self._rests = True
+        self._commit()  # a group that was left open for who waits here
+        return True
+
+    def go_on(self) -> None:
+        """Let others write again, after `rest`."""
+        if self._rests:
+            self._rests = False
+            self._release()
+
     def abandon(self) -> sqlite3.Connection | None:
         """The connection, which this does not use any more; nor does it wait for anyone who does."""
         connection, self._open = self._open, None
         return connection
 
-    def _acquire(self) -> None:
+    def _acquire(self, seconds: float | None = None) -> None:
         has_it, turn = False, object()
+        seconds = self._busy_seconds if seconds is None else seconds
         try:
             with self._counting:
                 self._waiting.add(turn)
-            has_it = self._lock.acquire(timeout=self._busy_seconds)
+            has_it = self._lock.acquire(timeout=seconds)
         finally:
             with self._counting:
                 self._waiting.discard(turn)
@@ -130,7 +148,7 @@ class Writer:
                     self._commit_unless_awaited()
         if not has_it:
             raise StoreBusyError(
-                f"Others in this process have written to the store for more than {self._busy_seconds:g} s.",
+                f"Others in this process have written to the store for more than {seconds:g} s.",
                 hint="Try again; if it lasts, publish less at once.",
             )
 

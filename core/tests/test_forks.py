@@ -1,0 +1,211 @@
+"""Processes that fork while a store is open: copies use it safely, or are told that they cannot."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+
+SECONDS = 60
+
+BEGINNING = """
+import os, sys, threading, time, warnings
+from actium import Actium, Event
+from actium.errors import StoreError
+from actium.stores.sqlite import forks
+
+warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
+app = Actium(f"sqlite:///{sys.argv[1]}")
+
+
+def publish(source):
+    return app.events.publish(Event(type="data.arrived", source=source))
+
+
+def forked(run):
+    child = os.fork()
+    if child == 0:
+        try:
+            run()
+            os._exit(0)
+        except StoreError as error:
+            print(f"{type(error).__name__}: {error}", flush=True)
+            os._exit(2)
+        except BaseException as error:
+            print(f"{type(error).__name__}: {error}", flush=True)
+            os._exit(1)
+    return child
+
+
+def code_of(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+"""
+
+
+def output_of(program: str, file: Path) -> str:
+    """What a program of its own prints; it must not fail, nor last."""
+    source = BEGINNING + textwrap.dedent(program)
+    done = subprocess.run(
+        [sys.executable, "-c", source, str(file)], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_copy_writes_though_others_wrote_when_it_was_made(tmp_path: Path) -> None:
+    """It waits for no writer that it does not have: SQLite's locks of that moment were copied too."""
+    program = """
+    goes_on = True
+
+    def write():
+        while goes_on:
+            app.events.publish_many(Event(type="data.arrived", source="/parent") for _ in range(100))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    started = time.monotonic()
+    codes = []
+    for number in range(20):
+        time.sleep(0.011)  # at another moment of a transaction each time
+        codes.append(code_of(forked(lambda: publish(f"/copy/{number}"))))
+    took = time.monotonic() - started
+    goes_on = False
+    thread.join()
+    found = sum(event.body.source.startswith("/copy/") for event in app.events.list().items)
+    print(set(codes), took < 20, app.store.check())
+    app.close()
+    with Actium(f"sqlite:///{sys.argv[1]}") as again:
+        from actium.models import EventFilter
+        print(again.events.list(EventFilter(source="startswith:/copy/")).total)
+    """
+    assert output_of(program, tmp_path / "actium.db").splitlines() == ["{0} True ()", "20"]
+
+
+def test_what_a_copy_stores_outlasts_its_parent(tmp_path: Path) -> None:
+    """The log that it writes to is not removed when its parent closes the store, as a program does that goes to the
+    background."""
+    program = """
+    publish("/parent")
+    parent_closed, close_parent = os.pipe()
+    copy_has_begun, begin = os.pipe()
+
+    def run():
+        publish("/before")
+        os.write(begin, b".")
+        os.read(parent_closed, 1)
+        publish("/after")
+        assert app.events.list().total == 3
+
+    child = forked(run)
+    os.read(copy_has_begun, 1)
+    app.close()
+    os.write(close_parent, b".")
+    assert code_of(child) == 0
+    with Actium(f"sqlite:///{sys.argv[1]}") as again:
+        print(sorted(event.body.source for event in again.events.list(hydrate=True).items), again.store.check())
+    """
+    assert output_of(program, tmp_path / "actium.db") == "['/after', '/before', '/parent'] ()\n"
+
+
+def test_a_parent_that_has_closed_leaves_its_copy_the_store(tmp_path: Path) -> None:
+    """A copy that begins to use it only then opens it anew."""
+    program = """
+    publish("/parent")
+    parent_closed, close_parent = os.pipe()
+
+    def run():
+        os.read(parent_closed, 1)
+        publish("/copy")
+
+    child = forked(run)
+    app.close()
+    os.write(close_parent, b".")
+    assert code_of(child) == 0
+    with Actium(f"sqlite:///{sys.argv[1]}") as again:
+        print(again.events.list().total, again.store.check())
+    """
+    assert output_of(program, tmp_path / "actium.db") == "2 ()\n"
+
+
+def test_a_copy_of_a_copy(tmp_path: Path) -> None:
+    """It may use the store, whether its own parent has, or not."""
+    program = """
+    publish("/parent")
+
+    def unused():
+        assert code_of(forked(lambda: publish("/grandchild"))) == 0
+
+    def used():
+        publish("/child")
+        unused()
+        publish("/child")
+
+    started = time.monotonic()
+    print(code_of(forked(unused)), code_of(forked(used)))
+    publish("/parent")
+    print(app.events.list().total, app.store.check(), time.monotonic() - started < forks.SECONDS)
+    """
+    assert output_of(program, tmp_path / "actium.db").splitlines() == ["0 0", "6 () True"]
+
+
+@pytest.mark.parametrize("use", ["reading", "writing"])
+def test_a_copy_made_in_the_middle_is_told(tmp_path: Path, use: str) -> None:
+    """Who forks waits for what is under way, but not for ever: then the copy is refused, and the parent goes on."""
+    program = f"""
+    forks.SECONDS = 0.2
+    publish("/parent")
+    ends, begun = threading.Event(), threading.Event()
+
+    def use():
+        with app.store._database.{use}() as connection:
+            connection.execute("SELECT count(*) FROM events").fetchone()
+            begun.set()
+            ends.wait(30)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    begun.wait(30)
+    print(code_of(forked(lambda: publish("/copy"))), code_of(forked(app.close)))
+    ends.set()
+    thread.join()
+    publish("/parent")
+    print(code_of(forked(lambda: publish("/copy"))), app.events.list().total, app.store.check())
+    """
+    refused, codes, after = output_of(program, tmp_path / "actium.db").splitlines()
+    assert "was in use when this process was forked off" in refused
+    assert "`spawn`" in refused
+    assert (codes, after) == ("2 0", "0 3 ()")
+
+
+def test_who_forks_while_it_reads_itself_does_not_wait_for_ever(tmp_path: Path) -> None:
+    """It is made to wait for the time limit, no longer, and goes on."""
+    program = """
+    forks.SECONDS = 0.2
+    with app.store._database.reading():
+        child = forked(lambda: publish("/copy"))
+    print(code_of(child))
+    publish("/parent")
+    print(app.events.list().total)
+    """
+    lines = output_of(program, tmp_path / "actium.db").splitlines()
+    assert "was in use" in lines[0]
+    assert lines[1:] == ["2", "1"]
+
+
+def test_a_store_in_memory_stays_with_its_process(tmp_path: Path) -> None:
+    """A copy is told so in place of getting an empty one."""
+    program = """
+    app = Actium("sqlite://")
+    publish("/parent")
+    print(code_of(forked(lambda: publish("/copy"))))
+    print(app.events.list().total)
+    """
+    lines = output_of(program, tmp_path / "actium.db").splitlines()
+    assert "stays with the process that opened it" in lines[0]
+    assert lines[1:] == ["2", "1"]
