@@ -332,3 +332,25 @@ def test_a_fork_closes_what_it_did_not_open(app: Actium) -> None:
             os.kill(child, 9)
             os.waitpid(child, 0)
         assert (ended, status) == (child, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_copy_that_a_handler_forks_off_records_nothing(app: Actium, create: CreateAction) -> None:
+    """Of a handler that forks in its worker's thread and returns twice, the original's result counts."""
+    original = os.getpid()
+
+    def forking(config: ActionConfig) -> str:
+        child = os.fork()
+        if child == 0:
+            return "the copy"
+        os.waitpid(child, 0)
+        return "the original"
+
+    execution = app.actions.run(create(flavor=flavor_of(app, "test.forking", forking)).id)
+    try:
+        app.worker().run_until_idle()
+    finally:
+        if os.getpid() != original:
+            os._exit(0)
+    assert app.executions.get(execution.id).result == "the original"

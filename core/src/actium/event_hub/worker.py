@@ -168,6 +168,7 @@ class Worker:
         """
         with self._working:
             self._in_this_thread = self._is_awaited = True
+            self._after_fork()
             with self._leaving_nothing():
                 claims = self._exchange([], limit=1, execution_id=execution_id).claims
                 for claim in claims:
@@ -258,6 +259,7 @@ class Worker:
         try:
             yield
         except BaseException:
+            self._after_fork()
             self._room.close()
             self._claimed = ()  # what has not begun by now never will
             self._begin_with_what_has_arrived()  # which gives it back
@@ -277,7 +279,7 @@ class Worker:
 
     def _take_over(self) -> None:
         """Make pending what workers that are gone have left: they may be all that is to be done."""
-        if self._process == os.getpid() and not self.name:
+        if not self.name:
             self._register()
 
     def _goes_on(self, *, until_idle: bool) -> bool:
@@ -289,6 +291,7 @@ class Worker:
 
     def _turn(self, *, limit: int, is_patient: bool = False) -> None:
         """Record what has ended and claim more; begin with that; wait for what comes next."""
+        self._after_fork()
         self._begin_with_what_has_arrived()
         self._give_up_promises()
         try:
@@ -423,14 +426,13 @@ class Worker:
         return self._next_due is not None and self._next_due <= datetime.now(UTC)
 
     def _register(self) -> None:
-        self._after_fork()
         name = self._leases.name(self._lease)
         if self.name and name != self.name:
             self._lose_everything()
         self.name = name
 
     def _after_fork(self) -> None:
-        """What the process that forked has begun is its own affair."""
+        """What the process that forked has begun is its own affair, also where a handler has forked this one off."""
         if self._process != os.getpid():
             self._process, self.name, self._inbox = os.getpid(), "", queue.SimpleQueue()
             self._begin_anew()
