@@ -18,6 +18,9 @@ class Deliveries:
     """Takes ends in any thread, and records them in those that have run something and have nothing more to run.
 
     What they leave, errands and the worker's own thread take; see `Outbox`.
+
+    Attributes:
+        are_unattended: Whether the worker's own thread has left, although something may still run.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Deliveries:
             on_recorded: Called after that, with when something is due next, as the store says.
             wake: Lets the worker's own thread look for what is to be done.
         """
+        self.are_unattended = False
         self._store = store
         self._registration = registration
         self._runs = runs
@@ -58,6 +62,13 @@ class Deliveries:
         """Take the end of a run, in whichever thread it comes about. Those that run handlers see to it afterwards."""
         self._outbox.add(ending)
         if not self._threads.are_here() and not self._outbox.will_be_taken:
+            self.leave()
+
+    def leave(self) -> None:
+        """Leave what has ended to the worker's own thread or, while nobody attends to it, to one that runs handlers."""
+        if self.are_unattended:
+            self._threads.pass_by()
+        else:
             self._wake()
 
     def record_in_passing(self) -> bool:

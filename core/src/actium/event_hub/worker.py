@@ -138,7 +138,7 @@ class Worker:
             outbox,
             begin=self._arrivals.receive,
             conclude=conclusions.conclude,
-            wake=inbox.wake,
+            wake=deliveries.leave,
         )
         self._watch = Watch(
             store, registration, runs, threads, deliveries, poll_interval=self._poll_interval, lease=self._lease
@@ -228,6 +228,7 @@ class Worker:
 
     def close(self) -> None:
         """End the threads, those that run something as soon as it has ended."""
+        self._deliveries.are_unattended = False  # what is cancelled from now on is tried again by others
         self._threads.close()
 
     def offer(self, most: int, *, waits: bool = True) -> Offer | None:
@@ -268,14 +269,19 @@ class Worker:
         self._is_awaited = is_awaited
         self._after_fork()
         self._dispatch.runs_here = self._runs_here
+        self._deliveries.are_unattended = False
 
     @contextmanager
     def _leaving_nothing(self) -> Iterator[None]:
-        """Give back and record everything when this thread leaves with an exception, as nobody looks after it then."""
+        """Give back and record everything when this thread leaves with an exception, as nobody looks after it then.
+
+        What still runs then is recorded by threads that run handlers.
+        """
         try:
             yield
         except BaseException:
             self._after_fork()
+            self._deliveries.are_unattended = True
             self._room.close()
             self._exchanges.claimed = ()  # what has not begun by now never will
             self._arrivals.begin()  # which gives it back
