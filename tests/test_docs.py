@@ -194,11 +194,12 @@ def test_limits_are_those_of_the_code() -> None:
     """The page of settings tells the limits that the code sets."""
     from actium.actions.stored_form import MAX_CONFIGURATION_BYTES, MAX_CONFIGURATION_DEPTH
     from actium.auth.context import DEFAULT_AUTH_WINDOW
+    from actium.event_hub.dispatch import MOST_UNDER_WAY
     from actium.event_hub.isolated_runs import GRACE
+    from actium.event_hub.limits import MAX_CONCURRENCY
     from actium.event_hub.outcomes import MAX_RESULT_BYTES
     from actium.event_hub.publisher import PUBLISHED_TOGETHER
     from actium.event_hub.run import TIME_TO_END
-    from actium.event_hub.worker import MAX_CONCURRENCY, MOST_UNDER_WAY
     from actium.filters.dialects import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT
     from actium.models import page
     from actium.models.event import MAX_EVENT_BYTES, MAX_EXTENSION_NUMBER

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +12,10 @@ import pytest
 
 from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor, hookimpl
 from actium.errors import StoreBusyError
+from actium.event_hub.dispatch import Dispatch
+from actium.event_hub.inbox import Inbox
+from actium.event_hub.offers import Promise
+from actium.event_hub.run import Run
 from actium.event_hub.worker import Worker
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, TriggerRequest
 from actium.stores.sqlite import work
@@ -58,45 +61,16 @@ def test_what_comes_when_there_is_nothing_to_do_is_waited_for(
     assert app.executions.get(published[0].executions[0]).status is ExecutionStatus.SUCCEEDED
 
 
-def test_no_wake_up_is_lost(app: Actium, create: CreateAction, working: Working) -> None:
-    """Whoever wakes a worker between its looks is heard, though it looks seldom by itself."""
-    gate = threading.Event()
-
-    async def wait(config: ActionConfig) -> None:
-        await asyncio.get_running_loop().run_in_executor(None, gate.wait, SECONDS)
-
-    class Inbox:
-        """Is looked into at the moment when somebody wakes the worker."""
-
-        def __init__(self, worker: Worker) -> None:
-            self.queue, self.worker, self.has_waked = worker._inbox, worker, False
-
-        def empty(self) -> bool:
-            if not self.has_waked:
-                self.has_waked = True
-                thread = threading.Thread(target=self.worker.wake)
-                thread.start()
-                thread.join()
-            return self.queue.empty()
-
-        def get(self, *args: Any, **options: Any) -> Any:
-            return self.queue.get(*args, **options)
-
-        def put(self, item: Any) -> None:
-            self.queue.put(item)
-
-    on_everything(app, create, wait)
-    with working(app, poll_interval=SECONDS) as worker:
-        published = app.events.publish(event())
-        time.sleep(0.1)
-        queue = worker._inbox
-        worker._inbox = Inbox(worker)  # type: ignore[assignment]
-        queue.put(None)
-        time.sleep(0.1)
-        began = time.monotonic()
-        gate.set()
-        app.executions.wait(published.executions[0], SECONDS)
-        assert time.monotonic() - began < 5
+def test_no_wake_up_is_lost() -> None:
+    """Whoever wakes a worker while it looks at what has arrived is heard by that look, and the next one by the next."""
+    inbox = Inbox()
+    inbox.put(Promise(1))
+    for _ in inbox.arrived():
+        inbox.wake()
+    inbox.wake()
+    began = time.monotonic()
+    assert inbox.wait(SECONDS) is None
+    assert time.monotonic() - began < 5
 
 
 def test_room_that_an_end_has_made_is_used(
@@ -198,16 +172,16 @@ def test_what_cannot_be_begun_is_given_back(
 ) -> None:
     """An error in beginning with what was stored is no affair of its publisher."""
     on_everything(app, create, lambda config: "done")
-    with working(app) as worker:
-        begin, failed = worker._begin, list[int]()
+    with working(app):
+        begin, failed = Dispatch.begin, list[int]()
 
-        def failing(claim: Any) -> None:
+        def failing(self: Dispatch, run: Run) -> None:
             if not failed:
                 failed.append(1)
                 raise MemoryError
-            begin(claim)
+            begin(self, run)
 
-        monkeypatch.setattr(worker, "_begin", failing)
+        monkeypatch.setattr(Dispatch, "begin", failing)
         ended = app.executions.wait(app.events.publish(event()).executions[0], SECONDS)
     assert (ended.result, len(ended.attempts)) == ("done", 2)
     assert ended.attempts[0].reason == "it could not be begun: MemoryError"

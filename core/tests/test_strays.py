@@ -14,6 +14,8 @@ from uuid import UUID
 import pytest
 
 from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor, hookimpl
+from actium.event_hub.arrivals import Arrivals
+from actium.event_hub.dispatch import Dispatch
 from actium.event_hub.offers import Promise, Room
 from actium.event_hub.outbox import Outbox
 from actium.event_hub.reception import Reception
@@ -61,8 +63,8 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, *, does
         (SQLiteStore, "record_events", True),
         (Room, "take", False),
         (Room, "take", True),
-        (Worker, "_begin_with", False),
-        (Worker, "_begin", False),
+        (Room, "keeps", False),
+        (Dispatch, "begin", False),
     ],
     ids=["stored", "not taken", "taken", "not received", "not begun"],
 )
@@ -89,14 +91,14 @@ def test_what_has_begun_when_its_publisher_is_interrupted_goes_on(
     app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, working: Working
 ) -> None:
     """An interruption that strikes when a thread has begun already gives nothing back: it would run twice at once."""
-    begun, go, begin = list[int](), threading.Event(), Worker._begin
+    begun, go, begin = list[int](), threading.Event(), Dispatch.begin
 
     def waiting(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> bool:
         begun.append(trigger_execution.attempt)
         return go.wait(SECONDS)
 
-    def begin_and_be_interrupted(self: Worker, run: Run) -> None:
-        monkeypatch.setattr(Worker, "_begin", begin)
+    def begin_and_be_interrupted(self: Dispatch, run: Run) -> None:
+        monkeypatch.setattr(Dispatch, "begin", begin)
         begin(self, run)
         while not begun:
             time.sleep(0.001)
@@ -106,7 +108,7 @@ def test_what_has_begun_when_its_publisher_is_interrupted_goes_on(
     action = create("waiting", flavor="test.waiting")
     app.triggers.create(TriggerRequest(name="every", action_id=action.id, match_all=True))
     with working(app, lease=LEASE):
-        monkeypatch.setattr(Worker, "_begin", begin_and_be_interrupted)
+        monkeypatch.setattr(Dispatch, "begin", begin_and_be_interrupted)
         with pytest.raises(KeyboardInterrupt):
             app.events.publish(event())
         (execution,) = app.executions.list().items
@@ -149,15 +151,15 @@ def test_what_arrives_later_than_a_lease_does_not_begin(
     app.flavors.register(action_flavor("test.noting")(note))
     action = create(flavor="test.noting")
     app.triggers.create(TriggerRequest(name="every", action_id=action.id, match_all=True))
-    stalled, goes_on, receive = threading.Event(), threading.Event(), Worker._receive
+    stalled, goes_on, receive = threading.Event(), threading.Event(), Arrivals.receive
 
-    def stalling(self: Worker, promise: Promise) -> None:
+    def stalling(self: Arrivals, promise: Promise) -> None:
         stalled.set()
         assert goes_on.wait(SECONDS)
         receive(self, promise)
 
     with monkeypatch.context() as while_made:
-        while_made.setattr(Worker, "_receive", stalling)
+        while_made.setattr(Arrivals, "receive", stalling)
         worker = app.worker(lease=LEASE)
     first = app.actions.run(action.id)
     worker.run_until_idle()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
+import queue
+import sqlite3
 import subprocess
 import sys
+import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -72,6 +75,43 @@ def arrived(**fields: Any) -> Event:
     return Event(type="com.example.arrived", source="/bucket/raw", **fields)
 
 
+@contextmanager
+def disturbances(folder: Path) -> Iterator[Callable[[], float]]:
+    """For how many seconds a machine that others use as well may have held up what is timed inside.
+
+    That is how long the threads of this process had to wait for a processor, as Linux counts it; or how long a thread
+    that has nothing to do with Actium took at most to commit to a file of its own, if that is more. On a machine that
+    nothing disturbs it is a few milliseconds. A wake-up that is lost, or comes late, is in neither.
+    """
+    waited, is_over, longest = waited_for_processors(), threading.Event(), [0.0]
+
+    def commit() -> None:
+        with closing(sqlite3.connect(folder / "beside.db", isolation_level=None)) as beside:
+            beside.execute("PRAGMA journal_mode = WAL")
+            beside.execute("CREATE TABLE IF NOT EXISTS beside (number INTEGER)")
+            while not is_over.wait(0.001):
+                began = time.monotonic()
+                beside.execute("INSERT INTO beside VALUES (1)")
+                longest.append(time.monotonic() - began)
+
+    thread = threading.Thread(target=commit)
+    thread.start()
+    try:
+        yield lambda: max(*longest, sum(waited_for_processors(since=waited).values()))
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def waited_for_processors(*, since: Mapping[str, float] = MappingProxyType({})) -> dict[str, float]:
+    """Seconds that each thread of this process was ready to run and had no processor; empty where nobody counts it."""
+    seconds = dict[str, float]()
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        with suppress(OSError):  # it has ended meanwhile
+            seconds[path.parent.name] = int(path.read_text().split()[1]) / 1e9 - since.get(path.parent.name, 0.0)
+    return seconds
+
+
 class TestRunning:
     def test_as_many_at_once_as_asked_for(self, app: Actium, create: CreateAction) -> None:
         """Four threads run four handlers at once: each waits until all four are there."""
@@ -103,30 +143,59 @@ class TestRunning:
                 assert ended.status is ExecutionStatus.SUCCEEDED
                 assert ended.result < 50
 
-    def test_an_idle_worker_begins_at_once(self, app: Actium, create: CreateAction) -> None:
-        """What this process stores wakes its worker: it begins within 50 ms, whatever the poll interval is."""
+    @pytest.mark.parametrize("way", ["by hand", "by an event"])
+    def test_an_idle_worker_begins_at_once(self, app: Actium, create: CreateAction, tmp_path: Path, way: str) -> None:
+        """What this process stores wakes its worker: it begins within 50 ms, each time, whatever the poll interval."""
         began: list[float] = []
         action = create(flavor=flavor_of(app, "test.clock", lambda config: began.append(time.monotonic())))
-        delays = []
+        on_everything(app, action)
+
+        def store() -> UUID:
+            return app.actions.run(action.id).id if way == "by hand" else app.events.publish(arrived()).executions[0]
+
+        late = list[float]()
         with working(app, concurrency=1, poll_interval=SECONDS):
-            for _ in range(9):
-                stored = app.actions.run(action.id)
-                delays.append(-time.monotonic())
-                app.executions.wait(stored.id, SECONDS)
-                delays[-1] += began[-1]
-        assert statistics.median(delays) < 0.05
+            app.executions.wait(store(), SECONDS)  # it works from now on
+            for number in range(30):
+                time.sleep(0.003 * (number % 3))  # so that it waits already, or is just about to
+                with disturbances(tmp_path) as disturbed:
+                    execution_id = store()
+                    stored = time.monotonic()
+                    app.executions.wait(execution_id, SECONDS)
+                late.append(began[-1] - stored - disturbed())
+        assert max(late) < 0.05
 
     def test_another_process_is_noticed_within_a_poll_interval(
-        self, url: str, app: Actium, create: CreateAction
+        self, url: str, app: Actium, create: CreateAction, tmp_path: Path
     ) -> None:
-        """What another process stores is begun by the next look."""
-        action = create()
-        code = f"from actium import Actium\nwith Actium({url!r}) as app: print(app.actions.run({str(action.id)!r}).id)"
-        with working(app, poll_interval=0.1):
-            stored = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-            ended = app.executions.wait(stored.stdout.strip(), SECONDS)
-        assert ended.body.started is not None
-        assert (ended.body.started - ended.body.created).total_seconds() < 1
+        """What another process stores is begun by the next look, each time."""
+        began = queue.SimpleQueue[float]()
+        action = create(flavor=flavor_of(app, "test.clock", lambda config: began.put(time.monotonic())))
+        other = f"""
+            import time
+            from actium import Actium
+            with Actium({url!r}) as app:
+                while input():
+                    app.actions.run({str(action.id)!r})
+                    print(time.monotonic(), flush=True)  # which all processes have in common
+        """
+        command = [sys.executable, "-c", textwrap.dedent(other)]
+        late = list[float]()
+        with (
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+            working(app, concurrency=1, poll_interval=0.2),
+        ):
+            assert process.stdin is not None
+            assert process.stdout is not None
+            for number in range(12):
+                time.sleep(0.03 * (number % 5))  # so that it looks soon, or has just done so
+                with disturbances(tmp_path) as disturbed:
+                    print("once more", file=process.stdin, flush=True)
+                    stored = float(process.stdout.readline())
+                    begun = began.get(timeout=SECONDS)
+                late.append(begun - stored - disturbed())
+            print(file=process.stdin, flush=True)
+        assert max(late[1:]) < 0.2 + 0.05  # the first one may come before the worker is there
 
     @pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"concurrency": 10_000}, {"lease": 0}, {"poll_interval": 0}])
     def test_numbers_that_cannot_be_are_refused(self, app: Actium, wrong: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 import time
@@ -15,6 +16,7 @@ import pytest
 
 from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor
 from actium.errors import ExecutionCancelled, InvalidInputError, Retry, StoreError
+from actium.event_hub.watch import Watch
 from actium.event_hub.worker import Worker
 from actium.models import ActionResponse, ActionUpdate, RunPolicy, TriggerRequest
 
@@ -311,6 +313,42 @@ def test_a_wait_for_no_time_is_refused(app: Actium, create: CreateAction, timeou
         app.executions.wait(execution.id, timeout)
 
 
+@pytest.mark.parametrize(("kind", "concurrency"), [("async", 1), ("async", 2), ("sync", 2)])
+@pytest.mark.parametrize("has_stream", [False, True])
+def test_what_goes_on_when_its_worker_was_interrupted_is_recorded(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, kind: str, concurrency: int, has_stream: bool
+) -> None:
+    """The end of what still ran is recorded without its worker, also where a stream of events should have taken it."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def run(config: ActionConfig) -> str:
+        begun.set()
+        assert goes_on.wait(SECONDS)
+        return "done"
+
+    async def run_later(config: ActionConfig) -> str:
+        return await asyncio.get_running_loop().run_in_executor(None, run, config)
+
+    def look(self: Watch, now: float) -> None:
+        if begun.is_set():
+            raise KeyboardInterrupt
+
+    action = create(flavor=flavor_of(app, "test.waiting", run if kind == "sync" else run_later))
+    execution = app.actions.run(action.id)
+    with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
+        interrupted.setattr(Watch, "look", look)
+        app.worker(concurrency=concurrency, poll_interval=0.01, lease=0.6).run_until_idle()
+    gc.collect()
+    time.sleep(1.2)  # that nobody keeps the worker does not mean that nobody has what it runs
+    end_stream = app.hub.expect_more() if has_stream else lambda: None
+    goes_on.set()
+    time.sleep(0.1)
+    end_stream()
+    ended = app.executions.wait(execution.id, SECONDS / 3)
+    assert (ended.result, len(ended.attempts)) == ("done", 1)
+    assert app.worker().run_until_idle() == 0
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_fork_closes_what_it_did_not_open(app: Actium) -> None:
@@ -332,3 +370,25 @@ def test_a_fork_closes_what_it_did_not_open(app: Actium) -> None:
             os.kill(child, 9)
             os.waitpid(child, 0)
         assert (ended, status) == (child, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_copy_that_a_handler_forks_off_records_nothing(app: Actium, create: CreateAction) -> None:
+    """Of a handler that forks in its worker's thread and returns twice, the original's result counts."""
+    original = os.getpid()
+
+    def forking(config: ActionConfig) -> str:
+        child = os.fork()
+        if child == 0:
+            return "the copy"
+        os.waitpid(child, 0)
+        return "the original"
+
+    execution = app.actions.run(create(flavor=flavor_of(app, "test.forking", forking)).id)
+    try:
+        app.worker().run_until_idle()
+    finally:
+        if os.getpid() != original:
+            os._exit(0)
+    assert app.executions.get(execution.id).result == "the original"

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from actium.event_hub.endings import Endings
@@ -24,18 +24,22 @@ class Conclusions:
         attempts: How many there were.
     """
 
-    def __init__(self, runner: ExecutionRunner, runs: RunsUnderWay, endings: Endings) -> None:
+    def __init__(
+        self, runner: ExecutionRunner, runs: RunsUnderWay, endings: Endings, *, on_concluded: Callable[[], object]
+    ) -> None:
         """Conclude nothing yet.
 
         Args:
             runner: Tells the observers.
             runs: What is under way.
             endings: Who waits for executions to end.
+            on_concluded: Called when runs were let go, in the thread that does so.
         """
         self.attempts = 0
         self._runner = runner
         self._runs = runs
         self._endings = endings
+        self._on_concluded = on_concluded
         self._lock = threading.Lock()
         self._to_tell: deque[tuple[UUID, int, Sequence[str]]] = deque()
         self._untold = 0
@@ -73,6 +77,7 @@ class Conclusions:
         with self._lock:
             self.attempts += number
         self._endings.announce(announced)
+        self._on_concluded()
 
     def tell(self) -> bool:
         """Tell the observers of ends that are recorded; others may record more meanwhile.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from actium.event_hub.outbox import Outbox
+from actium.event_hub.registration import Registration
 from actium.event_hub.run import Run
 from actium.event_hub.threads import RunThreads
 from actium.event_hub.under_way import RunsUnderWay
@@ -17,11 +18,15 @@ class Deliveries:
     """Takes ends in any thread, and records them in those that have run something and have nothing more to run.
 
     What they leave, errands and the worker's own thread take; see `Outbox`.
+
+    Attributes:
+        are_unattended: Whether the worker's own thread has left, although something may still run.
     """
 
     def __init__(
         self,
         store: BaseStore,
+        registration: Registration,
         runs: RunsUnderWay,
         outbox: Outbox,
         threads: RunThreads,
@@ -34,6 +39,7 @@ class Deliveries:
 
         Args:
             store: Where ends are recorded.
+            registration: Under which name.
             runs: What is under way.
             outbox: What has ended.
             threads: What runs handlers.
@@ -41,7 +47,9 @@ class Deliveries:
             on_recorded: Called after that, with when something is due next, as the store says.
             wake: Lets the worker's own thread look for what is to be done.
         """
+        self.are_unattended = False
         self._store = store
+        self._registration = registration
         self._runs = runs
         self._outbox = outbox
         self._threads = threads
@@ -54,13 +62,17 @@ class Deliveries:
         """Take the end of a run, in whichever thread it comes about. Those that run handlers see to it afterwards."""
         self._outbox.add(ending)
         if not self._threads.are_here() and not self._outbox.will_be_taken:
+            self.leave()
+
+    def leave(self) -> None:
+        """Leave what has ended to the worker's own thread or, while nobody attends to it, to one that runs handlers."""
+        if self.are_unattended:
+            self._threads.pass_by()
+        else:
             self._wake()
 
-    def record_in_passing(self, worker: str) -> bool:
+    def record_in_passing(self) -> bool:
         """Record what has ended, in a thread that has run something, unless it has more to run or others record.
-
-        Args:
-            worker: The worker's name.
 
         Returns:
             Whether something was recorded; then more may have ended meanwhile.
@@ -73,7 +85,7 @@ class Deliveries:
         if not self._outbox.recording.acquire(blocking=False):  # who records looks again afterwards
             return False
         try:
-            return self._record(worker)
+            return self._record()
         finally:
             self._outbox.recording.release()
 
@@ -89,13 +101,13 @@ class Deliveries:
         self._outbox.restore([ended[run] for run in missing])
         self._seen = set(ended)
 
-    def _record(self, worker: str) -> bool:
+    def _record(self) -> bool:
         """Record what has ended; where that fails it is the worker's own thread's part, which knows what to do."""
         ended = self._outbox.take()
         if not ended:
             return False
         try:
-            exchange = self._store.exchange(worker, ended, limit=0)
+            exchange = self._store.exchange(self._registration.name, ended, limit=0)
         except Exception:
             self._outbox.put_back(ended)
             self._wake()

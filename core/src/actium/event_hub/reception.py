@@ -12,6 +12,9 @@ from actium.event_hub import outcomes
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.offers import Offer, Promise, Room
 from actium.event_hub.outbox import Errand, Outbox, lead_on
+from actium.event_hub.pace import Pace
+from actium.event_hub.registration import Registration
+from actium.running import current_execution
 from actium.stores.records import Along, Claim, Ending
 
 logger = logging.getLogger("actium.worker")
@@ -23,7 +26,9 @@ class Reception:
     def __init__(
         self,
         runner: ExecutionRunner,
+        registration: Registration,
         room: Room,
+        pace: Pace,
         outbox: Outbox,
         *,
         begin: Callable[[Promise], object],
@@ -34,32 +39,38 @@ class Reception:
 
         Args:
             runner: Knows the store, and whether anyone is told of ends.
+            registration: Under which name is claimed what is stored.
             room: What the worker has room for.
+            pace: How quickly it runs that.
             outbox: What it has ended.
             begin: Begins with what was claimed for a promise.
             conclude: Lets go of what was recorded, with whether each was accepted.
             wake: Lets the worker look for what is to be done.
         """
         self._runner = runner
+        self._registration = registration
         self._room = room
+        self._pace = pace
         self._outbox = outbox
         self._begin = begin
         self._conclude = conclude
         self._wake = wake
 
-    def offer(self, worker: str, most: int, *, seconds: float) -> Offer | None:
+    def offer(self, most: int, *, waits: bool) -> Offer | None:
         """Room for executions that are about to be stored.
 
         Args:
-            worker: Under which name they are claimed.
             most: For how many.
-            seconds: How long they may take to run, see `Room.promise`.
+            waits: Whether to wait a moment where there is less.
 
         Returns:
             Room for some of them, perhaps for none; None where the worker takes nothing.
         """
-        if not self._room.is_open:
+        worker = self._registration.name
+        if not worker or not self._room.is_open:
             return None
+        is_own_run = current_execution() is not None  # which may be what has to end for there to be room
+        seconds = self._pace.worth_waiting(most) if waits and not is_own_run else 0.0
         promise = self._room.promise(most, seconds=seconds)
         errand = self._errand()
         return Offer(

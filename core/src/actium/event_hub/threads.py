@@ -14,6 +14,13 @@ from actium.event_hub.run import Run
 logger = logging.getLogger("actium.worker")
 
 
+class _Nothing:
+    """Takes the place of a run where a thread is only to come by."""
+
+    def start(self) -> None:
+        pass
+
+
 class RunThreads:
     """A number of threads, started when there is something to run. They are daemons: none keeps a process alive."""
 
@@ -27,8 +34,8 @@ class RunThreads:
         self._size = size
         self._on_ran = on_ran
         self._lock = threading.Lock()
-        self._waiting: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
-        self._running: dict[Run, None] = {}
+        self._waiting: queue.SimpleQueue[Run | _Nothing | None] = queue.SimpleQueue()
+        self._running: dict[Run | _Nothing, None] = {}
         self._load = 0
         self._own: set[int] = set()
         self._threads = 0
@@ -47,7 +54,12 @@ class RunThreads:
         """Whether this is asked in one of them."""
         return threading.get_ident() in self._own
 
-    def put(self, run: Run) -> None:
+    def pass_by(self) -> None:
+        """Have one of them, as soon as it is free, do what it does when it has run something."""
+        if not self.are_behind:  # else one of them will do so anyway
+            self.put(_Nothing())
+
+    def put(self, run: Run | _Nothing) -> None:
         """Run something as soon as a thread is free."""
         with self._lock:
             self._load += 1
@@ -63,10 +75,9 @@ class RunThreads:
                 taken.append(self._waiting.get_nowait())
         for _ in range(taken.count(None)):  # threads that are to end
             self._waiting.put(None)
-        runs = [run for run in taken if run is not None]
         with self._lock:
-            self._load -= len(runs)
-        return runs
+            self._load -= len(taken) - taken.count(None)
+        return [run for run in taken if isinstance(run, Run)]
 
     def abandon(self, run: Run) -> None:
         """Count on a run's thread no more; another takes its place."""
@@ -109,7 +120,7 @@ class RunThreads:
         finally:
             self._own.discard(here)
 
-    def _ran(self, run: Run) -> bool:
+    def _ran(self, run: Run | _Nothing) -> bool:
         """Run something; whether this thread is still counted on afterwards."""
         self._running[run] = None
         began = time.monotonic()
