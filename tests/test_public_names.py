@@ -57,6 +57,7 @@ def test_the_names_of_models() -> None:
         "Page",
         "PluginType",
         "PublishedEvent",
+        "PublishedEvents",
         "ResourceFilter",
         "ResourceReference",
         "ResourceResponse",

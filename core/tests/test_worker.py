@@ -321,6 +321,24 @@ class TestChains:
         (skipped,) = app.executions.list(TriggerExecutionFilter(status="skipped")).items
         assert "the 9th in a chain of executions" in str(skipped.reason)
 
+    def test_an_action_that_replays_its_event_ends(self, app: Actium, create: CreateAction) -> None:
+        """What a handler replays is one further in its chain, though the event is the same; by hand it is not."""
+        runs: list[Any] = []
+
+        def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse, handler: Any) -> None:
+            runs.append(trigger_execution.id)
+            app.events.replay(published.id)
+
+        on_everything(app, create(flavor=flavor_of(app, "test.loop", run)))
+        published = app.events.publish(arrived())
+        app.worker().run_until_idle()
+        assert len(runs) == 8
+        (skipped,) = app.executions.list(TriggerExecutionFilter(status="skipped")).items
+        assert "the 9th in a chain of executions" in str(skipped.reason)
+        app.events.replay(published.id)
+        app.worker().run_until_idle()
+        assert len(runs) == 16
+
     def test_a_coroutine_that_triggers_itself_ends(self, app: Actium, create: CreateAction) -> None:
         """Events that a handler publishes as a coroutine belong to the chain, whichever thread stores them."""
 

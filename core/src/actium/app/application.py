@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
-from uuid import UUID
-from weakref import WeakSet
 
 from actium.actions.base_action import BaseActionHandler
 from actium.app.accounts import Accounts
@@ -20,6 +17,7 @@ from actium.app.executions import Executions
 from actium.app.flavors import Flavors
 from actium.app.retention import Retention
 from actium.app.triggers import Triggers
+from actium.app.workers import Workers
 from actium.auth.tokens import Tokens
 from actium.event_hub.coroutines import SharedLoop
 from actium.event_hub.endings import Endings
@@ -27,7 +25,6 @@ from actium.event_hub.event_hub import EventHub
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.isolated_runs import IsolatedRuns
 from actium.event_hub.leases import DEFAULT_LEASE, Leases
-from actium.event_hub.offers import Offer
 from actium.event_hub.strays import Strays
 from actium.event_hub.worker import DEFAULT_POLL_INTERVAL, Worker
 from actium.models.base import DEFAULT_PROJECT
@@ -35,7 +32,6 @@ from actium.plugins.base_plugin_flavor import BasePlugin
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.plugins.relay import Relay
 from actium.plugins.store_plugins import StorePlugins
-from actium.stores.records import Along
 from actium.stores.urls import open_store
 from actium.tracing.switch import TraceSwitch, application_tracing
 
@@ -104,20 +100,19 @@ class Actium:
         self.project = project
         self.store = open_store(url, open_other=StorePlugins(blocked=block).open)
         self._coroutines = SharedLoop()
-        self._workers: WeakSet[Worker] = WeakSet()
-        self._making = threading.Lock()
+        self._workers = Workers(self.store.place)
         self.auth = Tokens(self.store)
         self.hub = EventHub(
             self.store,
             observers=self.registry.observers,
             find_handler=self.registry.get_relay,
-            on_stored=self._wake_workers,
-            offer=self._offer,
-            expect_more=self._expect_more,
+            on_stored=self._workers.wake,
+            offer=self._workers.offer,
+            expect_more=self._workers.expect_more,
         )
         self._endings = Endings()
-        strays = Strays(self.store, in_hand=self._in_hand)
-        self._leases = Leases(self.store, on_takeover=self._wake_workers, strays=strays)
+        strays = Strays(self.store, in_hand=self._workers.in_hand)
+        self._leases = Leases(self.store, on_takeover=self._workers.wake, strays=strays)
         self._isolated_runs = IsolatedRuns(self.store, hooks=hooks, blocked=block)
         self._runner = ExecutionRunner(
             self.store,
@@ -131,7 +126,7 @@ class Actium:
         self.actions = Actions(self.store, self.registry, self.hub, project)
         self.triggers = Triggers(self.store, self.hub, project)
         self.events = Events(self.store, self.hub, project)
-        self.executions = Executions(self.store, project, endings=self._endings, wake_workers=self._wake_workers)
+        self.executions = Executions(self.store, project, endings=self._endings, wake_workers=self._workers.wake)
         self.flavors = Flavors(self.registry)
         self.retention = Retention(self.store)
         self.doctor = Doctor(self.store, self.registry)
@@ -163,8 +158,7 @@ class Actium:
             poll_interval=poll_interval,
             lease=lease,
         )
-        with self._making:  # a set of its own for those who go through the former one meanwhile
-            self._workers = WeakSet([*self._workers, worker])
+        self._workers.add(worker)
         return worker
 
     def close(self) -> None:
@@ -179,42 +173,8 @@ class Actium:
             closing.callback(self._coroutines.close)
             closing.callback(self.registry.close)
             closing.callback(self._isolated_runs.close)
-            workers = tuple(self._workers)
-            for worker in workers:
-                worker.stop()
-            for worker in workers:
-                worker.join()
-            for worker in workers:
-                worker.close()
-
-    def _offer(self, most: int) -> Offer | None:
-        """Room that a worker has for executions that are about to be stored."""
-        workers = tuple(self._workers)
-        full: Offer | None = None
-        for worker in workers:
-            offer = worker.offer(most, waits=len(workers) == 1)
-            if offer is None:
-                continue
-            if full is not None:
-                full.take((), Along(full.endings))
-            if offer.room:
-                return offer
-            full = offer
-        return full
-
-    def _in_hand(self) -> set[UUID]:
-        """The executions that the workers run, or are about to begin with."""
-        return {execution_id for worker in tuple(self._workers) for execution_id in worker.in_hand}
-
-    def _expect_more(self) -> Callable[[], object]:
-        """Let workers leave what they have to record to transactions that come, until what is returned is called."""
-        workers = tuple(self._workers)
-        # Of several, each transaction takes along what one of them has; the others are not to wait for their turn.
-        return workers[0].expect_errands() if len(workers) == 1 else lambda: None
-
-    def _wake_workers(self) -> None:
-        for worker in tuple(self._workers):
-            worker.wake()
+            closing.callback(self.events.close)
+            self._workers.close()
 
     def __enter__(self) -> Self:
         return self

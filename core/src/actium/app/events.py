@@ -65,6 +65,10 @@ class Events:
         """As `publish`, for coroutines; those that wait at one time are stored in one transaction."""
         return await self._publisher.publish(expect(event, Event), project or self._project)
 
+    def close(self) -> None:
+        """End the thread that stores what coroutines publish."""
+        self._publisher.close()
+
     def replay(self, reference: UUID | str) -> PublishedEvent:
         """Match a stored event with the triggers of now, and run what it matches, whatever it has led to before.
 

@@ -195,7 +195,7 @@ class EventHub(BaseEventHub):
         while True:
             generation, executions = triggers.matching(project, events)
             drafts = [
-                EventDraft(record, matched, generation, _cause(record), is_replay)
+                EventDraft(record, matched, generation, _cause(record, is_replay=is_replay), is_replay)
                 for record, matched in zip(records, executions, strict=True)
             ]
             try:
@@ -362,8 +362,13 @@ def _closed_at_last(begun: Sequence[Publishing]) -> Iterator[None]:
             publishing.close()
 
 
-def _cause(event: EventRecord) -> UUID | None:
-    """The execution that an event names as its cause; None where it names none, or something else."""
+def _cause(event: EventRecord, *, is_replay: bool) -> UUID | None:
+    """The execution that has caused an event to be matched: who replays it, or else the one that the event names.
+
+    None where it names none, or something else.
+    """
+    if is_replay and (replaying := current_execution()) is not None:
+        return replaying
     cause = event.attributes.get("causationid")
     if cause is None:
         return None

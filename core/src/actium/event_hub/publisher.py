@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
+from actium.errors import StoreBusyError
 from actium.event_hub.event_hub import EventHub
 from actium.models.event import Event
 from actium.models.published import PublishedEvent, PublishedEvents
@@ -104,52 +108,86 @@ class _Waiting:
     project: str
     loop: asyncio.AbstractEventLoop
     published: asyncio.Future[PublishedEvent]
+    since: float
 
 
 class Publisher:
-    """Gathers the events that coroutines publish while a transaction is under way, and stores them with the next."""
+    """Gathers the events that coroutines publish while a transaction is under way, and stores them with the next.
+
+    It has a thread of its own: those of an event loop may all be taken by what coroutines wait for.
+    """
 
     def __init__(self, hub: EventHub) -> None:
         self._hub = hub
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._is_storing = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="actium-publish")
 
     async def publish(self, event: Event, project: str) -> PublishedEvent:
         """Publish an event; see `BaseEventHub.publish_event`."""
+        if self._process != os.getpid():
+            self._begin_anew()
         loop = asyncio.get_running_loop()
         (begun,) = self._hub.begin([event])  # here, where the context variables are the publisher's
-        waiting = _Waiting(begun, project, loop, loop.create_future())
+        waiting = _Waiting(begun, project, loop, loop.create_future(), time.monotonic())
         with self._lock:
             self._waiting.append(waiting)
             begins = not self._is_storing
             self._is_storing = True
         if begins:
-            loop.run_in_executor(None, self._store)
+            self._thread.submit(self._store)
         return await waiting.published
 
-    def _store(self) -> None:
-        while True:
-            with self._lock:
-                some, self._waiting = self._waiting[:PUBLISHED_TOGETHER], self._waiting[PUBLISHED_TOGETHER:]
-                if not some:
-                    self._is_storing = False
-                    return
-            for project in dict.fromkeys(one.project for one in some):
-                self._store_together([one for one in some if one.project == project], project)
+    def close(self) -> None:
+        """End the thread, when what it stores is stored; it begins anew where there is more."""
+        if self._process == os.getpid():
+            former, self._thread = self._thread, ThreadPoolExecutor(1, thread_name_prefix="actium-publish")
+            former.shutdown()
 
-    def _store_together(self, waiting: list[_Waiting], project: str) -> None:
-        outcomes: list[PublishedEvent | BaseException]
-        try:
-            outcomes = [*self._hub.store_events([one.begun for one in waiting], project)]
-        except BaseException as error:  # each of them is told
-            outcomes = [error] * len(waiting)
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, PublishedEvent | BaseException]]] = {}
-        for one, outcome in zip(waiting, outcomes, strict=True):
-            by_loop.setdefault(one.loop, []).append((one, outcome))
-        for loop, told in by_loop.items():
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_tell, told)
+    def _store(self) -> None:
+        while some := self._next():
+            began = time.monotonic()
+            outcomes: Sequence[PublishedEvent | BaseException]
+            try:
+                outcomes = self._hub.store_events([one.begun for one in some], some[0].project)
+            except BaseException as error:  # each of them is told
+                if isinstance(error, StoreBusyError):
+                    some += self._given_up(error, before=began)
+                outcomes = [error] * len(some)
+            _tell_all(some, outcomes)
+
+    def _next(self) -> list[_Waiting]:
+        """What is to be stored next, all of one project; nothing where nobody waits."""
+        with self._lock:
+            project = self._waiting[0].project if self._waiting else None
+            some = [one for one in self._waiting if one.project == project][:PUBLISHED_TOGETHER]
+            taken = set(map(id, some))
+            self._waiting = [one for one in self._waiting if id(one) not in taken]
+            self._is_storing = bool(some)
+        return some
+
+    def _given_up(self, error: StoreBusyError, *, before: float) -> list[_Waiting]:
+        """Who has waited as long as those who were told that the store is busy; to wait for it again would be twice."""
+        with self._lock:
+            some = [one for one in self._waiting if one.since <= before]
+            self._waiting = [one for one in self._waiting if one.since > before]
+        for one in some:
+            one.begun.fail(error)
+        return some
+
+
+def _tell_all(waiting: Sequence[_Waiting], outcomes: Sequence[PublishedEvent | BaseException]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, PublishedEvent | BaseException]]] = {}
+    for one, outcome in zip(waiting, outcomes, strict=True):
+        by_loop.setdefault(one.loop, []).append((one, outcome))
+    for loop, told in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # it is closed, and nobody waits any more
+            loop.call_soon_threadsafe(_tell, told)
 
 
 def _tell(told: list[tuple[_Waiting, PublishedEvent | BaseException]]) -> None:

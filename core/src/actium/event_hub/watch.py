@@ -54,17 +54,23 @@ class Watch:
         self._ends_every = lease / 3
         self._pause = min(poll_interval, self._ends_every)
         self._looked_at_requests = self._looked_at_ends = time.monotonic()
+        self._looks_again_at: float | None = None
 
     def pause(self, now: float) -> float:
         """Seconds until something is to be looked at again, at most a poll interval."""
-        next_look = self._runs.next_look
-        return self._pause if next_look is None else min(self._pause, next_look - now)
+        times = [one - now for one in (self._runs.next_look, self._looks_again_at) if one is not None]
+        return min(self._pause, *times) if times else self._pause
 
     def look(self, now: float) -> None:
         """Look at what it is time for, on the monotonic clock."""
-        if self._runs and now - self._looked_at_requests >= self._requests_every:
-            self._looked_at_requests = now
-            self._runs.cancel(self._requests())
+        if self._runs:
+            next_look = self._looked_at_requests + self._requests_every
+            self._looks_again_at = next_look if now < next_look else None  # somebody may have waked it for a request
+            if now >= next_look:
+                self._looked_at_requests = now
+                self._runs.cancel(self._requests())
+        else:
+            self._looks_again_at = None
         for run in self._runs:
             if run.watch(now):
                 self._threads.abandon(run)

@@ -95,6 +95,11 @@ class BaseStore(ABC):
     def url(self) -> str:
         """Where this store is, without secrets."""
 
+    @property
+    def place(self) -> str | None:
+        """Where it is, as one text for all stores of a process that hold the same; None where no other one does."""
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Give back all connections. Closing twice is harmless; any other use afterwards raises StoreClosedError."""

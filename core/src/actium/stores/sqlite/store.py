@@ -89,6 +89,11 @@ class SQLiteStore(BaseStore):
         """See `BaseStore.url`."""
         return sqlite_url(self._path, self._synchronous)
 
+    @property
+    def place(self) -> str | None:
+        """See `BaseStore.place`."""
+        return None if self._path is None else f"sqlite:{self._path.resolve()}"
+
     def close(self) -> None:
         """See `BaseStore.close`."""
         self._database.close()

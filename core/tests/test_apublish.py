@@ -1,0 +1,117 @@
+"""Events that coroutines publish: they wait together, for no longer than one of them would, and for nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from actium import Actium, Event
+from actium.errors import StoreBusyError, StoreClosedError
+from actium.models import EventFilter
+from actium.stores.sqlite.store import SQLiteStore
+
+MANY = 1_000
+LIMIT = 0.5
+
+
+def arrived(source: str = "/bucket/raw") -> Event:
+    return Event(type="data.arrived", source=source)
+
+
+def test_all_are_told_of_a_busy_store_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many wait, each is told when its own time is over, and not one transaction of them after the other.
+
+    The limit is that of a transaction, and what comes while one waits has to wait for the next: twice the limit.
+    """
+    assert SQLiteStore.__init__.__kwdefaults__ is not None
+    monkeypatch.setitem(SQLiteStore.__init__.__kwdefaults__, "busy_seconds", LIMIT)
+    file = tmp_path / "actium.db"
+
+    async def publish(app: Actium, number: int) -> float:
+        began = time.monotonic()
+        with pytest.raises(StoreBusyError):
+            await app.events.apublish(arrived(), project=f"project-{number % 3}")
+        return time.monotonic() - began
+
+    async def publish_all(app: Actium) -> list[float]:
+        return await asyncio.gather(*(publish(app, number) for number in range(MANY)))
+
+    with Actium(f"sqlite:///{file}") as app:
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            waited = asyncio.run(publish_all(app))
+        assert LIMIT * 0.9 < min(waited) <= max(waited) < 2 * LIMIT + 1  # a third one would begin at 2 * LIMIT + LIMIT
+        assert app.events.list().total == 0
+        asyncio.run(app.events.apublish(arrived()))  # and it goes on
+        assert app.events.list().total == 1
+
+
+def test_does_not_wait_for_threads_of_the_loop(app: Actium) -> None:
+    """Coroutines that keep all threads of their loop busy keep no event from being stored."""
+    goes_on = threading.Event()
+
+    async def publish() -> float:
+        loop = asyncio.get_running_loop()
+        busy = [loop.run_in_executor(None, goes_on.wait, 30) for _ in range((os.cpu_count() or 1) + 36)]
+        try:
+            await asyncio.wait_for(app.events.apublish(arrived()), 20)
+        finally:
+            goes_on.set()
+        return len(await asyncio.gather(*busy))
+
+    asyncio.run(publish())
+    assert app.events.list().total == 1
+
+
+def test_projects_are_kept_apart(app: Actium) -> None:
+    """What is published for several projects at one time lies in each of them."""
+
+    async def publish() -> None:
+        await asyncio.gather(*(app.events.apublish(arrived(), project=f"p{number % 3}") for number in range(300)))
+
+    asyncio.run(publish())
+    assert [app.events.list(EventFilter(project=f"p{number}")).total for number in range(3)] == [100, 100, 100]
+
+
+def test_closing_ends_its_thread(app: Actium) -> None:
+    """Nothing of it is left behind, and whoever publishes then is told."""
+
+    async def publish() -> None:
+        await app.events.apublish(arrived())
+
+    asyncio.run(publish())
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("actium-publish")]
+    app.close()
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("actium-publish")]
+    with pytest.raises(StoreClosedError):
+        asyncio.run(publish())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_copy_of_the_process_has_a_thread_of_its_own(app: Actium) -> None:
+    """After a fork, the copy's coroutines publish as those of the parent do."""
+
+    async def publish(source: str) -> None:
+        await app.events.apublish(arrived(source))
+
+    asyncio.run(publish("/parent"))
+    child = os.fork()
+    if child == 0:
+        try:
+            asyncio.run(asyncio.wait_for(publish("/copy"), 20))
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    asyncio.run(publish("/parent"))
+    assert app.events.list().total == 3
