@@ -24,6 +24,7 @@ from actium.stores.records import (
 from actium.stores.sqlite import turns
 from actium.stores.sqlite.rows import read_all, read_one
 from actium.stores.sqlite.tables import ACTIONS, ATTEMPTS, EVENTS, EXECUTIONS, TRIGGERS, json_text, time_text
+from actium.stores.steps import bounded
 
 
 def trigger_generation(connection: sqlite3.Connection) -> int:
@@ -158,7 +159,7 @@ def record_progress(
     """See `BaseStore.record_progress`."""
     connection.execute(
         "UPDATE executions SET progress = ? WHERE id = ? AND status = 'running' AND attempt = coalesce(?, attempt)",
-        (json_text(list(progress)), str(execution_id), attempt),
+        (json_text(bounded(progress)), str(execution_id), attempt),
     )
 
 
