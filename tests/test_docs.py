@@ -116,7 +116,7 @@ def changes_that_a_store_takes(path: Path) -> set[tuple[str, str]]:
     taken, refused = set(), set()
     for before, after in itertools.permutations([status.value for status in ExecutionStatus], 2):
         connection.execute("BEGIN")
-        copied = ", ".join("'copy'" if name == "id" else name for name in columns)
+        copied = ", ".join({"id": "'copy'", "worker": "'w'"}.get(name, name) for name in columns)
         connection.execute(
             f"INSERT INTO executions ({', '.join(columns)}, status) SELECT {copied}, ? FROM executions", (before,)
         )

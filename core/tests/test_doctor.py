@@ -13,14 +13,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
+from uuid import UUID
 
 import pytest
 from pydantic import Field, field_validator
 
 from actium import ActionConfig, Actium, BaseActionFlavor, BaseActionHandler, Event, ExecutionStatus
-from actium.app.doctor import Finding
+from actium.app.doctor import Doctor, Finding
 from actium.errors import NotFoundError
-from actium.event_hub.leases import this_host
+from actium.event_hub.beats import Beats, this_host
 from actium.models import (
     ActionRequest,
     ActionResponse,
@@ -287,6 +288,107 @@ def test_living_and_foreign_workers_are_left_alone(app: Actium, create: CreateAc
         assert app.store.exchange(name, limit=1).claims
     assert app.doctor.examine(mend=True) == ()
     assert {item.status for item in app.executions.list().items} == {ExecutionStatus.RUNNING}
+
+
+class FakeTime:
+    """Seconds that pass while someone sleeps; workers may beat meanwhile."""
+
+    def __init__(self, app: Actium, *beating: str, every: float = 10) -> None:
+        self._app, self._beating, self._every = app, beating, every
+        self.now = self._beaten = 100.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.now - self._beaten >= self._every:
+            self._beaten = self.now
+            for name in self._beating:
+                self._app.store.beat(name)
+
+    def doctor(self) -> Doctor:
+        beats = Beats(self._app.store, clock=lambda: self.now, sleep=self.sleep)
+        return Doctor(self._app.store, self._app.registry, beats=beats)
+
+
+def run_elsewhere(app: Actium, name: str, *, lease: float = 30) -> UUID:
+    """Let a worker of another machine claim an execution."""
+    worker = WorkerRecord(name=name, host="elsewhere", process=1, lease=lease, beat=0, started=datetime.now(UTC))
+    app.store.register_worker(worker)
+    execution = app.actions.run("greet")
+    assert app.store.exchange(name, limit=1).claims
+    return execution.id
+
+
+def test_a_worker_elsewhere_that_stands_still_is_gone(app: Actium, create: CreateAction) -> None:
+    """One whose beat stands still for its lease is found, and what it ran is tried again; one that beats is left."""
+    create()
+    lost, kept = run_elsewhere(app, "dead"), run_elsewhere(app, "alive")
+    time, waits = FakeTime(app, "alive"), list[float]()
+    watch = timedelta(minutes=1)
+    (finding,) = time.doctor().examine_store(watch=watch, on_wait=waits.append)
+    assert (finding.what, finding.mended) == ("worker dead", False)
+    assert "gave no sign of life for 30 s; 1 execution(s) of 'greet' still say that it runs them" in finding.problem
+    assert waits == [pytest.approx(30, abs=2)]
+    assert time.now <= 100 + waits[0]
+    assert app.executions.get(lost).status is ExecutionStatus.RUNNING
+    (finding,) = time.doctor().examine_store(mend=True, watch=watch)
+    assert finding.mended
+    assert [app.executions.get(one).status for one in (lost, kept)] == [
+        ExecutionStatus.PENDING,
+        ExecutionStatus.RUNNING,
+    ]
+    assert [one.name for one in app.store.workers()] == ["alive"]
+    assert time.doctor().examine_store(watch=watch) == ()
+
+
+def test_the_doctor_waits_no_longer_than_needed(app: Actium, create: CreateAction) -> None:
+    """Not at all where nothing runs elsewhere, until a sign of life where something does, never beyond the limit."""
+    create()
+    time, waits = FakeTime(app), list[float]()
+    assert time.doctor().examine_store(watch=timedelta(hours=1), on_wait=waits.append) == ()
+    run_elsewhere(app, "alive")
+    assert time.doctor().examine_store(on_wait=waits.append) == ()
+    assert (waits, time.now) == ([], 100)
+    time = FakeTime(app, "alive")
+    assert time.doctor().examine_store(watch=timedelta(minutes=1)) == ()
+    assert 110 <= time.now <= 112
+    run_elsewhere(app, "slow", lease=3600)
+    time = FakeTime(app, "alive")
+    assert time.doctor().examine_store(watch=timedelta(minutes=1)) == ()
+    assert time.now == 160
+
+
+def test_examinations_add_up(app: Actium, create: CreateAction) -> None:
+    """Without waiting, a doctor that looks again and again knows what it has seen before."""
+    create()
+    run_elsewhere(app, "dead", lease=5)
+    time = FakeTime(app)
+    doctor = time.doctor()
+    assert doctor.examine_store() == ()
+    time.now += 4
+    assert doctor.examine_store() == ()
+    time.now += 2
+    assert [one.mended for one in doctor.examine_store(mend=True)] == [True]
+
+
+def test_a_worker_that_comes_back_in_time_keeps_its_executions(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that beats after it was found gone, and before that is mended, is left alone."""
+    create()
+    execution = run_elsewhere(app, "late", lease=5)
+    time = FakeTime(app)
+    doctor = time.doctor()
+    doctor.examine_store()
+    time.now += 6
+    remove = app.store.remove_worker
+
+    def removed_too_late(name: str, **given: Any) -> int:
+        app.store.beat(name)
+        return remove(name, **given)
+
+    monkeypatch.setattr(app.store, "remove_worker", removed_too_late)
+    assert doctor.examine_store(mend=True) == ()
+    assert app.executions.get(execution).status is ExecutionStatus.RUNNING
 
 
 def test_broken_plugins_are_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:

@@ -7,11 +7,13 @@ import errno
 import logging
 import multiprocessing
 import os
+import re
 import sqlite3
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,35 @@ class TestSecrets:
         app.worker().run_until_idle()
         told = app.executions.get(execution.id).get_metadata()
         assert told.progress[0].error == f"401 for {MASK}"
+
+    @pytest.mark.parametrize("thread", [True, False])
+    def test_are_not_cut_in_halves_where_progress_is_shortened(
+        self, app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, thread: bool
+    ) -> None:
+        """However long what a handler reports is, little of it is kept, and no part of a secret."""
+        monkeypatch.setenv("PROGRESS_KEY", "s3cr3t-key")
+
+        def run(config: KeyConfig, trigger_execution: Any, handler: Any = None) -> None:
+            name = "".join((*["x" * 995, config.key.get_secret_value()] * 10_000, "end"))
+            step = StepProgress(name=name, status="running")
+            plugin = app.registry.get_plugin("action", "test", "verbose")
+            report = partial(plugin.report_progress, trigger_execution, [step])
+            if thread:
+                other = threading.Thread(target=report)
+                other.start()
+                other.join()
+            else:
+                report()
+
+        action = create(
+            flavor=flavor_of(app, "test.verbose", run, KeyConfig), configuration={"key": "env:PROGRESS_KEY"}
+        )
+        execution = app.actions.run(action.id)
+        app.worker().run_until_idle()
+        (step,) = app.executions.get(execution.id).progress
+        assert len(step.name) < 2_100
+        assert ("characters left out" in step.name, step.name[-3:]) == (True, "end")
+        assert not re.search("s3c|ret|key", step.name)
 
     @pytest.mark.parametrize(
         "secret",

@@ -363,6 +363,22 @@ class TestChains:
         (stored,) = app.events.list(EventFilter(type="com.example.stored"), hydrate=True).items
         assert stored.event.extensions() == {"correlationid": "order-7", "causationid": str(first.executions[0])}
 
+    def test_an_event_that_is_passed_on_stays_in_its_chain(self, app: Actium, create: CreateAction) -> None:
+        """In a handler the cause is the execution, whatever an event says; outside of all, an event stays as it is."""
+
+        async def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse, handler: Any) -> None:
+            if trigger_execution.event is not None and trigger_execution.event.type == "com.example.arrived":
+                copy = {"type": "com.example.copy", "source": "/copies"}
+                handler.event_hub.publish_event(trigger_execution.event.model_copy(update=copy))
+
+        on_everything(app, create(flavor=flavor_of(app, "test.passing", run)))
+        given = {"correlationid": "order-7", "causationid": "message-3"}
+        first = app.events.publish(arrived(**given))
+        app.worker().run_until_idle()
+        assert app.events.get(first.id).event.extensions() == given
+        (copy,) = app.events.list(EventFilter(type="com.example.copy"), hydrate=True).items
+        assert copy.event.extensions() == {"correlationid": "order-7", "causationid": str(first.executions[0])}
+
 
 class TestWaiting:
     def test_ends_with_the_execution(self, app: Actium, create: CreateAction) -> None:

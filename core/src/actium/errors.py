@@ -43,6 +43,7 @@ Each class also derives from the built-in exception that a caller who has never 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -230,18 +231,26 @@ class Retry(ActiumError):
 
         Args:
             message: Why.
-            after: How long to wait, in seconds or as a timedelta; None for what the action's run policy says.
+            after: How long to wait, in seconds or as a timedelta; None for what the action's run policy says. Nothing
+                waits longer than `actium.models.run_policy.MAX_SECONDS`, a year.
             hint: What can be done.
 
         Raises:
-            InvalidInputError: ``after`` is no number, such as the text of a header.
+            InvalidInputError: ``after`` is no time that can be waited for, such as the text of a header, a time that
+                is past, or without end.
         """
         super().__init__(message, hint=hint)
         self.after = after.total_seconds() if isinstance(after, timedelta) else after
-        if type(self.after) not in {int, float, type(None)}:
+        if not self.has_a_time:
             raise InvalidInputError(
-                f"A retry cannot wait for {after!r}.", hint="Give `after` in seconds, as a number, or as a timedelta."
+                f"A retry cannot wait for {after!r}.",
+                hint="Give `after` in seconds from now, as a number, or as a timedelta: nothing negative or infinite.",
             )
+
+    @property
+    def has_a_time(self) -> bool:
+        """Whether ``after`` is a time that can be waited for, or left to the run policy."""
+        return self.after is None or (type(self.after) in {int, float} and 0 <= self.after < math.inf)
 
 
 class PermanentError(ActiumError):

@@ -9,8 +9,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from actium import Actium, ExecutionStatus, action_flavor
-from actium.models import ActionResponse, Backoff, RunPolicy
+from actium.models import ActionResponse, Backoff, Concurrency, RunPolicy
 from actium.stores.sqlite.clock import WallClock
 
 CreateAction = Callable[..., ActionResponse]
@@ -31,12 +33,13 @@ class Clocks:
         self.monotonic += seconds
 
 
-def set_back(file: Path, *, hours: int) -> None:
+def set_back(file: Path, *, hours: int, attempts: bool = True) -> None:
     """Make a store as it is found after the clock was set back: what is in it was written later than now."""
     with closing(sqlite3.connect(file)) as connection, connection:
         later = f"strftime('%Y-%m-%dT%H:%M:%f000+00:00', {{}}, '+{hours} hours')"
         connection.execute(f"UPDATE executions SET available = {later.format('available')} WHERE status = 'pending'")
-        connection.execute(f"UPDATE execution_attempts SET finished = {later.format('finished')}")
+        if attempts:
+            connection.execute(f"UPDATE execution_attempts SET finished = {later.format('finished')}")
 
 
 def test_seen_once() -> None:
@@ -99,3 +102,34 @@ def test_a_pause_stays_as_long_as_it_was(app: Actium, create: CreateAction, tmp_
     assert due is not None
     assert timedelta(seconds=590) < due - datetime.now(UTC) <= timedelta(seconds=601)
     assert app.executions.get(execution.id).attempt == 1
+
+
+def test_what_waits_for_its_turn_goes_on(app: Actium, create: CreateAction, tmp_path: Path) -> None:
+    """A queue that was stored before the clock was set back does not wait for as long as that was, turn by turn."""
+    action = create(run_policy=RunPolicy(concurrency=Concurrency(mode="queued")))
+    executions = [app.actions.run(action.id) for _ in range(3)]
+    set_back(tmp_path / "actium.db", hours=1)
+    app.worker().run_until_idle()
+    assert [app.executions.get(one.id).status for one in executions] == [ExecutionStatus.SUCCEEDED] * 3
+
+
+@pytest.mark.parametrize("failed", ["before", "while"])
+def test_what_was_asked_for_again_is_due(app: Actium, create: CreateAction, tmp_path: Path, failed: str) -> None:
+    """What was retried by hand while the clock was ahead is due after it was set back, whenever it had failed."""
+    works = False
+
+    @action_flavor("test.failing")
+    def failing() -> None:
+        if not works:
+            raise ValueError("not yet")
+
+    app.flavors.register(failing)
+    execution = app.actions.run(create("failing", flavor="test.failing").id)
+    app.worker().run_until_idle()
+    works = True
+    app.executions.retry(execution.id)
+    set_back(tmp_path / "actium.db", hours=2, attempts=failed == "while")
+    with Actium(app.store.url) as other:
+        other.flavors.register(failing)
+        other.worker().run_until_idle()
+    assert app.executions.get(execution.id).status is ExecutionStatus.SUCCEEDED

@@ -45,6 +45,33 @@ def written(app: Actium, create: CreateAction, tmp_path: Path) -> Iterator[sqlit
         "UPDATE executions SET result = '7' WHERE status = 'running'",
         "UPDATE executions SET worker = 'another' WHERE status = 'pending'",
         "UPDATE executions SET status = status",
+        "UPDATE executions SET status = 'skipped', finished = '2026-01-01', worker = 'other' WHERE status = 'running'",
+        "UPDATE executions SET status = 'succeeded', finished = '2026-01-01', worker = NULL WHERE status = 'running'",
+        "UPDATE executions SET status = 'pending', allowance = 9, worker = 'other' WHERE status = 'running'",
+        "UPDATE executions SET status = 'pending', allowance = 9, finished = '2026-01-01' WHERE status = 'running'",
+        "UPDATE executions SET status = 'pending', allowance = 9, result = '7' WHERE status = 'running'",
+        (
+            "UPDATE executions SET status = 'running', attempt = 1, worker = 'other', finished = '2026-01-01' "
+            "WHERE status = 'pending'"
+        ),
+        (
+            "UPDATE executions SET status = 'cancelled', finished = '2026-01-01', worker = 'other' "
+            "WHERE status = 'pending'"
+        ),
+        "UPDATE executions SET status = 'failed', finished = '2026-01-01', result = '7' WHERE status = 'pending'",
+        *(
+            f"UPDATE executions SET {changed} WHERE status = '{status}'"
+            for changed in (
+                "reason = 'another'",
+                "event_id = NULL",
+                "action_revision = 9",
+                "service_account_id = NULL",
+                "began = NULL",
+                "started = NULL",
+                "error = '7'",
+            )
+            for status in ("succeeded", "running", "pending")
+        ),
         (
             "UPDATE OR REPLACE executions SET status = 'succeeded', attempt = NULL, finished = '2026-01-01' "
             "WHERE status = 'running'"

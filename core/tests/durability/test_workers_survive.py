@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -102,17 +104,51 @@ def test_a_result_that_breaks_while_it_is_written_down(
     assert (ended.status, "not now" in str(ended.reason)) == (ExecutionStatus.FAILED, True)
 
 
-@pytest.mark.parametrize("after", ["3", True, object()])
-def test_a_retry_after_no_number_is_refused(after: Any) -> None:
-    """What a handler takes from a header unread is refused where it is given, with what to do."""
-    with pytest.raises(InvalidInputError, match="cannot wait for"):
+@pytest.mark.parametrize("after", ["3", True, object(), math.inf, -math.inf, math.nan, -5, timedelta(seconds=-1)])
+def test_a_retry_after_no_time_is_refused(after: Any) -> None:
+    """What a handler takes from a header unread is refused where it is given, with the value and what to do."""
+    with pytest.raises(InvalidInputError, match=re.escape(f"cannot wait for {after!r}")):
         Retry("later", after=after)
 
 
 def test_a_retry_after_some_time() -> None:
     """A time may be given in seconds, or as such."""
     assert Retry(after=timedelta(minutes=2)).after == 120
-    assert Retry(after=1).after == 1
+    assert [Retry(after=seconds).after for seconds in (1, 0, 0.5)] == [1, 0, 0.5]
+
+
+@pytest.mark.parametrize("after", [1e300, 10**400], ids=["float", "int"])
+def test_a_retry_after_an_age_waits_for_a_year(app: Actium, create: CreateAction, after: float) -> None:
+    """A time beyond all that can be waited for is as long as a run policy can name."""
+
+    def run() -> None:
+        raise Retry("later", after=after)
+
+    policy = RunPolicy(max_attempts=2)
+    execution = app.actions.run(create(flavor=flavor_of(app, "test.patient", run), run_policy=policy).id)
+    app.worker().run_until_idle()
+    waiting = app.executions.get(execution.id)
+    assert waiting.body.available is not None
+    assert timedelta(days=364) < waiting.body.available - waiting.body.created < timedelta(days=366)
+
+
+@pytest.mark.parametrize("after", [math.inf, math.nan, -5.0, "soon"])
+def test_a_retry_that_is_given_no_time_later_is_a_failure_as_any(app: Actium, create: CreateAction, after: Any) -> None:
+    """What is no time does not mean at once: the attempt has failed, says why, and the run policy decides."""
+    attempts = []
+
+    def run() -> None:
+        attempts.append(after)
+        error = Retry("later")
+        error.after = after
+        raise error
+
+    policy = RunPolicy(max_attempts=50, retry_on=["ConnectionError"])
+    execution = app.actions.run(create(flavor=flavor_of(app, "test.endless", run), run_policy=policy).id)
+    app.worker().run_until_idle()
+    ended = app.executions.get(execution.id)
+    assert (ended.status, len(attempts)) == (ExecutionStatus.FAILED, 1)
+    assert ended.reason == f"Retry: later (to wait for {after!r}, which is no time)"
 
 
 def test_what_waits_in_a_worker_heeds_what_came_between(app: Actium, create: CreateAction) -> None:

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from actium import Actium, ExecutionStatus, TriggerExecutionResponse
-from actium.event_hub.leases import process_lives
+from actium.event_hub.beats import process_lives
 from actium.models import ActionRequest, Backoff, RunPolicy, ServiceAccountRequest
 
 Run = Callable[..., TriggerExecutionResponse]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 
 import actium as actium_package
 import actium_cli as actium_cli_package
+from actium.stores.records import WorkerRecord
+from actium.stores.urls import open_store
 
 Call = Callable[..., Any]
 Install = Callable[..., None]
@@ -557,6 +561,21 @@ class TestDoctor:
         assert done.exit_code == 0
         assert done.stdout == "All is well.\nLooked at the plugins, and at the store sqlite:///actium.db.\n"
         assert process("doctor", "--json").json == []
+
+    def test_a_worker_elsewhere_is_waited_for(self, trainer: Call) -> None:
+        """It says that it waits for signs of life, unless it is not to, and mends what a silent worker left."""
+        execution = trainer("action", "run", "retrain", "--no-wait", "--json").json["id"]
+        with closing(open_store("sqlite:///actium.db")) as store:
+            fields: dict[str, Any] = {"process": 1, "lease": 0.5, "beat": 0, "started": datetime.now(UTC)}
+            store.register_worker(WorkerRecord(name="pod-1", host="pod", **fields))
+            assert store.exchange("pod-1", limit=1).claims
+        at_once = trainer("doctor", "--watch", "0", "--json")
+        assert (at_once.json, at_once.stderr) == ([], "")
+        mended = trainer("doctor", "--mend", "--json")
+        assert mended.stderr == "Waiting up to 1 s for signs of life of workers on other machines ...\n"
+        assert [(one["what"], one["mended"]) for one in mended.json] == [("worker pod-1", True)]
+        assert mended.exit_code == 0
+        assert trainer("execution", "show", execution, "--json").json["body"]["status"] == "pending"
 
     def test_everything_is_told_at_once_with_what_to_do(
         self, hook_plugin: Call, install: Install, process: Call

@@ -178,7 +178,14 @@ class BaseActionHandler(BasePlugin):
         return self._event_hub
 
     def report_progress(self, trigger_execution: TriggerExecutionResponse, steps: Sequence[StepProgress]) -> None:
-        """Record how far the steps of a running execution are, for whoever watches it; its secrets are masked."""
+        """Record how far the steps of a running execution are, for whoever watches it.
+
+        Secrets are masked, and too many steps and too long texts shortened, see `actium.models.StepProgress`.
+
+        Args:
+            trigger_execution: The execution, as the handler got it.
+            steps: All of them; they take the place of those that were reported before.
+        """
         told = [step.model_dump(mode="json") for step in steps]
         running = running_attempt(trigger_execution.id)
         shown = told if running is None else masked(told, running.secrets)

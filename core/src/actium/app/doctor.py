@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from actium.actions import recovery
 from actium.actions.base_action import BaseActionHandler
 from actium.errors import ActiumError, VersionConflictError
-from actium.event_hub.leases import gone_workers
+from actium.event_hub.beats import Beats, GoneWorker
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.models.kinds import PluginType
@@ -20,6 +21,9 @@ from actium.stores.records import ActionRecord, ExecutionRecord, Record, StorePr
 
 DEFAULT_GRACE = timedelta(minutes=10)
 """How long a change of an action may take before it counts as left behind by a crash."""
+
+NO_WATCH = timedelta(0)
+"""Wait for no sign of life: whoever asks in the midst of other work does not expect to wait."""
 
 CONTRADICTION = "They stand as they were enabled. Upgrade one of them, or tell their authors."
 """What to do about hook plugins that want to be called before each other."""
@@ -48,11 +52,21 @@ class Finding:
 class Doctor:
     """Examines a store and its plugins."""
 
-    def __init__(self, store: BaseStore, registry: PluginFlavorRegistry) -> None:
+    def __init__(self, store: BaseStore, registry: PluginFlavorRegistry, *, beats: Beats | None = None) -> None:
+        """Examine nothing yet.
+
+        Args:
+            store: What to examine.
+            registry: Its plugins.
+            beats: Tells which workers are gone; None for an observer of its own.
+        """
         self._store = store
         self._registry = registry
+        self._beats = beats or Beats(store)
 
-    def examine(self, *, mend: bool = False, grace: timedelta = DEFAULT_GRACE) -> tuple[Finding, ...]:
+    def examine(
+        self, *, mend: bool = False, grace: timedelta = DEFAULT_GRACE, watch: timedelta = NO_WATCH
+    ) -> tuple[Finding, ...]:
         """Look for damage, for actions that a crash left half-changed, for executions without their worker, and for
         broken plugins.
 
@@ -60,15 +74,32 @@ class Doctor:
             mend: Whether to finish or undo half-made changes, to have executions tried again whose worker is gone, and
                 to let the store put right what it can.
             grace: How long a change of an action may take before it counts as left behind.
+            watch: For how long to wait at most for signs of life of workers on other machines, or in other containers.
+                It takes one of their leases to tell that one is gone, and less to tell that none is. Without it, what
+                earlier examinations have seen is all that is known of them.
         """
-        return (*self.examine_store(mend=mend, grace=grace), *self.examine_plugins())
+        return (*self.examine_store(mend=mend, grace=grace, watch=watch), *self.examine_plugins())
 
-    def examine_store(self, *, mend: bool = False, grace: timedelta = DEFAULT_GRACE) -> tuple[Finding, ...]:
-        """Look for all that `examine` looks for, but for broken plugins."""
+    def examine_store(
+        self,
+        *,
+        mend: bool = False,
+        grace: timedelta = DEFAULT_GRACE,
+        watch: timedelta = NO_WATCH,
+        on_wait: Callable[[float], None] = lambda seconds: None,
+    ) -> tuple[Finding, ...]:
+        """Look for all that `examine` looks for, but for broken plugins.
+
+        Args:
+            mend: See `examine`.
+            grace: See `examine`.
+            watch: See `examine`.
+            on_wait: Told for how many seconds at most there is something to wait for, before that begins.
+        """
         findings = self._damage(mend=mend)
         findings += [self._action(action, mend=mend) for action in self._half_changed(grace)]
-        gone = gone_workers(self._store)
-        findings += filter(None, [self._worker(worker, reason, mend=mend) for worker, reason in gone.items()])
+        gone = self._beats.watch(watch.total_seconds(), on_wait=on_wait)
+        findings += filter(None, [self._worker(worker, mend=mend) for worker in gone])
         return tuple(findings)
 
     def examine_plugins(self) -> tuple[Finding, ...]:
@@ -130,16 +161,15 @@ class Doctor:
             mended=True,
         )
 
-    def _worker(self, worker: str, reason: str, *, mend: bool) -> Finding | None:
-        left = self._all(ExecutionRecord, ExecutionStatus.RUNNING, Condition("worker", Operator.EQUALS, worker))
-        if mend:
-            self._store.remove_worker(worker, reason=reason)
-        if not left:
+    def _worker(self, worker: GoneWorker, *, mend: bool) -> Finding | None:
+        left = self._all(ExecutionRecord, ExecutionStatus.RUNNING, Condition("worker", Operator.EQUALS, worker.name))
+        taken = self._store.remove_worker(worker.name, reason=worker.reason, beat=worker.beat) if mend else 0
+        if not left or (mend and not taken):  # it has shown itself alive, or another has taken them over
             return None
         names = ", ".join(sorted({repr(execution.action_name) for execution in left}))
         return Finding(
-            what=f"worker {worker}",
-            problem=f"{reason}; {len(left):,} execution(s) of {names} still say that it runs them",
+            what=f"worker {worker.name}",
+            problem=f"{worker.reason}; {len(left):,} execution(s) of {names} still say that it runs them",
             remedy="Gave them back, to be tried again."
             if mend
             else "Mending, or any worker, will have them tried again.",

@@ -1,9 +1,4 @@
-"""Who lives: beats for the workers of this process, and an eye on those of others.
-
-No clocks are compared: a worker counts as gone when its beat has stood still for its lease on the *observer's*
-monotonic clock. So a clock that jumps, or that another machine sets otherwise, takes no execution from anybody. A
-worker whose process this machine no longer has is gone at once.
-"""
+"""Who lives: beats for the workers of this process, and taking over from those of others that are gone."""
 
 from __future__ import annotations
 
@@ -15,19 +10,16 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 from actium.errors import StoreError, WorkerLostError
+from actium.event_hub.beats import LONGEST_BETWEEN_LOOKS, LOOKS_A_LEASE, Beats, GoneWorker, this_host
 from actium.event_hub.strays import Strays
 from actium.stores.base_store import BaseStore
 from actium.stores.records import WorkerRecord
 
 DEFAULT_LEASE = 30.0
 """Seconds for which a worker keeps what it has claimed without a sign of life."""
-
-_LOOKS_A_LEASE = 3
-_LONGEST_BETWEEN_LOOKS = 1.0
 
 logger = logging.getLogger("actium.leases")
 
@@ -59,7 +51,7 @@ class Leases:
         self._lock = threading.Lock()
         self._looking = threading.Lock()
         self._own: dict[str, float] = {}
-        self._seen: dict[str, tuple[int, float]] = {}
+        self._beats = Beats(store, clock=clock)
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -74,7 +66,7 @@ class Leases:
         """
         if self._process != os.getpid():  # the name of the process that forked is its own affair
             self._process, self._lock, self._looking = os.getpid(), threading.Lock(), threading.Lock()
-            self._own, self._seen, self._thread = {}, {}, None
+            self._own, self._beats, self._thread = {}, Beats(self._store, clock=self._clock), None
         with self._lock:
             name = next((name for name, own in self._own.items() if own == lease), None)
             if name is None:
@@ -120,15 +112,8 @@ class Leases:
         """
         taken = 0
         with self._looking:
-            now = self._clock()
-            present = self._store.workers()
-            for worker in present:
-                if worker.name not in self._own and (reason := self._gone(worker, now)) is not None:
-                    taken += self._take_over(worker.name, reason, beat=worker.beat)
-            for name in self._store.lost_workers():
-                taken += self._take_over(name, "its worker is not known any more")
-            names = {worker.name for worker in present}
-            self._seen = {name: seen for name, seen in self._seen.items() if name in names}
+            for gone in self._beats.look(own=self._own):
+                taken += self._take_over(gone)
         if taken:
             self._on_takeover()
         return taken
@@ -149,7 +134,7 @@ class Leases:
         beaten = self._clock()
         while not self._closing.wait(self._pause()):
             try:
-                is_time = self._clock() - beaten >= min(self._own.values(), default=DEFAULT_LEASE) / _LOOKS_A_LEASE
+                is_time = self._clock() - beaten >= min(self._own.values(), default=DEFAULT_LEASE) / LOOKS_A_LEASE
                 if is_time:
                     beaten = self._clock()
                     self._beat()
@@ -162,7 +147,7 @@ class Leases:
                 logger.exception("The leases of this process cannot be renewed now.")
 
     def _pause(self) -> float:
-        return min(_LONGEST_BETWEEN_LOOKS, min(self._own.values(), default=DEFAULT_LEASE) / _LOOKS_A_LEASE)
+        return min(LONGEST_BETWEEN_LOOKS, min(self._own.values(), default=DEFAULT_LEASE) / LOOKS_A_LEASE)
 
     def _beat(self) -> None:
         for name in tuple(self._own):
@@ -172,66 +157,8 @@ class Leases:
                 self.forget(name)
                 logger.warning("%s", error)
 
-    def _gone(self, worker: WorkerRecord, now: float) -> str | None:
-        if worker.host == this_host() and not process_lives(worker.process):
-            return _has_ended(worker)
-        beat, since = self._seen.get(worker.name, (None, now))
-        if beat != worker.beat:
-            self._seen[worker.name] = (worker.beat, now)
-            return None
-        if now - since > worker.lease:
-            return f"its worker {worker.name} gave no sign of life for {worker.lease:g} s"
-        return None
-
-    def _take_over(self, name: str, reason: str, *, beat: int | None = None) -> int:
-        taken = self._store.remove_worker(name, reason=reason, beat=beat)
+    def _take_over(self, gone: GoneWorker) -> int:
+        taken = self._store.remove_worker(gone.name, reason=gone.reason, beat=gone.beat)
         if taken:
-            logger.warning("%d execution(s) are tried again: %s.", taken, reason)
+            logger.warning("%d execution(s) are tried again: %s.", taken, gone.reason)
         return taken
-
-
-def gone_workers(store: BaseStore) -> dict[str, str]:
-    """The workers that are gone for certain, without waiting for a lease, and why."""
-    here = this_host()
-    gone = {
-        worker.name: _has_ended(worker)
-        for worker in store.workers()
-        if worker.host == here and not process_lives(worker.process)
-    }
-    return gone | dict.fromkeys(store.lost_workers(), "its worker is not known any more")
-
-
-def _has_ended(worker: WorkerRecord) -> str:
-    return f"its worker {worker.name} has ended without a word"
-
-
-def this_host() -> str:
-    """What tells apart where process numbers mean the same: the machine, and on Linux the container."""
-    try:
-        namespace = Path("/proc/self/ns/pid").readlink().name
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return socket.gethostname()
-    return f"{socket.gethostname()} {boot} {namespace}"
-
-
-def process_lives(process: int) -> bool:
-    """Whether this machine has a process of that number, as far as can be told."""
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not _is_zombie(process)
-
-
-def _is_zombie(process: int) -> bool:
-    """Whether a process has ended and only its parent has not asked how."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[:1] == ["Z"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -76,10 +75,14 @@ def of_error(
             "traceback": _storable(child_traceback(error) or "".join(traceback.format_exception(error))),
         },
     )
-    if isinstance(error, _FINAL) or not (isinstance(error, Retry) or policy.retries(error)):
+    asks = isinstance(error, Retry)
+    if isinstance(error, Retry) and not error.has_a_time:  # it was given one after it was made
+        asks, told = False, f"{told} (to wait for {_storable(repr(error.after))}, which is no time)"
+        outcome = replace(outcome, reason=told)
+    if isinstance(error, _FINAL) or not (asks or policy.retries(error)):
         return outcome
     if execution.attempt >= execution.allowance:
-        if execution.allowance == 1 and not isinstance(error, Retry):
+        if execution.allowance == 1 and not asks:
             return outcome
         return replace(outcome, reason=f"{told} (attempt {execution.attempt} of {execution.allowance})")
     next_attempt = now + timedelta(seconds=_wait(error, execution, policy, draw))
@@ -140,10 +143,9 @@ def message_of(error: BaseException) -> str:
 
 
 def _wait(error: BaseException, execution: ExecutionRecord, policy: RunPolicy, draw: Callable[[], float]) -> float:
-    asked = error.after if isinstance(error, Retry) else None
-    if asked is None:
-        return policy.backoff.seconds(execution.attempt, draw=draw())
-    return min(max(0.0, asked), MAX_SECONDS) if math.isfinite(asked) else 0.0
+    if isinstance(error, Retry) and error.has_a_time and error.after is not None:
+        return min(error.after, MAX_SECONDS)
+    return policy.backoff.seconds(execution.attempt, draw=draw())
 
 
 def _lost_result(why: str, kind: str) -> Outcome:

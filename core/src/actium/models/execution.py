@@ -54,6 +54,9 @@ class ExecutionError(ResponsePart):
 class StepProgress(ResponsePart):
     """How far one step of an execution is, as its handler reported it.
 
+    Of more than 1,000 steps the first and the last are kept, and between them one of status ``unknown`` that says how
+    many are left out. Of a text of more than 2,000 characters beginning and end are kept.
+
     Attributes:
         name: The step.
         status: ``pending``, ``running``, ``succeeded``, ``failed`` or ``skipped``.

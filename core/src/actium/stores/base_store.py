@@ -478,6 +478,8 @@ class BaseStore(ABC):
     ) -> None:
         """Replace what is known of an execution's steps; ignored once it has ended.
 
+        What is kept of them is bounded: see `actium.stores.steps.bounded`.
+
         Args:
             execution_id: Of which execution.
             progress: All of its steps.

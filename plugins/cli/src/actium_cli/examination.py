@@ -15,23 +15,30 @@ from actium_cli.plugin_check import METADATA, CheckedPlugin, check
 CHECK = "`actium plugin check` shows where it comes from."
 
 
-def examined(*, mend: bool, grace: timedelta) -> list[Finding]:
+def examined(*, mend: bool, grace: timedelta, watch: timedelta) -> list[Finding]:
     """All that is wrong.
 
     Args:
         mend: Whether to mend what a crash left behind.
         grace: How long a change of an action may take before it counts as left behind.
+        watch: For how long to wait at most for signs of life of workers on other machines.
     """
     options = current_options()
     plugins = check(options.blocked, debug=options.debug)
     found = list(dict.fromkeys(finding for plugin in plugins for finding in _plugin(plugin)))
     try:
         with without_warnings("actium.plugins"), current_app() as actium:
-            return [*found, *actium.doctor.examine_store(mend=mend, grace=grace)]
+            return [*found, *actium.doctor.examine_store(mend=mend, grace=grace, watch=watch, on_wait=_tell)]
     except ActiumError as error:
         if isinstance(error, PluginError) and error.message in {finding.problem for finding in found}:
             return [*found, _unexamined(options.store)]
         return [*found, _unopened(options.store, error)]
+
+
+def _tell(seconds: float) -> None:
+    from actium_cli.output import stderr_console
+
+    stderr_console().print(f"Waiting up to {seconds:.0f} s for signs of life of workers on other machines ...")
 
 
 def _plugin(plugin: CheckedPlugin) -> Iterator[Finding]:

@@ -37,12 +37,19 @@ class WallClock:
 def mend_due_times(connection: sqlite3.Connection, now: datetime) -> None:
     """Make due again what only a clock that was set back since keeps from being due.
 
-    What was never tried is due when it is stored, so that it cannot be due later than now. Of the others, the pause
-    after the last attempt begins now where that attempt ended later than now. To do it twice changes nothing more.
+    What pauses between two attempts says why; its pause begins now where the attempt before it ended later than now.
+    All else that waits, be it for its turn, was due when it was stored or asked for again, which cannot be later than
+    now. To do it twice changes nothing more.
     """
     written = time_text(now)
     connection.execute(
-        "UPDATE executions SET available = ? WHERE status = 'pending' AND held = 0 AND attempt = 0 AND available > ?",
+        "UPDATE executions SET available = ? WHERE status = 'pending' AND held = 0 AND available > ? "
+        "AND (attempt = 0 OR (reason IS NULL AND error = 'null'))",
+        (written, written),
+    )
+    connection.execute(  # in the words of the index of kinds, since what is held is in no other
+        "UPDATE executions SET available = ? "
+        "WHERE kind IS NOT NULL AND status IN ('pending', 'running') AND held = 1 AND available > ?",
         (written, written),
     )
     paused = connection.execute(

@@ -24,6 +24,7 @@ from actium.stores.records import (
 from actium.stores.sqlite import turns
 from actium.stores.sqlite.rows import read_all, read_one
 from actium.stores.sqlite.tables import ACTIONS, ATTEMPTS, EVENTS, EXECUTIONS, TRIGGERS, json_text, time_text
+from actium.stores.steps import bounded
 
 
 def trigger_generation(connection: sqlite3.Connection) -> int:
@@ -66,8 +67,8 @@ def request_cancel(connection: sqlite3.Connection, execution_id: UUID) -> Execut
             "UPDATE executions SET status = 'cancelled', cancel_requested = 1, finished = ?, reason = ? WHERE id = ?",
             (time_text(datetime.now(UTC)), reason, str(execution_id)),
         )
-        if execution.kind is not None and execution.slots is not None:
-            turns.pass_on(connection, execution.kind, execution.slots)
+        if execution.kind is not None:
+            turns.pass_on(connection, execution.kind)
     else:
         connection.execute("UPDATE executions SET cancel_requested = 1 WHERE id = ?", (str(execution_id),))
     return read_one(connection, EXECUTIONS, execution_id)
@@ -125,6 +126,8 @@ def retry(connection: sqlite3.Connection, execution_id: UUID, *, latest: bool) -
         "finished = NULL, result = 'null', error = 'null' WHERE id = :id",
         EXECUTIONS.named(again),
     )
+    if kind is not None:  # it was stored before those that wait, and may find room where the first of them does not
+        turns.pass_on(connection, kind)
     return read_one(connection, EXECUTIONS, execution_id)
 
 
@@ -156,7 +159,7 @@ def record_progress(
     """See `BaseStore.record_progress`."""
     connection.execute(
         "UPDATE executions SET progress = ? WHERE id = ? AND status = 'running' AND attempt = coalesce(?, attempt)",
-        (json_text(list(progress)), str(execution_id), attempt),
+        (json_text(bounded(progress)), str(execution_id), attempt),
     )
 
 

@@ -454,6 +454,20 @@ _GUARDED_ROWS: Migration = (
     """,
 )
 
+_GUARDED_REASONS: Migration = (
+    # What led to an execution, which revision it ran, for whom and why it is where it is, change with its status only.
+    "DROP TRIGGER executions_transitions",
+    f"""
+    CREATE TRIGGER executions_transitions
+    BEFORE UPDATE OF id, status, attempt, worker, result, error, finished, rowid, oid, _rowid_,
+        reason, event_id, action_revision, service_account_id, began, started ON executions
+    WHEN NEW.id IS NOT OLD.id OR NEW.rowid IS NOT OLD.rowid OR ({ALLOWED}) IS NOT TRUE
+    BEGIN
+        SELECT RAISE(ABORT, 'an execution cannot go this way');
+    END
+    """,
+)
+
 MIGRATIONS: Sequence[Migration] = (
     _FIRST,
     _DURABLE_EXECUTION,
@@ -465,6 +479,7 @@ MIGRATIONS: Sequence[Migration] = (
     _CHEAP_GUARDS,
     _COUNTED_ONCE,
     _GUARDED_ROWS,
+    _GUARDED_REASONS,
 )
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 

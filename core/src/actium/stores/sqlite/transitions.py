@@ -22,15 +22,18 @@ _FRUITLESS = (ExecutionStatus.FAILED, ExecutionStatus.CANCELLED, ExecutionStatus
 
 TRANSITIONS: Final = {
     "end": f"OLD.status = 'running' AND {any_of('NEW.status', _ENDS)} "
-    "AND NEW.attempt = OLD.attempt AND NEW.finished IS NOT NULL",
+    "AND NEW.attempt = OLD.attempt AND NEW.finished IS NOT NULL AND NEW.worker IS OLD.worker",
     "claim": "OLD.status = 'pending' AND NEW.status = 'running' AND OLD.held = 0 "
-    "AND NEW.attempt = OLD.attempt + 1 AND NEW.worker IS NOT NULL",
+    "AND NEW.attempt = OLD.attempt + 1 AND NEW.worker IS NOT NULL AND NEW.finished IS NULL",
     "try again": "OLD.status = 'running' AND NEW.status = 'pending' "
-    "AND NEW.attempt = OLD.attempt AND NEW.allowance > NEW.attempt",
+    "AND NEW.attempt = OLD.attempt AND NEW.allowance > NEW.attempt "
+    "AND NEW.worker IS OLD.worker AND NEW.result IS OLD.result AND NEW.finished IS NULL",
     "give up": f"OLD.status = 'pending' AND {any_of('NEW.status', _FRUITLESS)} "
-    "AND NEW.attempt = OLD.attempt AND NEW.finished IS NOT NULL",
+    "AND NEW.attempt = OLD.attempt AND NEW.worker IS OLD.worker AND NEW.result IS OLD.result "
+    "AND NEW.finished IS NOT NULL",
     "retry": f"{any_of('OLD.status', _FRUITLESS)} AND NEW.status = 'pending' "
-    "AND NEW.attempt = OLD.attempt AND NEW.allowance > NEW.attempt AND NEW.finished IS NULL",
+    "AND NEW.attempt = OLD.attempt AND NEW.allowance > NEW.attempt AND NEW.worker IS OLD.worker "
+    "AND NEW.event_id IS OLD.event_id AND NEW.finished IS NULL",
 }
 """Every way that an execution can go, as a condition on its row before and after, the most frequent first.
 

@@ -1,21 +1,27 @@
 """Executions that must not run beside too many of their kind: whose turn it is, inside a transaction of the caller.
 
-An execution of a kind either has one of its slots (pending or running, not held), or is held until one is free. Claims
-look at what is not held only, so that a long queue of one kind costs the others nothing.
+An execution of a kind either has one of its slots (pending or running, not held), or is held until one is free. How
+many slots there are, each says for itself, as those of one kind may have been stored under different run policies. None
+overtakes another, so that one with few slots does not wait for ever while others come later with more.
+
+Claims look at what is not held only, so that a long queue of one kind costs the others nothing.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import datetime
+from itertools import takewhile
 from uuid import UUID
 
-from actium.stores.sqlite.tables import time_text
+from actium.stores.sqlite.tables import json_text, time_text
 
 
 def is_held(connection: sqlite3.Connection, kind: str, slots: int) -> bool:
-    """Whether a new execution of a kind has to wait for a slot."""
-    return _taken(connection, kind) >= slots
+    """Whether a new execution of a kind has to wait for a slot, or behind others that do."""
+    taken, waiting = _counted(connection, kind)
+    return taken >= slots or (taken > 0 and waiting > 0)
 
 
 def under_way(connection: sqlite3.Connection, kind: str) -> UUID | None:
@@ -36,19 +42,30 @@ def make_room(connection: sqlite3.Connection, kind: str, now: datetime) -> None:
     connection.execute("UPDATE executions SET cancel_requested = 1 WHERE kind = ? AND status = 'running'", (kind,))
 
 
-def pass_on(connection: sqlite3.Connection, kind: str, slots: int) -> None:
-    """Give the free slots of a kind to those that have waited longest."""
-    free = slots - _taken(connection, kind)
-    if free > 0:
+def pass_on(connection: sqlite3.Connection, kind: str) -> None:
+    """Give the free slots of a kind to those that have waited longest, up to the first that finds none free."""
+    taken, waiting = _counted(connection, kind)
+    if not waiting:
+        return
+    queue = connection.execute(
+        "SELECT rowid, slots FROM executions WHERE kind = ? AND status IN ('pending', 'running') AND held = 1 "
+        "ORDER BY rowid",
+        (kind,),
+    )
+    with closing(queue):  # it may be long, and few go on
+        places = enumerate(queue, start=taken)
+        rows = [row for _, (row, _) in takewhile(lambda place: place[0] < place[1][1], places)]
+    if rows:
         connection.execute(
-            "UPDATE executions SET held = 0 WHERE rowid IN ("
-            "SELECT rowid FROM executions WHERE kind = ? AND status = 'pending' AND held = 1 ORDER BY rowid LIMIT ?)",
-            (kind, free),
+            "UPDATE executions SET held = 0 WHERE rowid IN (SELECT value FROM json_each(?))", (json_text(rows),)
         )
 
 
-def _taken(connection: sqlite3.Connection, kind: str) -> int:
-    (taken,) = connection.execute(
-        "SELECT count(*) FROM executions WHERE kind = ? AND status IN ('pending', 'running') AND held = 0", (kind,)
+def _counted(connection: sqlite3.Connection, kind: str) -> tuple[int, int]:
+    """How many of a kind have a slot, and how many wait for one."""
+    taken, waiting = connection.execute(
+        "SELECT count(*) FILTER (WHERE held = 0), count(*) FILTER (WHERE held = 1) FROM executions "
+        "WHERE kind = ? AND status IN ('pending', 'running')",
+        (kind,),
     ).fetchone()
-    return int(taken)
+    return taken, waiting

@@ -359,8 +359,8 @@ def _end(connection: sqlite3.Connection, claimed: ExecutionRecord, outcome: Outc
     """Record how an attempt ended that no other has overtaken."""
     if outcome.next_attempt is None:
         _finish(connection, [Ending(claimed=claimed, outcome=outcome)], now)
-        if claimed.kind is not None and claimed.slots is not None:
-            turns.pass_on(connection, claimed.kind, claimed.slots)
+        if claimed.kind is not None:
+            turns.pass_on(connection, claimed.kind)
     elif _is_to_be_cancelled(connection, claimed.id):
         reason = f"it was cancelled while it ran; {outcome.reason}"
         ending = replace(outcome, status=ExecutionStatus.CANCELLED, reason=reason, next_attempt=None)

@@ -26,17 +26,22 @@ def doctor(
     grace: Annotated[
         float, typer.Option(min=0, metavar="MINUTES", help="How long a change of an action may take.")
     ] = 10,
+    watch: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="How long to wait at most for signs of life of workers elsewhere."),
+    ] = 60,
 ) -> None:
     """Find what is wrong with the plugins and the store, and mend what a crash left behind.
 
     That is: actions that are half-changed, and executions whose worker is gone, which are tried again; any worker has
-    that done, too. Also tells damage of the store, of which wrong counts are mended, and all that `actium plugin check`
-    finds. Exit code 1 when something stays wrong.
+    that done, too. Whether a worker of another machine or container is gone takes its lease to tell, which is waited
+    for where one says that it runs something. Also tells damage of the store, of which wrong counts are mended, and all
+    that `actium plugin check` finds. Exit code 1 when something stays wrong.
     """
     from actium_cli.examination import examined
 
     options = current_options()
-    findings = examined(mend=mend, grace=timedelta(minutes=grace))
+    findings = examined(mend=mend, grace=timedelta(minutes=grace), watch=timedelta(seconds=watch))
     output(findings, lambda: _told(findings, options.store))
     if not all(finding.mended for finding in findings):
         raise typer.Exit(1)

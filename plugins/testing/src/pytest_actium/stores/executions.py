@@ -30,6 +30,7 @@ from actium.stores.records import (
     ExecutionRecord,
     Outcome,
 )
+from actium.stores.steps import MAX_STEP_CHARACTERS, MAX_STEPS, bounded
 from pytest_actium.stores.subject import (
     StoreSubject,
     account_record,
@@ -208,6 +209,20 @@ class ExecutionRules(StoreSubject):
         assert finish(store, claimed, Outcome(status=ExecutionStatus.SUCCEEDED))
         store.record_progress(execution.id, [{"name": "late"}])
         assert store.get(ExecutionRecord, execution.id).progress == [{"name": "b"}]
+
+    def test_executions_progress_is_bounded(self, store: BaseStore, action: ActionRecord) -> None:
+        """Of too many steps the first and the last are kept, of too long texts beginning and end; each says so."""
+        execution = pending(store, action)
+        assert claim(store, work_as(store)) is not None
+        long = f"begin{'x' * 10_000_000}end"
+        steps = [{"name": str(number), "status": "running", "seconds": 0.5, "error": None} for number in range(5_000)]
+        store.record_progress(execution.id, [steps[0] | {"error": long}, *steps[1:]])
+        kept = store.get(ExecutionRecord, execution.id).progress
+        assert kept == bounded([steps[0] | {"error": long}, *steps[1:]])
+        assert (len(kept), kept[-1]) == (MAX_STEPS, steps[-1])
+        assert "4,001 steps left out" in kept[MAX_STEPS // 2]["name"]
+        assert len(kept[0]["error"]) < MAX_STEP_CHARACTERS + 100
+        assert (kept[0]["error"][:5], kept[0]["error"][-3:]) == ("begin", "end")
 
     def test_executions_by_hand(self, store: BaseStore, account: AccountRecord, action: ActionRecord) -> None:
         """An execution by hand needs a usable action of the project, and reuses a known event."""
