@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actium import Actium
-from actium.models import ActionResponse, ActionUpdate, Concurrency, RunPolicy
+from actium import Actium, Event
+from actium.models import ActionResponse, ActionUpdate, Concurrency, RunPolicy, TriggerRequest
 from actium.stores.records import ExecutionRecord
 
 CreateAction = Callable[..., ActionResponse]
@@ -122,3 +123,25 @@ def test_each_finds_room_of_its_own_and_none_gets_stuck(
         began = [one for one in queue.going_on if one not in had]
         assert all(place < slots[one] for place, one in enumerate(began, start=len(stayed)))
         assert all(len(queue.going_on) >= slots[one] for one in queue.waiting[:1])
+
+
+def arrived() -> Event:
+    return Event(type="data.arrived", source="/bucket/raw")
+
+
+def test_a_long_queue_costs_no_more_than_a_short_one(app: Actium, create: CreateAction) -> None:
+    """To store another one, and to pass a turn on, takes about as long behind thousands as behind a hundred."""
+    action = create(run_policy=RunPolicy(concurrency=Concurrency(mode="queued")))
+    app.triggers.create(TriggerRequest(name="all", action_id=action.id, match_all=True))
+
+    def seconds(number: int) -> float:
+        began = time.perf_counter()
+        executions = [one.executions[0] for one in app.events.publish_many(arrived() for _ in range(number))]
+        for execution_id in executions[:-50:-1]:
+            app.executions.cancel(execution_id)
+        return (time.perf_counter() - began) / number
+
+    seconds(100)
+    short = min(seconds(100) for _ in range(3))
+    app.events.publish_many(arrived() for _ in range(10_000))
+    assert min(seconds(100) for _ in range(3)) < 3 * short

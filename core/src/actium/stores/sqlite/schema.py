@@ -468,6 +468,15 @@ _GUARDED_REASONS: Migration = (
     """,
 )
 
+_LONG_QUEUES: Migration = (
+    # Those that have a slot and those that wait apart, so that neither is gone through to count the other.
+    "DROP INDEX executions_of_kind",
+    """
+    CREATE INDEX executions_of_kind ON executions (kind, held)
+    WHERE kind IS NOT NULL AND status IN ('pending', 'running')
+    """,
+)
+
 MIGRATIONS: Sequence[Migration] = (
     _FIRST,
     _DURABLE_EXECUTION,
@@ -480,6 +489,7 @@ MIGRATIONS: Sequence[Migration] = (
     _COUNTED_ONCE,
     _GUARDED_ROWS,
     _GUARDED_REASONS,
+    _LONG_QUEUES,
 )
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 

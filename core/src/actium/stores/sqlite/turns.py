@@ -10,6 +10,7 @@ Claims look at what is not held only, so that a long queue of one kind costs the
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Generator
 from contextlib import closing
 from datetime import datetime
 from itertools import takewhile
@@ -20,8 +21,8 @@ from actium.stores.sqlite.tables import json_text, time_text
 
 def is_held(connection: sqlite3.Connection, kind: str, slots: int) -> bool:
     """Whether a new execution of a kind has to wait for a slot, or behind others that do."""
-    taken, waiting = _counted(connection, kind)
-    return taken >= slots or (taken > 0 and waiting > 0)
+    taken = _taken(connection, kind)
+    return taken >= slots or (taken > 0 and next(_queue(connection, kind), None) is not None)
 
 
 def under_way(connection: sqlite3.Connection, kind: str) -> UUID | None:
@@ -44,16 +45,8 @@ def make_room(connection: sqlite3.Connection, kind: str, now: datetime) -> None:
 
 def pass_on(connection: sqlite3.Connection, kind: str) -> None:
     """Give the free slots of a kind to those that have waited longest, up to the first that finds none free."""
-    taken, waiting = _counted(connection, kind)
-    if not waiting:
-        return
-    queue = connection.execute(
-        "SELECT rowid, slots FROM executions WHERE kind = ? AND status IN ('pending', 'running') AND held = 1 "
-        "ORDER BY rowid",
-        (kind,),
-    )
-    with closing(queue):  # it may be long, and few go on
-        places = enumerate(queue, start=taken)
+    with closing(_queue(connection, kind)) as queue:  # it may be long, and few go on
+        places = enumerate(queue, start=_taken(connection, kind))
         rows = [row for _, (row, _) in takewhile(lambda place: place[0] < place[1][1], places)]
     if rows:
         connection.execute(
@@ -61,11 +54,18 @@ def pass_on(connection: sqlite3.Connection, kind: str) -> None:
         )
 
 
-def _counted(connection: sqlite3.Connection, kind: str) -> tuple[int, int]:
-    """How many of a kind have a slot, and how many wait for one."""
-    taken, waiting = connection.execute(
-        "SELECT count(*) FILTER (WHERE held = 0), count(*) FILTER (WHERE held = 1) FROM executions "
-        "WHERE kind = ? AND status IN ('pending', 'running')",
-        (kind,),
-    ).fetchone()
-    return taken, waiting
+def _queue(connection: sqlite3.Connection, kind: str) -> Generator[tuple[int, int], None, None]:
+    """Those of a kind that wait for a slot, as row and number of slots, in the order in which they came."""
+    with closing(
+        connection.execute(f"SELECT rowid, slots FROM executions WHERE {_OF_KIND} AND held = 1 ORDER BY rowid", (kind,))
+    ) as rows:
+        yield from rows
+
+
+def _taken(connection: sqlite3.Connection, kind: str) -> int:
+    """How many of a kind have a slot."""
+    (taken,) = connection.execute(f"SELECT count(*) FROM executions WHERE {_OF_KIND} AND held = 0", (kind,)).fetchone()
+    return int(taken)
+
+
+_OF_KIND = "kind = ? AND status IN ('pending', 'running')"
