@@ -98,6 +98,27 @@ class TestPublishing:
         assert not app.events.publish(Event(type="x.y", source="/other", id="42")).duplicate
         assert app.executions.list().total == 1
 
+    def test_an_event_that_an_action_was_tried_with(self, app: Actium, create: CreateAction) -> None:
+        """What someone ran an action with by hand is no duplicate when it comes: its triggers run, once."""
+        tried, triggered = create("tried"), create("triggered")
+        trigger(app, triggered)
+        by_hand = app.actions.run(tried.id, event=arrived({"rows": 344}, id="1"))
+        before = app.events.get("1")
+        with_others = app.events.publish_many([arrived(id="1"), arrived(id="2"), arrived(id="1")])
+        again = app.events.publish(arrived(id="1"))
+        assert [one.duplicate for one in (*with_others, again)] == [False, False, True, True]
+        assert with_others[0] == with_others[2].model_copy(update={"duplicate": False})
+        assert again == with_others[2]
+        assert app.worker().run_until_idle() == 3
+        found = app.events.get("1")
+        assert found.id == before.id == again.id
+        assert set(found.get_metadata().executions) == {by_hand.id, *again.executions}
+        (execution_id,) = again.executions
+        ended = app.executions.get(execution_id)
+        assert (ended.name, ended.get_metadata().event) == ("triggered", found.event)
+        assert found.event.data == {"rows": 344}
+        assert found.body.received > before.body.received
+
     def test_is_durable_when_it_returns(self, url: str, app: Actium, create: CreateAction) -> None:
         """What publish returned is there for another connection at once."""
         trigger(app, create())

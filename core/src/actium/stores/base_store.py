@@ -325,6 +325,9 @@ class BaseStore(ABC):
     ) -> tuple[RecordedEvent, ...]:
         """Store events and their executions, all together or none; each once for its (project, source, event_id).
 
+        An event that is there only since `insert_execution` stored it with one of its own is not known yet: it gets the
+        executions, and was received now.
+
         How the run policy of an action bears on an execution that is stored is told by ``actium.stores.drafts``.
 
         Args:

@@ -48,21 +48,30 @@ def record_events(
     recorded: list[RecordedEvent] = []
     duplicates: list[int] = []
     for name, draft in zip(names, drafts, strict=True):
+        wanted = draft
         if not draft.is_replay:
             event_id = draft.event.id
             first = known.setdefault(name, event_id)
             if first is not event_id and first != event_id:
-                duplicates.append(len(recorded))
-                recorded.append(RecordedEvent(first, (), True))
-                continue
+                if not _is_only_given(connection, first):
+                    duplicates.append(len(recorded))
+                    recorded.append(RecordedEvent(first, (), True))
+                    continue
+                wanted = draft._replace(event=publication.published(first), is_replay=True)
         if draft.generation != generation:
             raise StaleTriggersError("The triggers have changed since they were matched.", hint="Match again.")
-        recorded.append(publication.add(draft))
+        recorded.append(publication.add(wanted))
     publication.insert()
     for index in duplicates:
         one = recorded[index]
         recorded[index] = one._replace(execution_ids=_first_executions(connection, one.id))
     return tuple(recorded)
+
+
+def _is_only_given(connection: sqlite3.Connection, event_id: UUID) -> bool:
+    """Whether an event is there only since someone gave it to an action by hand."""
+    row = connection.execute("SELECT given FROM events WHERE id = ?", (str(event_id),)).fetchone()
+    return row is not None and bool(row[0])  # one of this very transaction is not there yet
 
 
 def _first_executions(connection: sqlite3.Connection, event_id: UUID) -> tuple[UUID, ...]:
@@ -93,6 +102,7 @@ def insert_execution(
         if known is None:
             event = _received(event, now)
             insert_many(connection, EVENTS, [event])
+            connection.execute("UPDATE events SET given = 1 WHERE id = ?", (str(event.id),))
             counts.add(connection, events=[event])
         else:
             stored = read_one(connection, EVENTS, known)
@@ -148,6 +158,14 @@ class _Publication:
                 claims.append(Claim(execution, event, course.account))
         execution_ids = tuple([one.id for one in draft.executions])
         return RecordedEvent(event.id, execution_ids, False, tuple(claims))
+
+    def published(self, event_id: UUID) -> EventRecord:
+        """An event that was only given to an action so far; what it leads to from now on is what it led to at once."""
+        event = read_one(self._connection, EVENTS, event_id)
+        self._connection.execute(
+            "UPDATE events SET received = ?, given = 0 WHERE id = ?", (time_text(self._now), str(event_id))
+        )
+        return event._replace(received=self._now)
 
     def insert(self) -> None:
         insert_many(self._connection, EVENTS, self._events)

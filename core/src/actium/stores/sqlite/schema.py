@@ -477,6 +477,11 @@ _LONG_QUEUES: Migration = (
     """,
 )
 
+_GIVEN_EVENTS: Migration = (
+    # Those that someone gave to an action by hand, and nobody has published.
+    "ALTER TABLE events ADD COLUMN given INTEGER NOT NULL DEFAULT 0 CHECK (given IN (0, 1))",
+)
+
 MIGRATIONS: Sequence[Migration] = (
     _FIRST,
     _DURABLE_EXECUTION,
@@ -490,6 +495,7 @@ MIGRATIONS: Sequence[Migration] = (
     _GUARDED_ROWS,
     _GUARDED_REASONS,
     _LONG_QUEUES,
+    _GIVEN_EVENTS,
 )
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""
 

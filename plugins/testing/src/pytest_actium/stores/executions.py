@@ -102,6 +102,19 @@ class ExecutionRules(StoreSubject):
         assert (again.id, again.execution_ids, again.duplicate) == (event.id, recorded.execution_ids, True)
         assert store.executions_of_event(event.id) == recorded.execution_ids
 
+    def test_executions_an_event_that_was_only_given_is_not_known(self, store: BaseStore, action: ActionRecord) -> None:
+        """One that was stored with an execution by hand gets its own when it is first published, and only then."""
+        given, draft = event_record(), ExecutionDraft(id=uuid4(), action_id=action.id)
+        by_hand = store.insert_execution(draft, project=given.project, event=given)
+        drafts = [ExecutionDraft(id=uuid4(), action_id=action.id) for _ in range(2)]
+        published = record(store, event_record(), drafts)
+        assert (published.id, published.duplicate) == (given.id, False)
+        assert published.execution_ids == (drafts[0].id, drafts[1].id)
+        again = record(store, event_record(), [ExecutionDraft(id=uuid4(), action_id=action.id)])
+        assert (again.id, again.execution_ids, again.duplicate) == (given.id, published.execution_ids, True)
+        assert set(store.executions_of_event(given.id)) == {by_hand.id, *published.execution_ids}
+        assert store.page(EventRecord, Query(sort_by="received")).total == 1
+
     def test_executions_a_stale_generation_stores_nothing(self, store: BaseStore, action: ActionRecord) -> None:
         """An event that was matched with outdated triggers is refused, and nothing of it is there."""
         store.insert_trigger(trigger_record(action))
