@@ -204,8 +204,14 @@ def test_limits_are_those_of_the_code() -> None:
     from actium.models import page
     from actium.models.event import MAX_EVENT_BYTES, MAX_EXTENSION_NUMBER
     from actium.models.page import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-    from actium.models.run_policy import MAX_ATTEMPTS, MAX_LOSSES, MAX_SECONDS, ROOM_WITHIN
-    from actium.stores import drafts
+    from actium.models.run_policy import (
+        DEFAULT_MAX_CHAIN,
+        MAX_ATTEMPTS,
+        MAX_CHAIN,
+        MAX_LOSSES,
+        MAX_SECONDS,
+        ROOM_WITHIN,
+    )
     from actium.stores.sqlite.database import BUSY_SECONDS
     from actium.stores.sqlite.writer import MOST_TOGETHER
 
@@ -226,7 +232,9 @@ def test_limits_are_those_of_the_code() -> None:
     assert limits["a wait of what was lost twice for a worker that runs nothing else"] == (
         f"{ROOM_WITHIN:.0f} seconds, then it runs beside others"
     )
-    assert limits["executions that lead to one another"] == f"{drafts.MAX_DEPTH}, the next is skipped"
+    assert limits["executions that lead to one another"] == (
+        f"{DEFAULT_MAX_CHAIN}, up to {MAX_CHAIN:,} by `max_chain`; the next is skipped"
+    )
     assert limits["handlers that a worker runs at once; executions of it under way"] == (
         f"{MAX_CONCURRENCY:,}; {MOST_UNDER_WAY:,}"
     )

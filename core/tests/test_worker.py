@@ -319,7 +319,7 @@ class TestChains:
         app.events.publish(arrived())
         assert app.worker().run_until_idle() == 8
         (skipped,) = app.executions.list(TriggerExecutionFilter(status="skipped")).items
-        assert "the 9th in a chain of executions" in str(skipped.reason)
+        assert "number 9 in a chain of executions" in str(skipped.reason)
 
     def test_an_action_that_replays_its_event_ends(self, app: Actium, create: CreateAction) -> None:
         """What a handler replays is one further in its chain, though the event is the same; by hand it is not."""
@@ -334,10 +334,21 @@ class TestChains:
         app.worker().run_until_idle()
         assert len(runs) == 8
         (skipped,) = app.executions.list(TriggerExecutionFilter(status="skipped")).items
-        assert "the 9th in a chain of executions" in str(skipped.reason)
+        assert "number 9 in a chain of executions" in str(skipped.reason)
         app.events.replay(published.id)
         app.worker().run_until_idle()
         assert len(runs) == 16
+
+    @pytest.mark.parametrize("longest", [1, 3, 12])
+    def test_may_be_as_long_as_their_action_says(self, app: Actium, create: CreateAction, longest: int) -> None:
+        """The run policy of the action that would make it longer decides; others may go further."""
+        flavor = flavor_of(app, "test.loop", lambda config: app.events.publish(arrived()))
+        on_everything(app, create("bounded", flavor=flavor, run_policy=RunPolicy(max_chain=longest)))
+        app.events.publish(arrived())
+        assert app.worker().run_until_idle() == longest
+        (skipped,) = app.executions.list(TriggerExecutionFilter(status="skipped")).items
+        assert f"number {longest + 1} in a chain" in str(skipped.reason)
+        assert f"{longest} are allowed" in str(skipped.reason)
 
     def test_a_coroutine_that_triggers_itself_ends(self, app: Actium, create: CreateAction) -> None:
         """Events that a handler publishes as a coroutine belong to the chain, whichever thread stores them."""

@@ -43,7 +43,7 @@ class TestRunPolicies:
             "--max-attempts", "5", "--backoff", "fixed", "--backoff-base", "2", "--backoff-factor", "3",
             "--backoff-cap", "60", "--no-jitter", "--retry-on", "ConnectionError", "--retry-on", "OSError",
             "--timeout", "90", "--concurrency-mode", "queued", "--concurrency-max", "2",
-            "--concurrency-key", "data.customer", "--deadline", "3600",
+            "--concurrency-key", "data.customer", "--deadline", "3600", "--max-chain", "12",
         ).json  # fmt: skip
         assert policy(created) == {
             "max_attempts": 5,
@@ -52,6 +52,7 @@ class TestRunPolicies:
             "timeout": 90.0,
             "concurrency": {"mode": "queued", "maximum": 2, "key": "data.customer"},
             "deadline": 3600.0,
+            "max_chain": 12,
         }
 
     def test_an_update_changes_what_it_names(self, trainer: Call) -> None:

@@ -12,6 +12,8 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 from actium.models.base import BaseRequest
 
 MAX_ATTEMPTS = 1_000
+MAX_CHAIN = 1_000
+DEFAULT_MAX_CHAIN = 8
 MAX_SECONDS = 31_536_000.0
 """The longest time that a policy may name: a year."""
 
@@ -112,6 +114,8 @@ class RunPolicy(BaseRequest):
         timeout: Seconds that one attempt may take; None for no limit.
         concurrency: How many may be under way at once.
         deadline: Seconds after which an execution that has not begun is not started any more; None for no limit.
+        max_chain: How long a chain of executions may be that lead to one another by the events that they publish; one
+            that would make it longer is skipped. It keeps an action that triggers itself from going on for ever.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -122,6 +126,7 @@ class RunPolicy(BaseRequest):
     timeout: Seconds | None = None
     concurrency: Concurrency = Field(default_factory=Concurrency)
     deadline: Seconds | None = None
+    max_chain: Annotated[int, Field(ge=1, le=MAX_CHAIN)] = DEFAULT_MAX_CHAIN
 
     @field_validator("retry_on", mode="before")
     @classmethod

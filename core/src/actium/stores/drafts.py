@@ -14,9 +14,6 @@ from actium.models.run_policy import RunPolicy
 from actium.stores.policies import read_policy
 from actium.stores.records import EventRecord, ExecutionDraft, ExecutionRecord
 
-MAX_DEPTH = 8
-"""How many executions may lead to one another by the events that they publish."""
-
 _LONGEST_KEY = 200
 
 
@@ -104,7 +101,7 @@ def _common(target: Target, trigger_id: UUID | None, now: datetime, depth: int, 
     """An execution without the id, the event and the kind, which are its own."""
     policy = target.policy
     slots = policy.concurrency.slots
-    is_too_deep = depth >= MAX_DEPTH
+    is_too_deep = depth >= policy.max_chain
     may_begin = target.can_begin and target.problem is None and slots is None and not is_too_deep
     begins = worker is not None and may_begin
     return ExecutionRecord(
@@ -117,7 +114,7 @@ def _common(target: Target, trigger_id: UUID | None, now: datetime, depth: int, 
         trigger_id=trigger_id,
         event_id=None,
         status=_status(is_too_deep=is_too_deep, begins=begins),
-        reason=_too_deep(depth) if is_too_deep else None,
+        reason=_too_deep(depth, policy.max_chain) if is_too_deep else None,
         result=None,
         error=None,
         progress=[],
@@ -145,9 +142,9 @@ def _status(*, is_too_deep: bool, begins: bool) -> ExecutionStatus:
     return ExecutionStatus.RUNNING if begins else ExecutionStatus.PENDING
 
 
-def _too_deep(depth: int) -> str:
+def _too_deep(depth: int, allowed: int) -> str:
     return (
-        f"it is the {depth + 1}th in a chain of executions that lead to one another, and {MAX_DEPTH} are allowed: "
+        f"it is number {depth + 1} in a chain of executions that lead to one another, and {allowed} are allowed: "
         "an action publishes what it is triggered by"
     )
 

@@ -100,6 +100,10 @@ OPTIONS: Mapping[str, Any] = {
         float | None,
         _option("--deadline", min=0, metavar="SECONDS", help="For how long an execution may be begun; 0 is no limit."),
     ],
+    "max_chain": Annotated[
+        int | None,
+        _option("--max-chain", min=1, metavar="N", help="How many executions may lead to one another by their events."),
+    ],
 }
 """The types of the parameters, by the field of the policy that they set."""
 
@@ -154,6 +158,7 @@ def policy_of(present: RunPolicy | None, given: Mapping[str, Any]) -> dict[str, 
 
 def policy_view(policy: RunPolicy) -> RenderableType:
     """A run policy as people read it."""
+    from actium.models.run_policy import DEFAULT_MAX_CHAIN
     from actium_cli import views
 
     return views.fields(
@@ -163,6 +168,10 @@ def policy_view(policy: RunPolicy) -> RenderableType:
             ("time limit", _seconds(policy.timeout, "an attempt")),
             ("at once", _concurrency(policy)),
             ("deadline", _seconds(policy.deadline, "after it was stored")),
+            (
+                "chain",
+                None if policy.max_chain == DEFAULT_MAX_CHAIN else f"up to {policy.max_chain:,} executions",
+            ),
         ]
     )
 
