@@ -391,6 +391,28 @@ def test_a_worker_that_comes_back_in_time_keeps_its_executions(
     assert app.executions.get(execution).status is ExecutionStatus.RUNNING
 
 
+def test_executions_of_a_worker_that_nobody_knows_are_tried_again(
+    app: Actium, create: CreateAction, tmp_path: Path
+) -> None:
+    """What is said to run under a name that no worker has is told, and mending has it tried again."""
+    create()
+    execution = app.actions.run("greet")
+    forgotten = WorkerRecord(name="forgotten", host="another", process=1, lease=30, beat=0, started=datetime.now(UTC))
+    app.store.register_worker(forgotten)
+    assert app.store.exchange("forgotten", limit=1).claims
+    with closing(sqlite3.connect(tmp_path / "actium.db", isolation_level=None)) as connection:
+        connection.execute("DELETE FROM workers")
+    for mend, status in ((False, ExecutionStatus.RUNNING), (True, ExecutionStatus.PENDING)):
+        (finding,) = app.doctor.examine(mend=mend)
+        assert (finding.what, finding.mended) == ("worker forgotten", mend)
+        assert "is not known any more; 1 execution(s) of 'greet' still say that it runs them" in finding.problem
+        assert app.executions.get(execution.id).status is status
+    assert app.doctor.examine() == ()
+    app.worker().run_until_idle()
+    ended = app.executions.get(execution.id)
+    assert (ended.status, len(ended.attempts)) == (ExecutionStatus.SUCCEEDED, 2)
+
+
 def test_broken_plugins_are_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     """A broken plugin and unreadable metadata are told with their distribution."""
     broken = tmp_path / "site" / "actium_broken-1.2.dist-info"

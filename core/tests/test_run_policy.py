@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -33,6 +34,14 @@ CreateAction = Callable[..., ActionResponse]
 Make = Callable[..., ActionResponse]
 AT_ONCE = Backoff(base=0.001)
 SECONDS = 30.0
+
+
+class UpstreamError(Exception):
+    """As libraries have one for all that they raise."""
+
+
+class NoAnswerError(UpstreamError):
+    """One of them."""
 
 
 @contextmanager
@@ -91,6 +100,12 @@ class TestBackoff:
         assert [growing.seconds(number, draw=0) for number in range(1, 5)] == [2, 6, 18, 50]
         fixed = Backoff(kind="fixed", base=2, jitter=False)
         assert [fixed.seconds(number, draw=0) for number in range(1, 4)] == [2, 2, 2]
+
+    def test_jitter_is_full(self) -> None:
+        """With jitter a wait is the drawn part of the whole time, from nothing on; also of a time that has grown."""
+        backoff = Backoff(base=8, factor=2, cap=24)
+        assert [backoff.seconds(1, draw=draw) for draw in (0, 0.25, 0.5, 1)] == [0, 2, 4, 8]
+        assert [backoff.seconds(number, draw=0.25) for number in (2, 3)] == [4, 6]
 
 
 class TestPolicies:
@@ -170,12 +185,51 @@ class TestAttempts:
         assert waiting.body.available is not None
         assert 3_590 < (waiting.body.available - waiting.body.created).total_seconds() < 3_700
 
+    def waits(self, app: Actium, executions: Sequence[UUID]) -> list[float]:
+        """How many seconds after their latest attempt executions are to be tried again."""
+        records = app.store.get_many(ExecutionRecord, executions)
+        ends = [app.executions.get(one).attempts[-1].finished for one in executions]
+        return [
+            (records[one].available - end).total_seconds()
+            for one, end in zip(executions, ends, strict=True)
+            if end is not None
+        ]
+
+    def test_follow_each_other_at_growing_distances(self, app: Actium, make: Make) -> None:
+        """Each failure of an execution is followed by a longer pause than the one before, up to the cap."""
+
+        def run(config: ActionConfig) -> None:
+            raise ConnectionError("not yet")
+
+        backoff = Backoff(base=100, factor=3, cap=1_000, jitter=False)
+        execution = app.actions.run(make(run, max_attempts=9, backoff=backoff).id)
+        worker, waits = app.worker(), list[float]()
+        for _ in range(4):
+            assert worker.run_one(execution.id) is not None
+            waits += self.waits(app, [execution.id])
+        assert waits == pytest.approx([100, 300, 900, 1_000], abs=5)
+
+    def test_that_failed_together_do_not_come_back_together(self, app: Actium, make: Make) -> None:
+        """With jitter the pauses of many executions are drawn, all over the time that there is."""
+
+        def run(config: ActionConfig) -> None:
+            raise ConnectionError("overloaded")
+
+        action = make(run, max_attempts=2, backoff=Backoff(base=1_000))
+        executions = [app.actions.run(action.id).id for _ in range(40)]
+        assert app.worker().run_until_idle() == 40
+        waits = self.waits(app, executions)
+        assert len(waits) == 40
+        assert -5 < min(waits) < 400  # each of these is missed once in a thousand million times
+        assert 600 < max(waits) < 1_005
+
     @pytest.mark.parametrize(
         "error, retry_on, attempts",
         [
             (PermanentError("wrong input"), None, 1),
             (ConnectionResetError("reset"), ["ConnectionError"], 2),
             (ConnectionResetError("reset"), "builtins.OSError", 2),
+            (NoAnswerError("down"), "UpstreamError", 2),
             (ValueError("wrong"), ["ConnectionError"], 1),
             (Retry("again"), ["ConnectionError"], 2),
             (SystemExit(3), None, 1),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -23,7 +23,7 @@ from actium.event_hub.run import Run
 from actium.event_hub.strays import Strays
 from actium.event_hub.worker import Worker
 from actium.models import ActionRequest, ActionResponse, Concurrency, RunPolicy, ServiceAccountRequest, TriggerRequest
-from actium.stores.records import Along, Claim, Ending, ExecutionRecord, Outcome, WorkerRecord
+from actium.stores.records import Along, Claim, Ending, ExecutionDraft, ExecutionRecord, Outcome, WorkerRecord
 from actium.stores.sqlite import work
 from actium.stores.sqlite.store import SQLiteStore
 
@@ -308,3 +308,17 @@ def test_what_a_slow_observer_keeps_from_beginning_is_not_lost(url: str) -> None
         first, second = app.actions.run(action.id), app.actions.run(action.id)
         assert app.worker(lease=0.9).run_until_idle() == 2
         assert [one.number for one in app.executions.get(second.id).attempts] == [1]
+
+
+def test_workers_are_woken_for_what_is_given_back(triggered: Actium, working: Working) -> None:
+    """What one worker has lost is begun by another of its process at once, however seldom that looks of itself."""
+    loser = triggered.worker(lease=0.9)
+    with working(triggered, poll_interval=600.0, lease=600.0):
+        loser.run_until_idle()
+        (action,) = triggered.actions.list().items
+        draft = ExecutionDraft(id=uuid4(), action_id=action.id)
+        triggered.store.insert_execution(draft, project=triggered.project, event=None)
+        (claim,) = triggered.store.exchange(loser.name, limit=1).claims
+        assert claim.execution.id == draft.id
+        ended = triggered.executions.wait(draft.id, SECONDS / 3)
+    assert [one.reason for one in ended.attempts] == ["it was claimed, and lost on the way to its worker", None]

@@ -424,19 +424,22 @@ def test_a_handler_that_changes_the_configuration(app: Actium, create: CreateAct
         """Something to change."""
 
         places: dict[str, list[int]]
+        anything: Any
 
     def run(config: Nested) -> None:
         seen.append(json.loads(config.model_dump_json()))
-        config.places["a"].append(4)
-        config.places["b"] = []
+        for places in (config.places, config.anything):
+            places["a"].append(4)
+            places["b"] = []
 
     app.flavors.register(action_flavor("test.nested", config=Nested)(run))
-    action = create(flavor="test.nested", configuration={"places": {"a": [1, 2, 3]}})
+    configuration = {"places": {"a": [1, 2, 3]}, "anything": {"a": [1, 2, 3]}}
+    action = create(flavor="test.nested", configuration=configuration)
     for _ in range(2):
         app.actions.run(action.id)
     app.worker().run_until_idle()
-    assert seen == [{"places": {"a": [1, 2, 3]}}] * 2
-    assert app.actions.get(action.id).configuration == {"places": {"a": [1, 2, 3]}}
+    assert seen == [{"places": {"a": [1, 2, 3]}, "anything": {"a": [1, 2, 3]}}] * 2
+    assert app.actions.get(action.id).configuration == seen[0]
 
 
 def test_an_error_of_any_kind_has_a_status(app: Actium, create: CreateAction) -> None:

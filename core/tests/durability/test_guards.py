@@ -142,6 +142,86 @@ def test_a_way_that_does_not_exist(written: sqlite3.Connection, statement: str) 
     assert len(before) == 3
 
 
+_INSERTED = (
+    "INSERT INTO executions (id, project, action_id, action_name, action_revision, created, status, attempt, worker, "
+    "finished) SELECT 'new', project, action_id, action_name, action_revision, created, {} "
+    "FROM executions WHERE status = 'succeeded'"
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "refused", "accepted"),
+    [
+        pytest.param(
+            "UPDATE executions SET held = 1 WHERE status = 'pending'",
+            "UPDATE executions SET status = 'running', attempt = 1, worker = 'w', held = 0 WHERE held = 1",
+            "UPDATE executions SET held = 0 WHERE held = 1",
+            id="claimed before its turn",
+        ),
+        pytest.param(
+            None,
+            "UPDATE executions SET status = 'pending' WHERE status = 'running'",
+            "UPDATE executions SET status = 'pending', allowance = 2 WHERE status = 'running'",
+            id="tried again without an attempt left",
+        ),
+        *(
+            pytest.param(
+                None,
+                f"UPDATE executions SET status = '{end}' WHERE status = 'running'",
+                f"UPDATE executions SET status = '{end}', finished = '2026-01-31' WHERE status = 'running'",
+                id=f"{end} at no time",
+            )
+            for end in ("succeeded", "failed", "cancelled", "skipped")
+        ),
+        *(
+            pytest.param(
+                None,
+                f"UPDATE executions SET status = '{end}' WHERE status = 'pending'",
+                f"UPDATE executions SET status = '{end}', finished = '2026-01-31' WHERE status = 'pending'",
+                id=f"given up at no time, {end}",
+            )
+            for end in ("failed", "cancelled", "skipped")
+        ),
+        pytest.param(
+            "UPDATE executions SET status = 'failed', finished = '2026-01-31' WHERE status = 'running'",
+            "UPDATE executions SET status = 'pending', finished = NULL WHERE status = 'failed'",
+            "UPDATE executions SET status = 'pending', finished = NULL, allowance = 2 WHERE status = 'failed'",
+            id="retried without an attempt left",
+        ),
+        pytest.param(
+            "UPDATE executions SET status = 'failed', finished = '2026-01-31' WHERE status = 'running'",
+            "UPDATE executions SET status = 'pending', allowance = 2 WHERE status = 'failed'",
+            "UPDATE executions SET status = 'pending', allowance = 2, finished = NULL WHERE status = 'failed'",
+            id="retried though it keeps its end",
+        ),
+        pytest.param(
+            None,
+            _INSERTED.format("'running', 7, 'w', NULL"),
+            _INSERTED.format("'running', 1, 'w', NULL"),
+            id="begins with its seventh attempt",
+        ),
+        *(
+            pytest.param(
+                None,
+                _INSERTED.format(f"'{end}', 0, NULL, NULL"),
+                _INSERTED.format(f"'{end}', 0, NULL, created"),
+                id=f"{end} from the beginning, at no time",
+            )
+            for end in ("failed", "skipped")
+        ),
+    ],
+)
+def test_a_way_with_something_left_out(
+    written: sqlite3.Connection, before: str | None, refused: str, accepted: str
+) -> None:
+    """A way that exists is refused while what belongs to it is missing, and taken as soon as that is there."""
+    if before is not None:
+        assert written.execute(before).rowcount == 1
+    with pytest.raises(sqlite3.IntegrityError, match="an execution cannot"):
+        written.execute(refused)
+    assert written.execute(accepted).rowcount == 1
+
+
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
 def test_what_earlier_versions_stored_is_guarded_too(of_version: Callable[[int], Database], version: int) -> None:
     """In a file that was brought forward, an execution of before cannot be replaced, whatever its row is named by."""

@@ -14,7 +14,7 @@ import pytest
 
 from actium import Actium, ExecutionStatus, TriggerExecutionResponse
 from actium.event_hub.beats import process_lives
-from actium.models import ActionRequest, Backoff, RunPolicy, ServiceAccountRequest
+from actium.models import ActionRequest, Backoff, Concurrency, ConcurrencyMode, RunPolicy, ServiceAccountRequest
 
 Run = Callable[..., TriggerExecutionResponse]
 
@@ -84,6 +84,16 @@ def test_a_process_that_dies_is_a_failed_attempt(app: Actium, start: Run, manner
     assert app.executions.wait(start("well").id, 60).status is ExecutionStatus.SUCCEEDED
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="nobody tells how much memory a process has")
+def test_memory_that_is_used_up_is_a_failed_attempt(app: Actium, start: Run) -> None:
+    """A handler that takes all the memory that its process may have fails its attempt only; the next one runs."""
+    failed = app.executions.wait(start("memory").id, 60)
+    assert failed.status is ExecutionStatus.FAILED
+    assert failed.error is not None
+    assert failed.error.type in {"MemoryError", "ProcessDiedError"}  # there may be none left to tell of it with
+    assert app.executions.wait(start("well").id, 60).status is ExecutionStatus.SUCCEEDED
+
+
 def test_a_death_is_tried_again_as_any_failure(app: Actium, start: Run) -> None:
     """The run policy covers processes that die."""
     ended = app.executions.wait(start("once", max_attempts=2, backoff=Backoff(base=0.01)).id, 60)
@@ -136,3 +146,18 @@ def test_what_it_publishes_belongs_to_the_chain(app: Actium, start: Run) -> None
     publishing = app.executions.wait(start("publish").id, 60)
     stored = app.events.get(publishing.result).event
     assert stored.extensions() == {"correlationid": str(publishing.id), "causationid": str(publishing.id)}
+
+
+def test_a_restart_ends_the_process_of_what_it_replaces(app: Actium, start: Run) -> None:
+    """With ``restart`` a newer execution kills the process of one that heeds nothing, and then has one of its own."""
+    former = start("hang", concurrency=Concurrency(mode=ConcurrencyMode.RESTART), max_attempts=3)
+    process = process_of(app, former)
+    between, newest = (app.actions.run(former.body.action_id) for _ in range(2))
+    ended = app.executions.wait(former.id, 60)
+    assert (ended.status, len(ended.attempts)) == (ExecutionStatus.CANCELLED, 1)
+    assert has_ended(process)
+    assert app.executions.get(between.id).attempts == ()
+    assert app.executions.get(between.id).status is ExecutionStatus.CANCELLED
+    assert process_of(app, newest) != process
+    app.executions.cancel(newest.id)
+    assert app.executions.wait(newest.id, 60).status is ExecutionStatus.CANCELLED

@@ -104,11 +104,13 @@ def test_nothing_is_imported_or_started_before_the_first_run() -> None:
 def test_a_timeout_kills_the_process_and_what_it_started(
     pool: ProcessPool, order: MakeOrder, start: Start, is_running: IsRunning, tmp_path: Path
 ) -> None:
-    """A handler and its own child process, both deaf to SIGTERM, are gone when the error arrives."""
+    """A handler and its own child process, both deaf to SIGTERM, are gone when the error arrives, and that in time."""
     told = tmp_path / "pids"
     start(pool, order("pid"))
+    begun = time.monotonic()
     with pytest.raises(ExecutionTimeoutError, match=r"ran for more than 2 seconds; its process was killed") as raised:
         start(pool, order("hangs", text=str(told)), timeout=2)
+    assert 2 <= time.monotonic() - begun < 4  # half a second of it is the grace time
     assert isinstance(raised.value, TimeoutError)
     child, grandchild = map(int, told.read_text().split())
     assert not is_running(child)

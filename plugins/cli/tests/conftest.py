@@ -23,6 +23,7 @@ from actium_cli.root import app
 FLAVORS = '''
 """Flavors to act with. Importing them prints, as plugins of others may."""
 import sys
+import time
 from pathlib import Path
 
 print("printed at import")
@@ -45,6 +46,7 @@ class StepsConfig(ActionConfig):
     fail: bool = False
     gate: str | None = None
     until_cancelled: bool = False
+    looks: int = 0
 
 
 class StepsHandler(BaseActionHandler):
@@ -61,6 +63,10 @@ class StepsHandler(BaseActionHandler):
         if config.gate is not None:
             Path(config.gate).read_text()
         while config.until_cancelled:
+            if self.cancel_requested(trigger_execution):
+                raise ExecutionCancelled("it was asked to end")
+        for _ in range(config.looks):
+            time.sleep(0.01)
             if self.cancel_requested(trigger_execution):
                 raise ExecutionCancelled("it was asked to end")
         done = []

@@ -47,6 +47,7 @@ class TestActions:
             "fail": False,
             "gate": None,
             "until_cancelled": False,
+            "looks": 0,
         }
         assert created["metadata"]["labels"] == {"team": "ml"}
         assert created["metadata"]["auth_window"] == 5

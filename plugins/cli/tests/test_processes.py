@@ -175,7 +175,8 @@ class TestStandardOutput:
 class TestSignals:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_a_worker_finishes_what_runs(self, gated: Call, start: Call, gate: Path, number: int) -> None:
-        """After a signal, what runs is finished and recorded; what is pending stays, and the exit code is 0."""
+        """After a signal, what runs is not asked to end, but finished and recorded; what is pending stays."""
+        gated("action", "update", "slow", "--set", "looks=30")
         first = gated("action", "run", "slow", "--no-wait", "--json").json["id"]
         second = gated("action", "run", "slow", "--no-wait", "--json").json["id"]
         worker = start("worker")

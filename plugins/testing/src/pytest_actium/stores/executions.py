@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -209,6 +210,61 @@ class ExecutionRules(StoreSubject):
         with pytest.raises(ConflictError):
             store.request_cancel(waiting.id)
         assert not store.cancel_requested(uuid4())
+
+    def test_executions_of_another_start_are_as_new(
+        self, store: BaseStore, account: AccountRecord, action: ActionRecord
+    ) -> None:
+        """A retry has all attempts, losses and time before it, is not cancelled, and keeps its account."""
+        policy = {"max_attempts": 2, "deadline": 3_600}
+        action = store.update_action(
+            replace(action, run_policy=policy), None, expected_version=action.version, changed_by="ada"
+        )
+        execution = pending(store, action)
+        assert execution.expires == execution.created + timedelta(hours=1)
+        for worker in ("first", "second"):
+            assert claim(store, work_as(store, worker)) is not None
+            store.remove_worker(worker, reason="it is gone")
+        claimed = claim(store, work_as(store))
+        assert claimed is not None
+        assert claimed.losses == 2
+        store.request_cancel(execution.id)
+        assert finish(store, claimed, Outcome(status=ExecutionStatus.CANCELLED, reason="as asked"))
+        other = account_record("other")
+        store.insert_account(other)
+        store.update_action(
+            replace(action, service_account_id=other.id), None, expected_version=action.version, changed_by="ada"
+        )
+        again = store.retry_execution(execution.id, latest=False)
+        assert (again.status, again.allowance - again.attempt, again.losses) == (ExecutionStatus.PENDING, 2, 0)
+        assert (again.cancel_requested, again.expires, again.finished) == (False, None, None)
+        assert again.service_account_id == account.id
+        for worker in ("third", "fourth"):
+            assert claim(store, work_as(store, worker)) is not None
+            assert not store.cancel_requested(execution.id)
+            store.remove_worker(worker, reason="it is gone")
+        assert store.get(ExecutionRecord, execution.id).status is ExecutionStatus.PENDING
+        store.request_cancel(execution.id)
+        assert store.retry_execution(execution.id, latest=True).service_account_id == other.id
+
+    def test_executions_that_take_the_place_of_others(self, store: BaseStore, account: AccountRecord) -> None:
+        """With ``restart`` what has not begun is cancelled at once, what runs is asked to end, and the newest waits."""
+        policy = {"concurrency": {"mode": "restart"}}
+        action = store.insert_action(action_record(account, "newest", run_policy=policy), (), changed_by="ada")
+        first, second = pending(store, action), pending(store, action)
+        replaced = store.get(ExecutionRecord, first.id)
+        assert (replaced.status, replaced.finished is not None) == (ExecutionStatus.CANCELLED, True)
+        assert "newer" in str(replaced.reason)
+        claimed = claim(store, work_as(store))
+        assert claimed is not None
+        assert claimed.id == second.id
+        third, fourth = pending(store, action), pending(store, action)
+        assert store.cancel_requested(second.id)
+        assert claim(store) is None
+        assert store.get(ExecutionRecord, third.id).status is ExecutionStatus.CANCELLED
+        assert finish(store, claimed, Outcome(status=ExecutionStatus.CANCELLED, reason="as asked"))
+        newest = claim(store)
+        assert newest is not None
+        assert newest.id == fourth.id
 
     def test_executions_progress_is_kept_while_running_only(self, store: BaseStore, action: ActionRecord) -> None:
         """Progress replaces what was known, and is ignored once the execution has ended."""
