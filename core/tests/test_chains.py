@@ -60,5 +60,5 @@ def test_a_chain_ends(app: Actium, create: CreateAction, go_on: Next, is_corouti
     go_on(app, action.id)
     assert app.worker(concurrency=concurrency).run_until_idle() == 8
     (skipped, *others) = app.executions.list(TriggerExecutionFilter(status="skipped")).items
-    assert "the 9th in a chain of executions" in str(skipped.reason)
+    assert "number 9 in a chain of executions" in str(skipped.reason)
     assert others == []
