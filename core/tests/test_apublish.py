@@ -96,6 +96,25 @@ def test_closing_ends_its_thread(app: Actium) -> None:
         asyncio.run(publish())
 
 
+def test_a_thread_that_cannot_start_is_told_and_waited_for_no_longer(
+    app: Actium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system gives no further thread, all who wait are told, and the next one tries again."""
+
+    async def publish_all() -> list[object]:
+        return await asyncio.gather(*(app.events.apublish(arrived()) for _ in range(3)), return_exceptions=True)
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        told = asyncio.run(asyncio.wait_for(publish_all(), 20))
+    assert [str(error) for error in told] == ["can't start new thread"] * 3
+    assert not any(isinstance(one, BaseException) for one in asyncio.run(asyncio.wait_for(publish_all(), 20)))
+    assert app.events.list().total >= 3
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_copy_of_the_process_has_a_thread_of_its_own(app: Actium) -> None:

@@ -15,8 +15,8 @@ from actium import Actium
 from actium.errors import ConflictError, InvalidInputError
 from actium.models import ActionResponse
 from actium.stores import BaseStore, open_store
-from actium.stores.records import EventDraft, EventRecord, ExecutionDraft
-from actium.stores.sqlite.tables import time_text
+from actium.stores.records import ActionRecord, EventDraft, EventRecord, ExecutionDraft
+from actium.stores.sqlite.tables import ACTIONS, EVENTS, time_text
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -100,3 +100,22 @@ def test_the_first_and_the_last_time_are_written(value: datetime, hours: int) ->
     assert time_text(value) == value.isoformat(timespec="microseconds")
     with pytest.raises(InvalidInputError, match="1 to 9999"):
         time_text(value.replace(tzinfo=timezone(timedelta(hours=hours))))
+
+
+def test_what_is_read_again_is_one_record_unless_much_is_in_it(
+    app: Actium, create: Callable[..., ActionResponse]
+) -> None:
+    """Actions are made anew when their rows have changed; large ones, and events, are kept by nobody."""
+    rows = []
+    for text in ("short", "long" * 2_000):
+        action = app.store.get(ActionRecord, create(text[:5], configuration={"text": text}).id)
+        rows.append(tuple(ACTIONS.written(action)))
+    small, large = rows
+    assert ACTIONS.read_again(small) is ACTIONS.read_again((*small[:3], *small[3:]))
+    assert ACTIONS.read_again(large) is not ACTIONS.read_again(large)
+    assert ACTIONS.read_again(large) == ACTIONS.read(large)
+    version = list(ACTIONS.columns).index("version")
+    changed = (*small[:version], small[version] + 1, *small[version + 1 :])
+    assert ACTIONS.read_again(changed).version == ACTIONS.read_again(small).version + 1
+    row = tuple(EVENTS.written(event()))
+    assert EVENTS.read_again(row) is not EVENTS.read_again(row)

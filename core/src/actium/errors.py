@@ -231,26 +231,26 @@ class Retry(ActiumError):
 
         Args:
             message: Why.
-            after: How long to wait, in seconds or as a timedelta; None for what the action's run policy says. Nothing
-                waits longer than `actium.models.run_policy.MAX_SECONDS`, a year.
+            after: How long to wait, in seconds or as a timedelta; None for what the action's run policy says. A time
+                that is past, as clocks of two machines make it, is now. Nothing waits longer than
+                `actium.models.run_policy.MAX_SECONDS`, a year.
             hint: What can be done.
 
         Raises:
-            InvalidInputError: ``after`` is no time that can be waited for, such as the text of a header, a time that
-                is past, or without end.
+            InvalidInputError: ``after`` is no time that can be waited for, such as the text of a header, or infinity.
         """
         super().__init__(message, hint=hint)
         self.after = after.total_seconds() if isinstance(after, timedelta) else after
         if not self.has_a_time:
             raise InvalidInputError(
                 f"A retry cannot wait for {after!r}.",
-                hint="Give `after` in seconds from now, as a number, or as a timedelta: nothing negative or infinite.",
+                hint="Give `after` in seconds from now, as a number that is finite, or as a timedelta.",
             )
 
     @property
     def has_a_time(self) -> bool:
         """Whether ``after`` is a time that can be waited for, or left to the run policy."""
-        return self.after is None or (type(self.after) in {int, float} and 0 <= self.after < math.inf)
+        return self.after is None or (type(self.after) in {int, float} and -math.inf < self.after < math.inf)
 
 
 class PermanentError(ActiumError):

@@ -144,7 +144,7 @@ def message_of(error: BaseException) -> str:
 
 def _wait(error: BaseException, execution: ExecutionRecord, policy: RunPolicy, draw: Callable[[], float]) -> float:
     if isinstance(error, Retry) and error.has_a_time and error.after is not None:
-        return min(error.after, MAX_SECONDS)
+        return max(0.0, min(error.after, MAX_SECONDS))
     return policy.backoff.seconds(execution.attempt, draw=draw())
 
 

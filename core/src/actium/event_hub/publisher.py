@@ -122,11 +122,11 @@ class Publisher:
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        self._process = os.getpid()
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._is_storing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="actium-publish")
+        self._process = os.getpid()
 
     async def publish(self, event: Event, project: str) -> PublishedEvent:
         """Publish an event; see `BaseEventHub.publish_event`."""
@@ -140,7 +140,10 @@ class Publisher:
             begins = not self._is_storing
             self._is_storing = True
         if begins:
-            self._thread.submit(self._store)
+            try:
+                self._thread.submit(self._store)
+            except RuntimeError as error:  # there is no further thread, or the program ends
+                self._give_up(error)
         return await waiting.published
 
     def close(self) -> None:
@@ -150,6 +153,21 @@ class Publisher:
             former.shutdown()
 
     def _store(self) -> None:
+        try:
+            self._store_all()
+        except BaseException as error:
+            self._give_up(error)
+            raise
+
+    def _give_up(self, error: BaseException) -> None:
+        """Tell all who wait of what keeps their events from being stored."""
+        with self._lock:
+            waiting, self._waiting, self._is_storing = self._waiting, [], False
+        for one in waiting:
+            one.begun.fail(error)
+        _tell_all(waiting, [error] * len(waiting))
+
+    def _store_all(self) -> None:
         while some := self._next():
             began = time.monotonic()
             outcomes: Sequence[PublishedEvent | BaseException]

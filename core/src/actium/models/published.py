@@ -73,7 +73,7 @@ class PublishedEvents(Sequence[PublishedEvent]):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, PublishedEvents):
             return self._rows == other._rows
-        return isinstance(other, list | tuple) and [*self] == [*other]
+        return [*self] == [*other] if isinstance(other, list | tuple) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # as of every sequence that is compared by what it holds
 

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -47,6 +47,7 @@ class Database:
                 hint="Use a Python that was built with a newer SQLite.",
             )
         self._path = None if path is None else path.absolute()  # a later chdir must not lead to another file
+        self._place = id(self) if path is None else path.resolve()
         self._synchronous = synchronous
         self._busy_seconds = busy_seconds
         self.wording = Wording(self.name, busy_seconds, is_closed=lambda: self._closed)
@@ -54,12 +55,9 @@ class Database:
         self._opened = False
         self._file: os.stat_result | None = None
         self._read_only = False
-        self._process = os.getpid()
         self._writer, self._readers = self._new_connections()
-        self._is_at_rest = False
-        self._is_inherited = False
         self._is_lost = False
-        forks.watch(self)
+        forks.register(self)
 
     @property
     def name(self) -> str:
@@ -69,14 +67,14 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that writes: committed at the end, rolled back when anything is raised."""
-        self._after_fork()
+        forks.notice()
         with self.wording, self._writer.transaction() as connection:
             self._check_file()
             yield connection
 
     def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection to read from. Each statement sees one state; those of one block may see different ones."""
-        self._after_fork()
+        forks.notice()
         return self._readers.block() if self._path is not None else self._between_transactions()
 
     @contextmanager
@@ -113,50 +111,47 @@ class Database:
 
     def close(self) -> None:
         """Close all connections, those in use as soon as they are given back."""
+        forks.notice()
         self._closed = True
-        try:
-            self._after_fork()
-        except StoreError:  # they are the parent's
-            return
         self._writer.close()
         self._readers.close()
 
-    def rest(self, seconds: float) -> bool:
+    @property
+    def place(self) -> object:
+        """The file, whatever it is called; a database in memory is a place of its own."""
+        return self._place
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nobody writes or reads."""
+        return self._writer.is_at_rest and self._readers.is_at_rest
+
+    def rest(self, seconds: float) -> None:
         """Let nobody write or read until `go_on` is called; see `actium.stores.sqlite.forks`."""
-        if self._process != os.getpid():  # what was inherited was not used since
-            return self._is_at_rest
         until = time.monotonic() + seconds
-        self._is_at_rest = self._writer.rest(seconds) and self._readers.rest(max(0.0, until - time.monotonic()))
-        return self._is_at_rest
+        self._writer.rest(seconds)
+        self._readers.rest(max(0.0, until - time.monotonic()))
 
     def go_on(self) -> None:
         """Let others write and read again, after `rest`."""
-        if self._process == os.getpid():
-            self._is_at_rest = False
-            self._writer.go_on()
-            self._readers.go_on()
+        self._writer.go_on()
+        self._readers.go_on()
 
-    def _after_fork(self) -> None:
-        """Close what the parent process had open, and open anew what is needed; see `actium.stores.sqlite.forks`.
+    def begin_anew(self, *, closes: bool) -> None:
+        """Leave the connections of the process that has forked this one off; see `actium.stores.sqlite.forks`.
 
-        Raises:
-            StoreError: The process was forked while it was in use.
+        Args:
+            closes: Whether to close them. Where they were in use, that would undo in the file what the parent writes,
+                and the file cannot be used here.
         """
-        if self._process == os.getpid():
-            return
         inherited = [*filter(None, [self._writer.abandon()]), *self._readers.abandon()]
-        if inherited and not self._is_at_rest:
-            _LEFT_ALONE.extend(inherited)  # to close them would undo, in the file, what the parent writes
-            self._is_lost = True
-        if self._is_lost:
-            raise StoreError(
-                f"{self.wording.beginning} was in use when this process was forked off, and cannot be used here.",
-                hint="Fork when nobody writes, or start processes with `spawn` or `forkserver`.",
-            )
-        for connection in inherited:
-            connection.close()
-        self._is_inherited = bool(inherited)
-        self._process = os.getpid()
+        if closes:
+            for connection in inherited:
+                with suppress(sqlite3.Error):
+                    connection.close()
+        else:
+            _LEFT_ALONE.extend(inherited)
+        self._is_lost |= not closes or (self._path is None and bool(inherited))
         self._writer, self._readers = self._new_connections()
 
     def _new_connections(self) -> tuple[Writer, Readers]:
@@ -197,11 +192,9 @@ class Database:
         return connection
 
     def _connect(self) -> sqlite3.Connection:
+        if self._is_lost:
+            raise self._lost()
         if self._path is None:
-            if self._is_inherited:
-                raise StoreError(
-                    "A store in memory stays with the process that opened it.", hint="After a fork, open a store anew."
-                )
             connection = self._connected(":memory:")
             connection.execute("PRAGMA foreign_keys = ON")
             return connection
@@ -223,6 +216,16 @@ class Database:
             connection = self._connected(f"{location}?immutable=1")
         self._opened = True
         return connection
+
+    def _lost(self) -> StoreError:
+        if self._path is None:
+            return StoreError(
+                "A store in memory stays with the process that opened it.", hint="After a fork, open a store anew."
+            )
+        return StoreError(
+            f"{self.wording.sentence_start} was in use when this process was forked off, and cannot be used here.",
+            hint="Fork when nobody writes, or start processes with `spawn` or `forkserver`.",
+        )
 
     @staticmethod
     def _cannot_change(path: Path, error: sqlite3.Error) -> bool:

@@ -1,59 +1,114 @@
 """What has to rest when a process forks.
 
-SQLite keeps for each process which locks it holds on a file, and a fork copies that: the child believes that it holds
-what its parent does. If somebody wrote at that moment, the child waits for a writer that it does not have. And as it
-takes no locks of its own then, its parent removes the log when it closes the file, with what the child has written
+SQLite keeps for each process which locks it holds on a file, and a fork copies that: the copy believes that it holds
+what its parent does. If somebody wrote at that moment, the copy waits for a writer that it does not have. And as it
+takes no locks of its own then, its parent removes the log when it closes the file, with what the copy has written
 since (https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_).
 
-So nobody writes or reads while the process forks, and the child closes what it has inherited before it opens the file
-itself: closing forgets the locks of the parent, and as nothing is under way, changes nothing that the parent has.
+So nobody writes or reads while the process forks, and the copy closes all that it has inherited at once, while it has
+one thread only: with the last connection of a file SQLite forgets the locks of the parent, and as nothing is under way,
+closing changes nothing that the parent has.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 import time
 from typing import Protocol
 from weakref import WeakSet
 
 logger = logging.getLogger("actium.stores")
 
-SECONDS = 5.0
-"""How long a fork waits at most for what is under way."""
+LONGEST_REST = 5.0
+"""Seconds that a fork waits at most for what is under way."""
 
 
 class Rests(Protocol):
     """What can rest."""
 
-    def rest(self, seconds: float) -> bool:
-        """Begin nothing until `go_on` is called; whether all that was under way has ended in time."""
+    @property
+    def place(self) -> object:
+        """Where it is: in a copy, what is at one place is left alone where a part of it was in use."""
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is under way."""
+
+    def rest(self, seconds: float) -> None:
+        """Begin nothing until `go_on` is called, and wait for what is under way, but not for longer than that."""
 
     def go_on(self) -> None:
-        """Begin again."""
+        """Begin again, in the process that has forked."""
+
+    def begin_anew(self, *, closes: bool) -> None:
+        """Leave what the parent has, in the copy: close it, or where it was in use leave it alone."""
 
 
-_watched: WeakSet[Rests] = WeakSet()
-_resting: list[Rests] = []
+_A_MOMENT = 0.01
+"""Seconds until who was interrupted while it forked is interrupted again."""
+
+_resting: WeakSet[Rests] = WeakSet()
+_forking = threading.Lock()
+_interruption: BaseException | None = None
+_process = os.getpid()
 
 
-def watch(one: Rests) -> None:
+def register(one: Rests) -> None:
     """Let something rest whenever this process forks, from now on."""
-    _watched.add(one)
+    with _forking:
+        _resting.add(one)
+
+
+def notice() -> None:
+    """Begin anew where this is a copy that was made without Python's knowledge; to be called before every use."""
+    if _process != os.getpid():
+        _begin_anew()
 
 
 def _rest() -> None:
-    until = time.monotonic() + SECONDS
-    for one in list(_watched):
-        _resting.append(one)
-        if not one.rest(max(0.0, until - time.monotonic())):
-            logger.warning("The process forks while its store is in use; the child cannot use it.")
+    global _interruption
+    _forking.acquire()  # two threads may fork at one time; each needs that nobody goes on before it is done
+    until = time.monotonic() + LONGEST_REST
+    for one in _resting:
+        try:
+            one.rest(max(0.0, until - time.monotonic()))
+        except BaseException as error:  # Python would print it and fork all the same
+            _interruption = error
 
 
 def _go_on() -> None:
-    while _resting:
-        _resting.pop().go_on()
+    global _interruption
+    interruption, _interruption = _interruption, None
+    try:
+        for one in _resting:
+            try:
+                one.go_on()
+            except Exception as error:  # the others are to go on all the same
+                interruption = interruption or error
+    finally:
+        _forking.release()
+    if isinstance(interruption, KeyboardInterrupt):
+        again = threading.Timer(_A_MOMENT, _interrupt)  # here it would be printed and forgotten
+        again.daemon = True
+        again.start()
+    elif interruption is not None:
+        logger.error("What is stored could not rest while the process forked.", exc_info=interruption)
+
+
+def _interrupt() -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def _begin_anew() -> None:
+    global _forking, _interruption, _process
+    _forking, _interruption, _process = threading.Lock(), None, os.getpid()
+    in_use = {one.place for one in _resting if not one.is_at_rest}
+    for one in _resting:
+        one.begin_anew(closes=one.place not in in_use)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_rest, after_in_parent=_go_on, after_in_child=_resting.clear)
+    os.register_at_fork(before=_rest, after_in_parent=_go_on, after_in_child=_begin_anew)

@@ -41,13 +41,17 @@ class Readers:
         while self._free:
             self._free.pop().close()
 
-    def rest(self, seconds: float) -> bool:
-        """Let nobody read until `go_on` is called; whether all blocks have ended in time."""
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nobody reads."""
+        return not self._blocks
+
+    def rest(self, seconds: float) -> None:
+        """Let nobody read until `go_on` is called, and wait for the blocks to end, but not for longer than that."""
         until = time.monotonic() + seconds
         self._goes_on = threading.Event()
         while self._blocks and time.monotonic() < until:
             time.sleep(_LOOK_AFTER)
-        return not self._blocks
 
     def go_on(self) -> None:
         """Let others read again, after `rest`."""

@@ -120,6 +120,7 @@ PLAIN: Kind | None = None
 
 _MOST_INSERTIONS = 128
 _MOST_KEPT = 256
+_LONGEST_KEPT = 4_096
 
 
 class Table(Generic[RowT]):
@@ -132,8 +133,6 @@ class Table(Generic[RowT]):
         selected: The columns of a SELECT whose rows `read` takes.
         insertion: The INSERT that takes what `written` gives.
         replacement: The UPDATE of one row at ``:expected_version`` to what `named` gives.
-        read_again: As `read`, from a tuple. Where rows change seldom and are read over and over, the same row gives the
-            same record, in which nothing may be changed.
     """
 
     def __init__(
@@ -155,7 +154,8 @@ class Table(Generic[RowT]):
         self._is_tuple = issubclass(record, tuple)
         self._is_row = getattr(record, "_fields", None) == self._names
         self._insertion_of = lru_cache(maxsize=_MOST_INSERTIONS)(self._made_insertion)
-        self.read_again = lru_cache(maxsize=_MOST_KEPT)(self.read) if changes_seldom else self.read
+        self._json = [index for index, kind in kinds if kind and kind.is_json]
+        self._kept = lru_cache(maxsize=_MOST_KEPT)(self.read) if changes_seldom else self.read
 
     def insertion_of(self, records: Sequence[RowT]) -> tuple[str, list[Any]]:
         """The INSERT of several records, and what it takes.
@@ -205,6 +205,13 @@ class Table(Generic[RowT]):
         if self._is_tuple:
             return self.record(*fields)
         return self.record(**dict(zip(self._names, fields, strict=True)))
+
+    def read_again(self, row: tuple[Any, ...]) -> RowT:
+        """As `read`. Of a table that changes seldom, the same row gives the same record: nothing in it may be changed.
+
+        Rows with much in them are made anew each time, rather than kept for as long as this process lasts.
+        """
+        return (self._kept if all(len(row[index]) <= _LONGEST_KEPT for index in self._json) else self.read)(row)
 
 
 def _is_shared(column: Sequence[Any], kind: Kind | None) -> bool:

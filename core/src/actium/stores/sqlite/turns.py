@@ -18,6 +18,8 @@ from uuid import UUID
 
 from actium.stores.sqlite.tables import json_text, time_text
 
+_OF_KIND = "kind = ? AND status IN ('pending', 'running')"
+
 
 def is_held(connection: sqlite3.Connection, kind: str, slots: int) -> bool:
     """Whether a new execution of a kind has to wait for a slot, or behind others that do."""
@@ -66,6 +68,3 @@ def _taken(connection: sqlite3.Connection, kind: str) -> int:
     """How many of a kind have a slot."""
     (taken,) = connection.execute(f"SELECT count(*) FROM executions WHERE {_OF_KIND} AND held = 0", (kind,)).fetchone()
     return int(taken)
-
-
-_OF_KIND = "kind = ? AND status IN ('pending', 'running')"

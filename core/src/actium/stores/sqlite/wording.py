@@ -34,7 +34,7 @@ class Wording:
         self._is_closed = is_closed
 
     @property
-    def beginning(self) -> str:
+    def sentence_start(self) -> str:
         """The name where a sentence begins."""
         return f"T{self._name[1:]}"
 
@@ -47,22 +47,22 @@ class Wording:
 
     def closed(self) -> StoreClosedError:
         """The error that it was closed."""
-        return StoreClosedError(f"{self.beginning} was closed.", hint="Open it again.")
+        return StoreClosedError(f"{self.sentence_start} was closed.", hint="Open it again.")
 
     def read_only(self) -> StoreReadOnlyError:
         """The error that it cannot be written."""
         return StoreReadOnlyError(
-            f"{self.beginning} cannot be written.", hint="Check the permissions of the file and its folder."
+            f"{self.sentence_start} cannot be written.", hint="Check the permissions of the file and its folder."
         )
 
     def _told(self, error: BaseException) -> ActiumError | None:
         """What an error means; None where it is no affair of SQLite."""
         if isinstance(error, sqlite3.IntegrityError):
-            return ConflictError(f"{self.beginning} refused a change: {error}.")
+            return ConflictError(f"{self.sentence_start} refused a change: {error}.")
         if isinstance(error, sqlite3.Error):
             return self._failure(error)
         if isinstance(error, UnicodeEncodeError | OverflowError):
-            return InvalidInputError(f"{self.beginning} cannot keep or compare a value: {error}.")
+            return InvalidInputError(f"{self.sentence_start} cannot keep or compare a value: {error}.")
         return None
 
     def _failure(self, error: sqlite3.Error) -> StoreError:
@@ -77,13 +77,13 @@ class Wording:
             return self.read_only()
         if _says(error, "not a database", "malformed", "corrupt"):
             return StoreCorruptError(
-                f"{self.beginning} is no usable SQLite database: {error}.",
+                f"{self.sentence_start} is no usable SQLite database: {error}.",
                 hint="Check the path; if it is right, restore the file from a backup.",
             )
         if _says(error, "full"):
             return StoreError(f"There is no room left for {self._name}.", hint="Free some disk space and try again.")
         return StoreError(
-            f"{self.beginning} failed: {error}.", hint="Check that the file is there and its disk is well."
+            f"{self.sentence_start} failed: {error}.", hint="Check that the file is there and its disk is well."
         )
 
 

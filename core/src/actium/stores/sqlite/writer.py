@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from actium.errors import StoreBusyError
 
@@ -109,15 +109,17 @@ class Writer:
         finally:
             self._release()
 
-    def rest(self, seconds: float) -> bool:
-        """Let nobody write until `go_on` is called; whether all that was begun could be committed in time."""
-        try:
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nobody writes, or is about to."""
+        return self._rests or (self._group is None and not self._lock.locked())
+
+    def rest(self, seconds: float) -> None:
+        """Let nobody write until `go_on` is called, and commit what was begun, if that can be had in time."""
+        with suppress(StoreBusyError):
             self._acquire(seconds)
-        except StoreBusyError:
-            return False
-        self._rests = True
-        self._commit()  # a group that was left open for who waits here
-        return True
+            self._rests = True
+            self._commit()  # a group that was left open for who waits here
 
     def go_on(self) -> None:
         """Let others write again, after `rest`."""
