@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from uuid import UUID
@@ -13,6 +14,16 @@ from actium.stores.records import Along
 
 _everyones: WeakSet[Workers] = WeakSet()
 _changing = threading.Lock()
+
+
+def _begin_anew() -> None:
+    """In a copy of the process, wait for nobody who was about to change something in the parent."""
+    global _changing
+    _changing = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class Workers:

@@ -70,13 +70,20 @@ def notice() -> None:
 
 def _rest() -> None:
     global _interruption
-    _forking.acquire()  # two threads may fork at one time; each needs that nobody goes on before it is done
+    interruption: BaseException | None = None
+    while True:
+        try:
+            _forking.acquire()  # two threads may fork at one time; each needs that nobody goes on before it is done
+            break
+        except KeyboardInterrupt as error:
+            interruption = error
     until = time.monotonic() + LONGEST_REST
     for one in _resting:
         try:
             one.rest(max(0.0, until - time.monotonic()))
         except BaseException as error:  # Python would print it and fork all the same
-            _interruption = error
+            interruption = error
+    _interruption = interruption
 
 
 def _go_on() -> None:
