@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Protocol
@@ -47,8 +48,8 @@ class Rests(Protocol):
         """Leave what the parent has, in the copy: close it, or where it was in use leave it alone."""
 
 
-_A_MOMENT = 0.01
-"""Seconds until who was interrupted while it forked is interrupted again."""
+_A_MOMENT = 0.001
+"""Seconds between looks whether who was interrupted while it forked has done so."""
 
 _resting: WeakSet[Rests] = WeakSet()
 _forking = threading.Lock()
@@ -98,15 +99,22 @@ def _go_on() -> None:
     finally:
         _forking.release()
     if isinstance(interruption, KeyboardInterrupt):
-        again = threading.Timer(_A_MOMENT, _interrupt)  # here it would be printed and forgotten
-        again.daemon = True
-        again.start()
+        threading.Thread(target=_interrupt_again, daemon=True).start()
     elif interruption is not None:
         logger.error("What is stored could not rest while the process forked.", exc_info=interruption)
 
 
-def _interrupt() -> None:
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+def _interrupt_again() -> None:
+    """Interrupt the main thread as soon as it has left `_go_on`, where Python would print that and forget it."""
+    main = threading.main_thread().ident or 0
+    frame = sys._current_frames().get(main)
+    while frame is not None:
+        if frame.f_code is _go_on.__code__:
+            time.sleep(_A_MOMENT)
+            frame = sys._current_frames().get(main)
+        else:
+            frame = frame.f_back
+    signal.pthread_kill(main, signal.SIGINT)
 
 
 def _begin_anew() -> None:
