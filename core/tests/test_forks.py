@@ -318,6 +318,7 @@ def test_an_interruption_while_it_waits_is_not_forgotten(tmp_path: Path) -> None
     program = """
     import signal
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background ignores it
     other = Actium(f"sqlite:///{sys.argv[1]}.other")
     publish("/parent")
     begun, ends = threading.Event(), threading.Event()
