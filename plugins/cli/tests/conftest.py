@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -105,6 +106,14 @@ class Outcome:
 
 Call = Callable[..., Outcome]
 Install = Callable[..., None]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _heeding_interruptions() -> Iterator[None]:
+    """Ctrl-C reaches the processes of tests, also where the tests were started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
