@@ -481,7 +481,7 @@ class BaseStore(ABC):
     ) -> None:
         """Replace what is known of an execution's steps; ignored once it has ended.
 
-        What is kept of them is bounded: see `actium.stores.steps.bounded`.
+        What is kept of them is bounded: see ``actium.stores.steps``.
 
         Args:
             execution_id: Of which execution.
