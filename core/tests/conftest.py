@@ -15,7 +15,8 @@ from actium import ActionConfig, Actium, action_flavor
 from actium.event_hub.worker import Worker
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, ServiceAccountResponse
 from actium.stores.sqlite.database import Database
-from actium.stores.sqlite.schema import MIGRATIONS, prepare
+from actium.stores.sqlite.migrations import MIGRATIONS
+from actium.stores.sqlite.schema import prepare
 
 CreateAction = Callable[..., ActionResponse]
 

@@ -7,16 +7,21 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actium import Actium, Event
 from actium.errors import StoreBusyError, StoreClosedError
-from actium.models import EventFilter
+from actium.models import ActionResponse, EventFilter, PublishedEvent, TriggerRequest
+from actium.stores.records import EventDraft, EventRecord, RecordedEvent
 from actium.stores.sqlite.store import SQLiteStore
 
+CreateAction = Callable[..., ActionResponse]
+LONG = 30.0
 MANY = 1_000
 LIMIT = 0.5
 
@@ -134,3 +139,53 @@ def test_a_copy_of_the_process_has_a_thread_of_its_own(app: Actium) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     asyncio.run(publish("/parent"))
     assert app.events.list().total == 3
+
+
+@pytest.mark.parametrize("number_of_loops", [1, 3])
+def test_coroutines_share_transactions(
+    app: Actium, create: CreateAction, monkeypatch: pytest.MonkeyPatch, number_of_loops: int
+) -> None:
+    """While one transaction is under way, all that come wait; then at most 128 are stored with each, of any loop."""
+    action = create()
+    app.triggers.create(TriggerRequest(name="every", action_id=action.id, match_all=True))
+    together, under_way = list[int](), threading.Lock()
+    all_have_come, record_events = threading.Barrier(number_of_loops + 1), app.store.record_events
+
+    def stored(drafts: Sequence[EventDraft], **options: Any) -> tuple[RecordedEvent, ...]:
+        assert under_way.acquire(blocking=False), "two transactions at once"
+        try:
+            together.append(len(drafts))
+            if len(together) == 1:
+                all_have_come.wait(LONG)
+            return record_events(drafts, **options)
+        finally:
+            under_way.release()
+
+    async def publish(loop: int) -> list[PublishedEvent]:
+        async def one(number: int) -> PublishedEvent:
+            return await app.events.apublish(Event(type="data.arrived", source="/s", id=f"{loop}-{number}"))
+
+        publishing = [asyncio.ensure_future(one(number)) for number in range(300 // number_of_loops)]
+        await asyncio.sleep(0)  # each of them has begun to wait
+        await asyncio.to_thread(all_have_come.wait, LONG)
+        async with asyncio.timeout(LONG):
+            return await asyncio.gather(*publishing)
+
+    monkeypatch.setattr(app.store, "record_events", stored)
+    published = dict[int, list[PublishedEvent]]()
+    threads = [
+        threading.Thread(target=lambda loop=loop: published.update({loop: asyncio.run(publish(loop))}))
+        for loop in range(number_of_loops)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    first, *others, last = together  # the first one takes what has come until then
+    assert set(others) == {128}
+    assert max(first, last) <= 128
+    assert (sum(together), len(published)) == (300, number_of_loops)
+    for loop, own in published.items():
+        events = app.store.get_many(EventRecord, [one.id for one in own])
+        assert [events[one.id].event_id for one in own] == [f"{loop}-{number}" for number in range(len(own))]
+    assert app.executions.list().total == app.events.list().total == 300

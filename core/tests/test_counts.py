@@ -19,7 +19,8 @@ from actium.models.run_policy import Concurrency, RunPolicy
 from actium.stores.base_store import StaleTriggersError
 from actium.stores.records import EventDraft, EventRecord
 from actium.stores.sqlite.database import Database
-from actium.stores.sqlite.schema import COUNTED, MIGRATIONS, prepare
+from actium.stores.sqlite.migrations import COUNTED, MIGRATIONS
+from actium.stores.sqlite.schema import prepare
 
 CreateAction = Callable[..., ActionResponse]
 NOW = "2026-01-31T12:00:00.000000+00:00"

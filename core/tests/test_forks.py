@@ -45,6 +45,27 @@ def forked(run):
 
 def code_of(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def outlived(*applications, before=lambda: None, after):
+    # Let a copy do something before and after its parent closes applications; tell how many events there are then.
+    parent_closed, close_parent = os.pipe()
+    copy_has_begun, begin = os.pipe()
+
+    def run():
+        before()
+        os.write(begin, b".")
+        os.read(parent_closed, 1)
+        after()
+
+    child = forked(run)
+    os.read(copy_has_begun, 1)
+    for one in applications:
+        one.close()
+    os.write(close_parent, b".")
+    code = code_of(child)
+    with Actium(f"sqlite:///{sys.argv[1]}") as again:
+        print(code, again.events.list().total, again.store.check())
 """
 
 
@@ -92,45 +113,23 @@ def test_what_a_copy_stores_outlasts_its_parent(tmp_path: Path) -> None:
     background."""
     program = """
     publish("/parent")
-    parent_closed, close_parent = os.pipe()
-    copy_has_begun, begin = os.pipe()
 
-    def run():
-        publish("/before")
-        os.write(begin, b".")
-        os.read(parent_closed, 1)
+    def publish_after():
         publish("/after")
         assert app.events.list().total == 3
 
-    child = forked(run)
-    os.read(copy_has_begun, 1)
-    app.close()
-    os.write(close_parent, b".")
-    assert code_of(child) == 0
-    with Actium(f"sqlite:///{sys.argv[1]}") as again:
-        print(sorted(event.body.source for event in again.events.list(hydrate=True).items), again.store.check())
+    outlived(app, before=lambda: publish("/before"), after=publish_after)
     """
-    assert output_of(program, tmp_path / "actium.db") == "['/after', '/before', '/parent'] ()\n"
+    assert output_of(program, tmp_path / "actium.db") == "0 3 ()\n"
 
 
 def test_a_parent_that_has_closed_leaves_its_copy_the_store(tmp_path: Path) -> None:
     """A copy that begins to use it only then opens it anew."""
     program = """
     publish("/parent")
-    parent_closed, close_parent = os.pipe()
-
-    def run():
-        os.read(parent_closed, 1)
-        publish("/copy")
-
-    child = forked(run)
-    app.close()
-    os.write(close_parent, b".")
-    assert code_of(child) == 0
-    with Actium(f"sqlite:///{sys.argv[1]}") as again:
-        print(again.events.list().total, again.store.check())
+    outlived(app, after=lambda: publish("/copy"))
     """
-    assert output_of(program, tmp_path / "actium.db") == "2 ()\n"
+    assert output_of(program, tmp_path / "actium.db") == "0 2 ()\n"
 
 
 def test_a_copy_of_a_copy(tmp_path: Path) -> None:
@@ -251,26 +250,9 @@ def test_several_stores_of_one_file(tmp_path: Path) -> None:
     other = Actium(f"sqlite:///{sys.argv[1]}", project="other")
     publish("/parent")
     other.events.publish(Event(type="data.arrived", source="/other"))
-    parent_closed, close_parent = os.pipe()
-    copy_has_begun, begin = os.pipe()
-
-    def run():
-        publish("/copy")
-        os.write(begin, b".")
-        os.read(parent_closed, 1)
-        for number in range(3):
-            publish("/copy")
-
-    child = forked(run)
-    os.read(copy_has_begun, 1)
-    app.close()
-    other.close()
-    os.write(close_parent, b".")
-    assert code_of(child) == 0
-    with Actium(f"sqlite:///{sys.argv[1]}") as again:
-        print(again.events.list().total, again.store.check())
+    outlived(app, other, before=lambda: publish("/copy"), after=lambda: [publish("/copy") for _ in range(3)])
     """
-    assert output_of(program, tmp_path / "actium.db") == "5 ()\n"
+    assert output_of(program, tmp_path / "actium.db") == "0 5 ()\n"
 
 
 def test_several_threads_of_the_copy_begin_at_one_time(tmp_path: Path) -> None:
@@ -282,10 +264,8 @@ def test_several_threads_of_the_copy_begin_at_one_time(tmp_path: Path) -> None:
         block.__enter__().execute("SELECT count(*) FROM events").fetchone()
     for block in blocks:
         block.__exit__(None, None, None)
-    parent_closed, close_parent = os.pipe()
-    copy_has_begun, begin = os.pipe()
 
-    def run():
+    def publish_together():
         together = threading.Barrier(8)
 
         def request():
@@ -297,20 +277,11 @@ def test_several_threads_of_the_copy_begin_at_one_time(tmp_path: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        os.write(begin, b".")
-        os.read(parent_closed, 1)
-        publish("/copy")
 
-    child = forked(run)
-    os.read(copy_has_begun, 1)
-    app.close()
-    os.write(close_parent, b".")
-    assert code_of(child) == 0
-    with Actium(f"sqlite:///{sys.argv[1]}") as again:
-        print(again.events.list().total, again.store.check())
+    outlived(app, before=publish_together, after=lambda: publish("/copy"))
     """
     for number in range(5):
-        assert output_of(program, tmp_path / f"{number}.db") == "10 ()\n"
+        assert output_of(program, tmp_path / f"{number}.db") == "0 10 ()\n"
 
 
 def test_an_interruption_while_it_waits_is_not_forgotten(tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ from actium.stores import SQLiteStore, open_store
 from actium.stores.base_store import Query
 from actium.stores.records import AccountRecord
 from actium.stores.sqlite.database import Database
-from actium.stores.sqlite.schema import MIGRATIONS, prepare
+from actium.stores.sqlite.migrations import MIGRATIONS
+from actium.stores.sqlite.schema import prepare
 
 
 @action_flavor("test.note")

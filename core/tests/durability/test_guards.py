@@ -14,7 +14,8 @@ from actium import Actium
 from actium.errors import ConflictError
 from actium.models import ActionResponse
 from actium.stores.sqlite.database import Database
-from actium.stores.sqlite.schema import MIGRATIONS, prepare
+from actium.stores.sqlite.migrations import MIGRATIONS
+from actium.stores.sqlite.schema import prepare
 
 CreateAction = Callable[..., ActionResponse]
 

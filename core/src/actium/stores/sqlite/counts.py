@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from actium.stores.records import EventRecord, ExecutionRecord, StoreProblem
-from actium.stores.sqlite.schema import COUNTED
+from actium.stores.sqlite.migrations import COUNTED
 
 _THERE = " UNION ALL ".join(
     f"SELECT '{table}' AS counted, project, count(*) AS number FROM {table} GROUP BY project" for table in COUNTED

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -146,10 +146,12 @@ class Database:
         """
         inherited = [*filter(None, [self._writer.abandon()]), *self._readers.abandon()]
         if closes:
-            for connection in inherited:
-                with suppress(sqlite3.Error):
+            try:
+                for connection in inherited:
                     connection.close()
-        else:
+            except sqlite3.Error:  # it still holds what the parent holds, as far as SQLite knows
+                closes = False
+        if not closes:
             _LEFT_ALONE.extend(inherited)
         self._is_lost |= not closes or (self._path is None and bool(inherited))
         self._writer, self._readers = self._new_connections()

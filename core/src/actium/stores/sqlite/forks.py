@@ -90,6 +90,7 @@ def _rest() -> None:
 def _go_on() -> None:
     global _interruption
     interruption, _interruption = _interruption, None
+    is_in_use = not all(one.is_at_rest for one in _resting)
     try:
         for one in _resting:
             try:
@@ -98,6 +99,8 @@ def _go_on() -> None:
                 interruption = interruption or error
     finally:
         _forking.release()
+    if is_in_use:
+        logger.warning("The process forked while its store was in use; the copy cannot use it.")
     if isinstance(interruption, KeyboardInterrupt):
         threading.Thread(target=_interrupt_again, daemon=True).start()
     elif interruption is not None:

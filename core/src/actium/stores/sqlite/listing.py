@@ -10,7 +10,7 @@ from actium.errors import InvalidQueryError
 from actium.models.page import Condition, LogicalOperator, Operator
 from actium.stores.base_store import MOST_FOUND, SHORTEST_ID_PREFIX, Query, RecordPage
 from actium.stores.records import Record, Reference
-from actium.stores.sqlite.schema import COUNTED
+from actium.stores.sqlite.migrations import COUNTED
 from actium.stores.sqlite.tables import Table, json_text, name_column
 
 _BEYOND = "\U0010ffff"

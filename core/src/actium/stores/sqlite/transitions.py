@@ -1,4 +1,4 @@
-"""The ways that an execution can go, as SQLite is told them by `actium.stores.sqlite.schema`."""
+"""The ways that an execution can go, as SQLite is told them by `actium.stores.sqlite.migrations`."""
 
 from __future__ import annotations
 
