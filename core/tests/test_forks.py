@@ -34,12 +34,9 @@ def forked(run):
         try:
             run()
             os._exit(0)
-        except StoreError as error:
-            print(f"{type(error).__name__}: {error}", flush=True)
-            os._exit(2)
-        except BaseException as error:
-            print(f"{type(error).__name__}: {error}", flush=True)
-            os._exit(1)
+        except BaseException as error:  # told in one piece, as the parent may write at the same time
+            print(f"{type(error).__name__}: {error}\\n", end="", flush=True)
+            os._exit(2 if isinstance(error, StoreError) else 1)
     return child
 
 
