@@ -17,7 +17,7 @@ import pytest
 from actium import Actium, Event
 from actium.errors import StoreBusyError, StoreClosedError
 from actium.models import ActionResponse, EventFilter, PublishedEvent, TriggerRequest
-from actium.stores.records import EventDraft, EventRecord, RecordedEvent
+from actium.stores.records import EventDraft, EventRecord, Recorded
 from actium.stores.sqlite.store import SQLiteStore
 
 CreateAction = Callable[..., ActionResponse]
@@ -151,7 +151,7 @@ def test_coroutines_share_transactions(
     together, under_way = list[int](), threading.Lock()
     all_have_come, record_events = threading.Barrier(number_of_loops + 1), app.store.record_events
 
-    def stored(drafts: Sequence[EventDraft], **options: Any) -> tuple[RecordedEvent, ...]:
+    def stored(drafts: Sequence[EventDraft], **options: Any) -> Recorded:
         assert under_way.acquire(blocking=False), "two transactions at once"
         try:
             together.append(len(drafts))

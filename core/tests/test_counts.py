@@ -101,7 +101,9 @@ def test_of_what_is_refused(triggered: Actium) -> None:
         triggered.actions.run("one", Event(id="a", source="/s", type="another"))
     stored = triggered.store.get(EventRecord, triggered.events.list().items[0].id)
     drafts = [
-        EventDraft(event=stored._replace(id=uuid4(), event_id=name), executions=(), generation=generation)
+        EventDraft(
+            event=stored._replace(id=uuid4(), event_id=name), executions=(), execution_ids=(), generation=generation
+        )
         for name, generation in (("b", triggered.store.trigger_generation()), ("c", 0))
     ]
     with pytest.raises(StaleTriggersError):

@@ -180,7 +180,7 @@ class TestWhatNoStoreCanCompare:
             attributes={},
             data=None,
         )
-        draft = EventDraft(event=event, executions=(), generation=app.store.trigger_generation())
+        draft = EventDraft(event, (), (), app.store.trigger_generation())
         with pytest.raises(InvalidInputError, match="years 1 to 9999"):
             app.store.record_events([draft])
         assert app.events.list().total == 0

@@ -15,6 +15,7 @@ from actium import Actium
 from actium.errors import ConflictError, InvalidInputError
 from actium.models import ActionResponse
 from actium.stores import BaseStore, open_store
+from actium.stores.base_store import Query
 from actium.stores.records import ActionRecord, EventDraft, EventRecord, ExecutionDraft
 from actium.stores.sqlite.tables import ACTIONS, EVENTS, time_text
 
@@ -46,8 +47,8 @@ def event(**fields: Any) -> EventRecord:
 
 def stored(store: BaseStore, events: Sequence[EventRecord]) -> list[EventRecord]:
     """Events as they are read after they were stored in one transaction."""
-    recorded = store.record_events([EventDraft(one, (), 0) for one in events])
-    return [store.get(EventRecord, one.id) for one in recorded]
+    recorded = store.record_events([EventDraft(one, (), (), 0) for one in events])
+    return [store.get(EventRecord, one.id) for one in recorded.events]
 
 
 @pytest.mark.parametrize("number", [2, 3, 64, 130])
@@ -76,10 +77,31 @@ def test_rows_that_have_everything_in_common_are_one_too_many(
     app: Actium, create: Callable[..., ActionResponse]
 ) -> None:
     """Two executions of one id are a conflict, and nothing of them is stored."""
-    twice = [ExecutionDraft(id=uuid4(), action_id=create().id)] * 2
+    twice, ids = [ExecutionDraft(create().id)] * 2, (uuid4(),) * 2
     with pytest.raises(ConflictError, match="refused a change"):
-        app.store.record_events([EventDraft(event(), twice, app.store.trigger_generation())])
+        app.store.record_events([EventDraft(event(), twice, ids, app.store.trigger_generation())])
     assert app.executions.list().total == app.events.list().total == 0
+
+
+def test_an_event_with_the_id_of_another_is_refused(store: BaseStore) -> None:
+    """One that is there already, be it by name too, or comes with the same transaction; nothing is stored then."""
+    (first,) = stored(store, [event(event_id="a")])
+    same, other = event(id=first.id, event_id="a"), event(id=first.id, event_id="b")
+    for events in ([same], [event(), same], [other], [event(), other], [event(id=(made := uuid4())), event(id=made)]):
+        with pytest.raises(ConflictError, match="refused a change"):
+            stored(store, events)
+    assert store.page(EventRecord, Query(sort_by="received")).total == 1
+
+
+def test_events_are_known_again_among_new_ones(store: BaseStore) -> None:
+    """Wherever in a transaction they stand, and where it brings them twice: each gives what was stored first."""
+    (first,) = stored(store, [event(event_id="known")])
+    events = [event(event_id=name) for name in ("a", "known", "b", "a", "known", "b", "c")]
+    recorded = store.record_events([EventDraft(one, (), (), 0) for one in events]).events
+    a, _, b, _, _, _, c = (one.id for one in events)
+    assert [one.id for one in recorded] == [a, first.id, b, a, first.id, b, c]
+    assert [one.duplicate for one in recorded] == [False, True, False, True, True, True, False]
+    assert store.page(EventRecord, Query(sort_by="received")).total == 4
 
 
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

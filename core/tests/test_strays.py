@@ -23,7 +23,7 @@ from actium.event_hub.run import Run
 from actium.event_hub.strays import Strays
 from actium.event_hub.worker import Worker
 from actium.models import ActionRequest, ActionResponse, Concurrency, RunPolicy, ServiceAccountRequest, TriggerRequest
-from actium.stores.records import Along, Claim, Ending, ExecutionDraft, ExecutionRecord, Outcome, WorkerRecord
+from actium.stores.records import Along, Claim, Ending, ExecutionRecord, Outcome, WorkerRecord
 from actium.stores.sqlite import work
 from actium.stores.sqlite.store import SQLiteStore
 
@@ -316,9 +316,8 @@ def test_workers_are_woken_for_what_is_given_back(triggered: Actium, working: Wo
     with working(triggered, poll_interval=600.0, lease=600.0):
         loser.run_until_idle()
         (action,) = triggered.actions.list().items
-        draft = ExecutionDraft(id=uuid4(), action_id=action.id)
-        triggered.store.insert_execution(draft, project=triggered.project, event=None)
+        execution = triggered.store.insert_execution(uuid4(), action.id, project=triggered.project, event=None)
         (claim,) = triggered.store.exchange(loser.name, limit=1).claims
-        assert claim.execution.id == draft.id
-        ended = triggered.executions.wait(draft.id, SECONDS / 3)
+        assert claim.execution.id == execution.id
+        ended = triggered.executions.wait(execution.id, SECONDS / 3)
     assert [one.reason for one in ended.attempts] == ["it was claimed, and lost on the way to its worker", None]

@@ -19,9 +19,9 @@ from actium.stores.responses import event_response
 
 
 def _batches(events: Iterable[Event]) -> Iterator[list[Event]]:
+    """Events in batches; a generator would keep the last one for as long as it makes the next."""
     remaining = iter(events)
-    while some := [expect(event, Event) for event in itertools.islice(remaining, PUBLISHED_TOGETHER)]:
-        yield some
+    return iter(lambda: [expect(event, Event) for event in itertools.islice(remaining, PUBLISHED_TOGETHER)], [])
 
 
 class Events:

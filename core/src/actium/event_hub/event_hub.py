@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from actium.errors import VersionConflictError
 from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
-from actium.event_hub.matching import Match, MatchIndex
 from actium.event_hub.offers import Offer
-from actium.filters import parse_filters
+from actium.event_hub.trigger_indexes import TriggerIndexes
 from actium.models.base import DEFAULT_PROJECT, assembled
-from actium.models.event import ContextAttributes, Event
+from actium.models.event import Event
 from actium.models.execution import TriggerExecutionResponse
 from actium.models.ids import new_id, new_ids
 from actium.models.plain_json import copied
@@ -31,8 +30,8 @@ from actium.stores.records import (
     Along,
     EventDraft,
     EventRecord,
-    ExecutionDraft,
     ExecutionRecord,
+    Recorded,
     RecordedEvent,
     TriggerRecord,
 )
@@ -104,15 +103,23 @@ class EventHub(BaseEventHub):
         """See `BaseEventHub.publish_event`."""
         if self._are_observed:
             return self.store_events(self.begin([event]), project)[0]
-        return _published(self._store_unobserved([event], project)[0])
+        return _published(self._store_drafts(self._drafts([caused(event)], project), project)[0])
 
     def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> PublishedEvents:
         """See `BaseEventHub.publish_events`."""
+        return self.prepare_events(events, project)()
+
+    def prepare_events(self, events: Sequence[Event], project: str) -> Callable[[], PublishedEvents]:
+        """As `publish_events`, but for storing them, which another thread may do: it is what is returned.
+
+        Events are let go of by then, unless hook plugins see them, so that of those that wait to be stored less is
+        left to keep and to look through.
+        """
         if self._are_observed:
-            published = self.store_events(self.begin(events), project)
-            return PublishedEvents((one.id, one.executions, one.duplicate) for one in published)
-        recorded = self._store_unobserved(events, project)
-        return PublishedEvents((one.id, one.execution_ids, one.duplicate) for one in recorded)
+            return partial(self._publish_observed, events, project)
+        if current_execution() is not None:
+            events = list(map(caused, events))
+        return partial(self._publish_drafts, self._drafts(events, project), project)
 
     def begin(self, events: Iterable[Event]) -> list[Publishing]:
         """Begin to publish events, where their publisher calls; all of them have to be stored.
@@ -133,8 +140,7 @@ class EventHub(BaseEventHub):
         """Store events that were begun with, in one transaction; from any thread."""
         events = [one.event for one in begun]
         with _told_of_failure(begun):
-            recorded = self._record(events, event_records(events, project), project)
-        self._tell_workers(recorded)
+            recorded = self._store_drafts(self._drafts(events, project), project)
         published = list(map(_published, recorded))
         with _closed_at_last(begun):
             for publishing, became in zip(begun, published, strict=True):
@@ -150,9 +156,8 @@ class EventHub(BaseEventHub):
     def replay_event(self, event_id: UUID) -> PublishedEvent:
         """See `BaseEventHub.replay_event`."""
         record = self._store.get(EventRecord, event_id)
-        recorded = self._record([event_of(record)], [record], record.project, is_replay=True)
-        self._tell_workers(recorded)
-        return _published(recorded[0])
+        drafts = self._matched([record], [event_of(record)], record.project, is_replay=True)
+        return _published(self._store_drafts(drafts, record.project)[0])
 
     def trigger_action(
         self, action_id: UUID, event: Event | None = None, project: str = DEFAULT_PROJECT
@@ -162,7 +167,8 @@ class EventHub(BaseEventHub):
         with _told_of_failure(begun):
             record = event_records([begun[0].event], project)[0] if begun else None
             execution = self._store.insert_execution(
-                ExecutionDraft(id=new_id(), action_id=action_id),
+                new_id(),
+                action_id,
                 project=project,
                 event=record,
                 cause=current_execution(),
@@ -181,34 +187,52 @@ class EventHub(BaseEventHub):
         observers = self._observers()
         return observers.publishing.is_wrapped or observers.see_events
 
-    def _store_unobserved(self, events: Sequence[Event], project: str) -> Sequence[RecordedEvent]:
-        if current_execution() is not None:
-            events = list(map(caused, events))
-        recorded = self._record(events, event_records(events, project), project)
-        self._tell_workers(recorded)
-        return recorded
+    def _publish_observed(self, events: Sequence[Event], project: str) -> PublishedEvents:
+        published = self.store_events(self.begin(events), project)
+        return PublishedEvents((one.id, one.executions, one.duplicate) for one in published)
 
-    def _record(
-        self, events: Sequence[Event], records: Sequence[EventRecord], project: str, *, is_replay: bool = False
-    ) -> tuple[RecordedEvent, ...]:
-        triggers = self._current_triggers()
+    def _publish_drafts(self, drafts: Sequence[EventDraft], project: str) -> PublishedEvents:
+        recorded = self._store_drafts(drafts, project)
+        return PublishedEvents((one.id, one.execution_ids, one.duplicate) for one in recorded)
+
+    def _drafts(self, events: Sequence[Event], project: str) -> list[EventDraft]:
+        """New events, as they are to be stored."""
+        return self._matched(event_records(events, project), events, project)
+
+    def _matched(
+        self, records: Sequence[EventRecord], events: Sequence[Event], project: str, *, is_replay: bool = False
+    ) -> list[EventDraft]:
+        generation, matched = self._current_triggers().matching(project, events)
+        ids, drafts, start = new_ids(sum(map(len, matched))), [], 0
+        for record, executions in zip(records, matched, strict=True):
+            end = start + len(executions)
+            cause = _cause(record, is_replay=is_replay)
+            drafts.append(EventDraft(record, executions, tuple(ids[start:end]), generation, cause, is_replay))
+            start = end
+        return drafts
+
+    def _matched_anew(self, drafts: Sequence[EventDraft], project: str) -> list[EventDraft]:
+        """Drafts with what their events match since the triggers have changed."""
+        self._current_triggers().refresh()
+        records = [draft.event for draft in drafts]
+        is_replay = any(draft.is_replay for draft in drafts)
+        return self._matched(records, list(map(event_of, records)), project, is_replay=is_replay)
+
+    def _store_drafts(self, drafts: Sequence[EventDraft], project: str) -> Sequence[RecordedEvent]:
+        """Store drafts, and tell the workers if any of their executions waits for one."""
         while True:
-            generation, executions = triggers.matching(project, events)
-            drafts = [
-                EventDraft(record, matched, generation, _cause(record, is_replay=is_replay), is_replay)
-                for record, matched in zip(records, executions, strict=True)
-            ]
             try:
-                return self._stored(drafts)
+                recorded = self._stored(drafts)
             except StaleTriggersError:
-                triggers.refresh()
-
-    def _tell_workers(self, recorded: Sequence[RecordedEvent]) -> None:
-        """Tell of executions that were stored, if any of them waits for a worker."""
-        if any(len(one.execution_ids) > len(one.claims) and not one.duplicate for one in recorded):
+                drafts = self._matched_anew(drafts, project)
+            else:
+                break
+        new = sum([len(one.execution_ids) for one in recorded.events if not one.duplicate])
+        if new > len(recorded.claims):
             self._on_stored()
+        return recorded.events
 
-    def _stored(self, drafts: Sequence[EventDraft]) -> tuple[RecordedEvent, ...]:
+    def _stored(self, drafts: Sequence[EventDraft]) -> Recorded:
         """Store, and let a worker of this process begin with what it has room for."""
         number = sum([len(draft.executions) for draft in drafts])
         offer, along = None, Along(tuple)
@@ -222,7 +246,7 @@ class EventHub(BaseEventHub):
             if offer is not None:
                 offer.fail(along)
             raise
-        offer.take([claim for one in recorded for claim in one.claims], along)
+        offer.take(recorded.claims, along)
         return recorded
 
     def _current_triggers(self) -> TriggerIndexes:
@@ -244,90 +268,6 @@ class EventHub(BaseEventHub):
             except VersionConflictError:
                 continue  # someone changed another field in between; that change stays
             return trigger_response(changed)
-
-
-class TriggerIndexes:
-    """The active triggers of all projects, as of one generation."""
-
-    def __init__(self, store: BaseStore) -> None:
-        self._store = store
-        self._lock = threading.Lock()
-        self._generation = 0
-        self._loaded = False
-        self._projects: dict[str, MatchIndex] = {}
-        self._triggers: dict[UUID, TriggerRecord] = {}
-        self._problems: dict[str, dict[UUID, str]] = {}
-
-    def matching(self, project: str, events: Sequence[Event]) -> tuple[int, list[list[ExecutionDraft]]]:
-        """A generation, and for each event one execution for each of its triggers that matches.
-
-        Filters are evaluated without the lock. What is put meanwhile belongs to a newer generation than the one that is
-        told, so a store that checks it never takes a mixture.
-        """
-        if not self._loaded:
-            self.refresh()
-        with self._lock:
-            generation, index = self._generation, self._projects.get(project)
-            broken = [Match(key, problem) for key, problem in self._problems.get(project, {}).items()]
-        if index is None:
-            return generation, [[] for _ in events]
-        matches = index.match_each(map(ContextAttributes, events), [event.data for event in events])
-        if broken:
-            matches = [[*found, *broken] for found in matches]
-        with self._lock:
-            return generation, self._drafts(matches)
-
-    def _drafts(self, matches: Sequence[Sequence[Match]]) -> list[list[ExecutionDraft]]:
-        """For each of several events, the executions of what it matches; what is removed meanwhile is passed over."""
-        triggers, ids = self._triggers, iter(new_ids(sum(map(len, matches))))
-        drafts: list[list[ExecutionDraft]] = []
-        latest: Sequence[Match] | None = None
-        wanted: list[tuple[UUID, UUID, str | None]] = []
-        for found in matches:
-            if found is not latest:  # most events of a moment match the same
-                there = [match for match in found if match.key in triggers]
-                latest, wanted = found, [_wanted(triggers[match.key], match.problem) for match in there]
-            drafts.append([ExecutionDraft(next(ids), *one) for one in wanted])
-        return drafts
-
-    def refresh(self) -> None:
-        """Take in what happened to triggers since the last time."""
-        with self._lock:
-            changes = self._store.trigger_changes(self._generation)
-            if changes.generation < self._generation:  # the store was put back to an earlier state
-                self._projects, self._triggers, self._problems = {}, {}, {}
-                changes = self._store.trigger_changes(0)
-            for trigger_id in changes.removed:
-                self._discard(trigger_id)
-            for trigger in changes.changed:
-                self._discard(trigger.id)
-                if trigger.is_active:
-                    self._put(trigger)
-            self._generation = changes.generation
-            self._loaded = True
-
-    def _put(self, trigger: TriggerRecord) -> None:
-        self._triggers[trigger.id] = trigger
-        index = self._projects.setdefault(trigger.project, MatchIndex())
-        if trigger.match_all:
-            index.put(trigger.id, None)
-            return
-        try:
-            index.put(trigger.id, parse_filters(trigger.filters))
-        except ValueError as error:  # e.g. a dialect of a newer version: told at every event, never passed over
-            self._problems.setdefault(trigger.project, {})[trigger.id] = f"its filter cannot be read: {error}"
-
-    def _discard(self, trigger_id: UUID) -> None:
-        trigger = self._triggers.pop(trigger_id, None)
-        if trigger is not None:
-            self._projects[trigger.project].discard(trigger_id)
-            self._problems.get(trigger.project, {}).pop(trigger_id, None)
-
-
-def _wanted(trigger: TriggerRecord, problem: str | None) -> tuple[UUID, UUID, str | None]:
-    """What is to be run, which trigger asks for it, and why it cannot be."""
-    told = None if problem is None else f"the trigger {trigger.name!r} could not be matched: {problem}"
-    return trigger.action_id, trigger.id, told
 
 
 def _published(recorded: RecordedEvent) -> PublishedEvent:

@@ -44,7 +44,7 @@ class InTurn:
             hub: What stores.
             project: Whose triggers are matched.
         """
-        self._store = partial(hub.publish_events, project=project)
+        self._prepare = partial(hub.prepare_events, project=project)
         self._expect = hub.expect_more
         self._lock = threading.Lock()
         self._left = 0
@@ -67,13 +67,13 @@ class InTurn:
         under_way: deque[Future[PublishedEvents]] = deque()
         with ThreadPoolExecutor(1, thread_name_prefix="actium-publish") as thread:
             try:
-                for batch in batches:
+                for store in map(self._prepare, batches):
                     if len(under_way) == _AHEAD:
                         wait([under_way[-1 - _LEFT]])  # tells of no failure; the first one is told below
                         while len(under_way) > _LEFT:
                             published.append(under_way.popleft().result())
                     self._begin()
-                    under_way.append(thread.submit(contextvars.copy_context().run, self._store_one, batch))
+                    under_way.append(thread.submit(contextvars.copy_context().run, self._store_one, store))
             finally:  # what is under way when the next batch cannot be made tells of its own failure first
                 while under_way:
                     published.append(under_way.popleft().result())
@@ -85,9 +85,9 @@ class InTurn:
             if self._expecting is None:
                 self._expecting = self._expect()
 
-    def _store_one(self, batch: Sequence[Event]) -> PublishedEvents:
+    def _store_one(self, store: Callable[[], PublishedEvents]) -> PublishedEvents:
         try:
-            return PublishedEvents() if self._has_failed else self._store(batch)
+            return PublishedEvents() if self._has_failed else store()
         except BaseException:
             self._has_failed = True
             raise

@@ -27,11 +27,10 @@ from actium.stores.records import (
     EventDraft,
     EventRecord,
     Exchange,
-    ExecutionDraft,
     ExecutionRecord,
     Pruned,
     Record,
-    RecordedEvent,
+    Recorded,
     Reference,
     ResourceRecord,
     RevisionRecord,
@@ -322,7 +321,7 @@ class BaseStore(ABC):
         worker: str | None = None,
         limit: int = 0,
         along: Along | None = None,
-    ) -> tuple[RecordedEvent, ...]:
+    ) -> Recorded:
         """Store events and their executions, all together or none; each once for its (project, source, event_id).
 
         An event that is there only since `insert_execution` stored it with one of its own is not known yet: it gets the
@@ -339,7 +338,7 @@ class BaseStore(ABC):
                 where the worker is not registered.
 
         Returns:
-            What became of each, in the order of the drafts; of one that was known, what it led to when it was stored.
+            What became of each; of one that was known, what it led to when it was stored.
 
         Raises:
             StaleTriggersError: Triggers have changed since one was matched; nothing was stored.
@@ -349,9 +348,22 @@ class BaseStore(ABC):
 
     @abstractmethod
     def insert_execution(
-        self, draft: ExecutionDraft, *, project: str, event: EventRecord | None, cause: UUID | None = None
+        self,
+        execution_id: UUID,
+        action_id: UUID,
+        *,
+        project: str,
+        event: EventRecord | None,
+        cause: UUID | None = None,
     ) -> ExecutionRecord:
         """Store an execution by hand, and the event it is given if that is new.
+
+        Args:
+            execution_id: What is to be its id.
+            action_id: What to run.
+            project: The action's project.
+            event: What it is given; None for nothing.
+            cause: The execution that asks for it; None for none.
 
         Raises:
             NotFoundError: There is no such action in the project.

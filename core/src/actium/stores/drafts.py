@@ -12,7 +12,7 @@ from uuid import UUID
 from actium.models.execution import ExecutionStatus
 from actium.models.run_policy import RunPolicy
 from actium.stores.policies import read_policy
-from actium.stores.records import EventRecord, ExecutionDraft, ExecutionRecord
+from actium.stores.records import EventRecord, ExecutionRecord
 
 _LONGEST_KEY = 200
 
@@ -56,14 +56,20 @@ class Pattern:
     __slots__ = ("_after_event", "_before_event", "_common", "_is_usual", "begins", "target")
 
     def __init__(
-        self, target: Target, *, trigger_id: UUID | None, now: datetime, depth: int = 0, worker: str | None = None
+        self,
+        target: Target,
+        *,
+        now: datetime,
+        trigger_id: UUID | None = None,
+        depth: int = 0,
+        worker: str | None = None,
     ) -> None:
         """Turn a run policy into what claims look at.
 
         Args:
             target: The action.
-            trigger_id: What asks for it to be run, None for someone by hand.
             now: When they are stored.
+            trigger_id: What asks for it to be run, None for someone by hand.
             depth: How many executions have led to them.
             worker: Who begins with them at once, where nothing is to be waited for.
         """
@@ -73,24 +79,24 @@ class Pattern:
         self._is_usual = common.slots is None and target.problem is None
         self.begins = common.status is ExecutionStatus.RUNNING
 
-    def execution(self, draft: ExecutionDraft, event: EventRecord | None) -> ExecutionRecord:
-        """The execution of a draft: ``pending``, unless it begins, cannot be run, or is one too many in a chain.
+    def execution(self, execution_id: UUID, event: EventRecord | None, problem: str | None = None) -> ExecutionRecord:
+        """An execution: ``pending``, unless it begins, cannot be run, or is one too many in a chain.
 
         Args:
-            draft: What to run.
+            execution_id: Its id.
             event: What led to it.
+            problem: Why it cannot be run; None as a rule.
         """
         event_id = None if event is None else event.id
-        problem = draft.problem
         if problem is None and self._is_usual:  # in a fraction of the time that _replace takes
-            return tuple.__new__(ExecutionRecord, (draft.id, *self._before_event, event_id, *self._after_event))
+            return tuple.__new__(ExecutionRecord, (execution_id, *self._before_event, event_id, *self._after_event))
         common, problem = self._common, problem or self.target.problem
         if problem is not None:
             failed = ExecutionStatus.FAILED
             return common._replace(
-                id=draft.id, event_id=event_id, status=failed, reason=problem, finished=common.created
+                id=execution_id, event_id=event_id, status=failed, reason=problem, finished=common.created
             )
-        return common._replace(id=draft.id, event_id=event_id, kind=kind_of(self.target, event))
+        return common._replace(id=execution_id, event_id=event_id, kind=kind_of(self.target, event))
 
 
 _NO_ID: Final = UUID(int=0)

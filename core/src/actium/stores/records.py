@@ -177,13 +177,12 @@ class EventRecord(NamedTuple):
 
 
 class ExecutionDraft(NamedTuple):
-    """An execution to store as ``pending``; the store pins the action's revision and service account.
+    """An execution to store as ``pending``, but for its id; the store pins the action's revision and service account.
 
     Attributes:
         problem: Why it cannot be run; such an execution is stored as ``failed`` at once.
     """
 
-    id: UUID
     action_id: UUID
     trigger_id: UUID | None = None
     problem: str | None = None
@@ -193,14 +192,17 @@ class EventDraft(NamedTuple):
     """An event to store, with what it matched.
 
     Attributes:
-        cause: The execution that it says has caused it, None for none.
-        executions: One execution a matching trigger.
+        event: The event; when it is ``received`` is for the store to say.
+        executions: One execution a matching trigger. Events that match the same may share it.
+        execution_ids: Their ids, in the same order.
         generation: The generation of triggers that it was matched with.
+        cause: The execution that it says has caused it, None for none.
         is_replay: Whether the event is stored already, and its executions are to be added to those that it has.
     """
 
     event: EventRecord
     executions: Sequence[ExecutionDraft]
+    execution_ids: tuple[UUID, ...]
     generation: int
     cause: UUID | None = None
     is_replay: bool = False
@@ -213,13 +215,23 @@ class RecordedEvent(NamedTuple):
         id: The stored event.
         execution_ids: Its executions, in the order of the drafts.
         duplicate: Whether the event was known already; nothing was written then.
-        claims: Those of its executions that the worker has that was named.
     """
 
     id: UUID
     execution_ids: tuple[UUID, ...]
     duplicate: bool
-    claims: tuple[Claim, ...] = ()
+
+
+class Recorded(NamedTuple):
+    """What became of several events in the store.
+
+    Attributes:
+        events: What became of each, in the order of the drafts.
+        claims: Those of their new executions that the worker has that was named.
+    """
+
+    events: tuple[RecordedEvent, ...]
+    claims: Sequence[Claim] = ()
 
 
 class ExecutionRecord(NamedTuple):

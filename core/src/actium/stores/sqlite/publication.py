@@ -7,7 +7,7 @@ process from memory, and needs no claim.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
@@ -25,6 +25,7 @@ from actium.stores.records import (
     EventRecord,
     ExecutionDraft,
     ExecutionRecord,
+    Recorded,
     RecordedEvent,
 )
 from actium.stores.sqlite import counts, turns
@@ -39,39 +40,34 @@ _RECEIVED: Final = EventRecord._fields.index("received")
 
 def record_events(
     connection: sqlite3.Connection, drafts: Sequence[EventDraft], *, worker: str | None = None, limit: int = 0
-) -> tuple[RecordedEvent, ...]:
+) -> Recorded:
     """See `BaseStore.record_events`."""
-    names = [_name_of(draft.event) for draft in drafts]
-    known = _known_events(connection, [name for name, draft in zip(names, drafts, strict=True) if not draft.is_replay])
     generation = trigger_generation(connection)
     publication = _Publication(connection, worker, limit)
     recorded: list[RecordedEvent] = []
     duplicates: list[int] = []
-    for name, draft in zip(names, drafts, strict=True):
-        wanted = draft
-        if not draft.is_replay:
-            event_id = draft.event.id
-            first = known.setdefault(name, event_id)
-            if first is not event_id and first != event_id:
-                if not _is_only_given(connection, first):
-                    duplicates.append(len(recorded))
-                    recorded.append(RecordedEvent(first, (), True))
-                    continue
-                wanted = draft._replace(event=publication.published(first), is_replay=True)
+    for draft, event, first in publication.insert_events(drafts):
+        published = event
+        if first is not None:
+            if not _is_only_given(connection, first):
+                duplicates.append(len(recorded))
+                recorded.append(RecordedEvent(first, (), True))
+                continue
+            published = publication.published(first)
         if draft.generation != generation:
             raise StaleTriggersError("The triggers have changed since they were matched.", hint="Match again.")
-        recorded.append(publication.add(wanted))
-    publication.insert()
+        recorded.append(publication.add(draft, published))
+    publication.insert_executions()
     for index in duplicates:
         one = recorded[index]
         recorded[index] = one._replace(execution_ids=_first_executions(connection, one.id))
-    return tuple(recorded)
+    return Recorded(tuple(recorded), publication.claims)
 
 
 def _is_only_given(connection: sqlite3.Connection, event_id: UUID) -> bool:
     """Whether an event is there only since someone gave it to an action by hand."""
-    row = connection.execute("SELECT given FROM events WHERE id = ?", (str(event_id),)).fetchone()
-    return row is not None and bool(row[0])  # one of this very transaction is not there yet
+    (given,) = connection.execute("SELECT given FROM events WHERE id = ?", (str(event_id),)).fetchone()
+    return bool(given)
 
 
 def _first_executions(connection: sqlite3.Connection, event_id: UUID) -> tuple[UUID, ...]:
@@ -85,12 +81,17 @@ def _first_executions(connection: sqlite3.Connection, event_id: UUID) -> tuple[U
 
 
 def insert_execution(
-    connection: sqlite3.Connection, draft: ExecutionDraft, project: str, event: EventRecord | None, cause: UUID | None
+    connection: sqlite3.Connection,
+    execution_id: UUID,
+    action_id: UUID,
+    project: str,
+    event: EventRecord | None,
+    cause: UUID | None,
 ) -> ExecutionRecord:
     """See `BaseStore.insert_execution`."""
-    action = read_one(connection, ACTIONS, draft.action_id)
+    action = read_one(connection, ACTIONS, action_id)
     if action.project != project:
-        raise not_found(ACTIONS, draft.action_id)
+        raise not_found(ACTIONS, action_id)
     if action.revision == 0 or action.status is ActionStatus.DELETING:
         raise NotReadyError(
             f"The action {action.name!r} is {action.status.value}.",
@@ -110,54 +111,91 @@ def insert_execution(
             event = stored
     target = target_of(action)
     depth = _depth_below(connection, cause)
-    execution = Pattern(target, trigger_id=draft.trigger_id, now=now, depth=depth).execution(draft, event)
+    execution = Pattern(target, now=now, depth=depth).execution(execution_id, event)
     counts.add(connection, executions=[execution])
     return _insert(connection, [execution], {target.id: target})[0]
 
 
-_CourseKey: TypeAlias = tuple[UUID, UUID | None, int, str | None]
+_CourseKey: TypeAlias = tuple[UUID, UUID | None, str | None, int, str | None]
 
 
 class _Course(NamedTuple):
-    """What a trigger's executions of one transaction have in common, and the account on whose behalf they act."""
+    """What a trigger's executions of one transaction have in common.
+
+    Attributes:
+        problem: Why they cannot be run; None as a rule.
+        account: On whose behalf they act.
+    """
 
     pattern: Pattern
+    problem: str | None
     account: AccountRecord | None
 
 
 class _Publication:
-    """The events of one transaction, and what they lead to."""
+    """The events of one transaction, and what they lead to.
+
+    Attributes:
+        claims: What the worker begins with.
+    """
 
     def __init__(self, connection: sqlite3.Connection, worker: str | None, limit: int) -> None:
         self._connection = connection
         self._now = datetime.now(UTC)
-        self._events: list[EventRecord] = []
+        self._events: Sequence[EventRecord] = ()
         self._executions: list[ExecutionRecord] = []
         self._targets: dict[UUID, Target] = {}
         self._accounts: dict[UUID, AccountRecord | None] = {}
         self._courses: dict[_CourseKey, _Course] = {}
-        self._latest: tuple[_CourseKey, _Course] | None = None
+        self._latest: tuple[ExecutionDraft, int, bool, _Course] | None = None
         self._worker = worker
+        self.claims: list[Claim] = []
         self._room = limit if worker is not None and self._is_next(worker) else 0
 
-    def add(self, draft: EventDraft) -> RecordedEvent:
-        event = draft.event
+    def insert_events(self, drafts: Sequence[EventDraft]) -> Iterable[tuple[EventDraft, EventRecord, UUID | None]]:
+        """Store the events that are new.
+
+        Most are, so that they are not looked for before.
+
+        Returns:
+            For each draft, the event as it is stored, and which one is there in its place; None where none is.
+        """
+        events = [draft.event if draft.is_replay else _received(draft.event, self._now) for draft in drafts]
+        new = [event for draft, event in zip(drafts, events, strict=True) if not draft.is_replay]
+        known: Sequence[UUID | None] = [None] * len(drafts)
+        number = insert_many(self._connection, EVENTS, new)
+        if number < len(new):
+            known = self._known(drafts)
+            of_each = zip(drafts, events, known, strict=True)
+            new = [event for draft, event, first in of_each if first is None and not draft.is_replay]
+            if len(new) != number:
+                raise sqlite3.IntegrityError("an event has the id of another one")
+        self._events = new
+        return zip(drafts, events, known, strict=True)
+
+    def _known(self, drafts: Sequence[EventDraft]) -> list[UUID | None]:
+        """For each draft, which event is there in its place; of those that say the same, the first is new."""
+        names = [_name_of(draft.event) for draft in drafts]
+        there = _known_events(self._connection, names)
+        known: list[UUID | None] = []
+        for draft, name in zip(drafts, names, strict=True):
+            is_new = draft.is_replay or there[name] == draft.event.id
+            known.append(None if is_new else there[name])
+        return known
+
+    def add(self, draft: EventDraft, event: EventRecord) -> RecordedEvent:
+        """Add what an event leads to, to be stored by `insert_executions`."""
         if draft.is_replay:
             read_one(self._connection, EVENTS, event.id)  # it may have been pruned
-        else:
-            event = _received(event, self._now)
-            self._events.append(event)
         depth = 0 if draft.cause is None or not draft.executions else _depth_below(self._connection, draft.cause)
-        claims: list[Claim] = []
-        for wanted in draft.executions:
-            course = self._course(wanted, depth)
-            execution = course.pattern.execution(wanted, event)
+        for wanted, execution_id in zip(draft.executions, draft.execution_ids, strict=True):
+            pattern, problem, account = self._course(wanted, depth)
+            execution = pattern.execution(execution_id, event, problem)
             self._executions.append(execution)
-            if course.pattern.begins:
+            if pattern.begins:
                 self._room -= 1
-                claims.append(Claim(execution, event, course.account))
-        execution_ids = tuple([one.id for one in draft.executions])
-        return RecordedEvent(event.id, execution_ids, False, tuple(claims))
+                self.claims.append(Claim(execution, event, account))
+        return RecordedEvent(event.id, draft.execution_ids, False)
 
     def published(self, event_id: UUID) -> EventRecord:
         """An event that was only given to an action so far; what it leads to from now on is what it led to at once."""
@@ -167,23 +205,24 @@ class _Publication:
         )
         return event._replace(received=self._now)
 
-    def insert(self) -> None:
-        insert_many(self._connection, EVENTS, self._events)
+    def insert_executions(self) -> None:
+        """Store what was added."""
         _insert(self._connection, self._executions, self._targets)
         counts.add(self._connection, events=self._events, executions=self._executions)
 
     def _course(self, draft: ExecutionDraft, depth: int) -> _Course:
-        worker = self._worker if self._room > 0 and draft.problem is None else None
-        key = draft.action_id, draft.trigger_id, depth, worker
-        if self._latest is not None and self._latest[0] == key:  # to hash an id takes longer
-            return self._latest[1]
+        begins, latest = self._room > 0 and draft.problem is None, self._latest
+        if latest is not None and latest[0] is draft and latest[1] == depth and latest[2] is begins:
+            return latest[3]  # as a rule, and to hash ids takes longer
+        worker = self._worker if begins else None
+        key = draft.action_id, draft.trigger_id, draft.problem, depth, worker
         course = self._courses.get(key)
         if course is None:
             target = self._target(draft.action_id)
             pattern = Pattern(target, trigger_id=draft.trigger_id, now=self._now, depth=depth, worker=worker)
             account = self._account(target.service_account_id) if pattern.begins else None
-            course = self._courses[key] = _Course(pattern, account)
-        self._latest = key, course
+            course = self._courses[key] = _Course(pattern, draft.problem, account)
+        self._latest = draft, depth, begins, course
         return course
 
     def _target(self, action_id: UUID) -> Target:

@@ -71,21 +71,21 @@ def insert(connection: sqlite3.Connection, table: Table[RowT], record: RowT) -> 
         connection.execute(table.insertion, table.written(record))
 
 
-def insert_many(connection: sqlite3.Connection, table: Table[RowT], records: Sequence[RowT]) -> None:
-    """Insert rows with few statements.
+def insert_many(connection: sqlite3.Connection, table: Table[RowT], records: Sequence[RowT]) -> int:
+    """Insert rows with few statements; how many, as a table may pass over what is there.
 
     Each step of a statement gives the interpreter to other threads, and a busy one keeps it for milliseconds; so many
     rows go into one statement. Statements are made for powers of two, so that SQLite prepares each only once.
     """
     if len(records) == 1:  # has nothing in common with others
-        connection.execute(table.insertion, table.written(records[0]))
-        return
+        return connection.execute(table.insertion, table.written(records[0])).rowcount
     most = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(table.columns)
-    begin = 0
+    begin = inserted = 0
     while begin < len(records):
         count = _largest_power(min(len(records) - begin, most, _MOST_ROWS))
-        connection.execute(*table.insertion_of(records[begin : begin + count]))
+        inserted += connection.execute(*table.insertion_of(records[begin : begin + count])).rowcount
         begin += count
+    return inserted
 
 
 def _largest_power(limit: int) -> int:

@@ -23,11 +23,10 @@ from actium.stores.records import (
     EventDraft,
     EventRecord,
     Exchange,
-    ExecutionDraft,
     ExecutionRecord,
     Pruned,
     Record,
-    RecordedEvent,
+    Recorded,
     Reference,
     ResourceRecord,
     RevisionRecord,
@@ -272,7 +271,7 @@ class SQLiteStore(BaseStore):
         worker: str | None = None,
         limit: int = 0,
         along: Along | None = None,
-    ) -> tuple[RecordedEvent, ...]:
+    ) -> Recorded:
         """See `BaseStore.record_events`."""
         with self._database.writing() as connection:
             recorded = publication.record_events(connection, drafts, worker=worker, limit=limit)
@@ -281,11 +280,17 @@ class SQLiteStore(BaseStore):
             return recorded
 
     def insert_execution(
-        self, draft: ExecutionDraft, *, project: str, event: EventRecord | None, cause: UUID | None = None
+        self,
+        execution_id: UUID,
+        action_id: UUID,
+        *,
+        project: str,
+        event: EventRecord | None,
+        cause: UUID | None = None,
     ) -> ExecutionRecord:
         """See `BaseStore.insert_execution`."""
         with self._database.writing() as connection:
-            return publication.insert_execution(connection, draft, project, event, cause)
+            return publication.insert_execution(connection, execution_id, action_id, project, event, cause)
 
     def executions_of_event(self, event_id: UUID) -> tuple[UUID, ...]:
         """See `BaseStore.executions_of_event`."""

@@ -136,13 +136,31 @@ class Table(Generic[RowT]):
     """
 
     def __init__(
-        self, name: str, record: type[RowT], columns: Mapping[str, Kind | None], *, changes_seldom: bool = False
+        self,
+        name: str,
+        record: type[RowT],
+        columns: Mapping[str, Kind | None],
+        *,
+        changes_seldom: bool = False,
+        unless_there: str | None = None,
     ) -> None:
+        """Describe a table.
+
+        Args:
+            name: The table.
+            record: What a row becomes.
+            columns: The columns, named as the record's fields, and how each is written.
+            changes_seldom: Whether most rows are read many times for each change.
+            unless_there: Columns that tell rows apart; a row is passed over where one with the same is there.
+        """
         self.name = name
         self.record = record
         self.columns = columns
         self.selected = ", ".join(columns)
-        self.insertion = f"INSERT INTO {name} ({self.selected}) VALUES ({', '.join('?' * len(columns))})"
+        self._conflict = "" if unless_there is None else f" ON CONFLICT ({unless_there}) DO NOTHING"
+        self.insertion = (
+            f"INSERT INTO {name} ({self.selected}) VALUES ({', '.join('?' * len(columns))}){self._conflict}"
+        )
         changed = ", ".join(f"{column} = :{column}" for column in columns if column not in {"id", "created"})
         self.replacement = f"UPDATE {name} SET {changed} WHERE id = :id AND version = :expected_version"
         self._names = tuple(columns)
@@ -180,7 +198,10 @@ class Table(Generic[RowT]):
         selected = ", ".join("?" if shared else f"own.column{next(own)}" for shared in is_shared)
         row = f"({', '.join('?' * is_shared.count(False))})"
         rows = ", ".join([row] * count)
-        return f"INSERT INTO {self.name} ({self.selected}) SELECT {selected} FROM (VALUES {rows}) AS own"
+        return (
+            f"INSERT INTO {self.name} ({self.selected}) SELECT {selected} FROM (VALUES {rows}) AS own "
+            f"WHERE true{self._conflict}"  # without a WHERE, what follows ON would be taken for that of a join
+        )
 
     def written(self, record: RowT) -> list[Any]:
         """A record as a row. What is empty is NULL, but in JSON it is written as ``null``."""
@@ -322,6 +343,7 @@ EVENTS = Table(
         "attributes": PLAIN_JSON,
         "data": PLAIN_JSON,
     },
+    unless_there="project, event_id, source",
 )
 EXECUTIONS = Table(
     "executions",

@@ -95,23 +95,22 @@ class ExecutionRules(StoreSubject):
 
     def test_executions_are_stored_together_once(self, store: BaseStore, action: ActionRecord) -> None:
         """An event and its executions are stored once; again gives the first ids."""
-        drafts = [ExecutionDraft(id=uuid4(), action_id=action.id) for _ in range(2)]
+        drafts, ids = [ExecutionDraft(action.id)] * 2, (uuid4(), uuid4())
         event = event_record()
-        recorded = record(store, event, drafts)
-        assert (recorded.id, recorded.execution_ids) == (event.id, tuple(draft.id for draft in drafts))
+        recorded = record(store, event, drafts, ids=ids)
+        assert (recorded.id, recorded.execution_ids) == (event.id, ids)
         again = record(store, event_record(), drafts, generation=99)
         assert (again.id, again.execution_ids, again.duplicate) == (event.id, recorded.execution_ids, True)
         assert store.executions_of_event(event.id) == recorded.execution_ids
 
     def test_executions_an_event_that_was_only_given_is_not_known(self, store: BaseStore, action: ActionRecord) -> None:
         """One that was stored with an execution by hand gets its own when it is first published, and only then."""
-        given, draft = event_record(), ExecutionDraft(id=uuid4(), action_id=action.id)
-        by_hand = store.insert_execution(draft, project=given.project, event=given)
-        drafts = [ExecutionDraft(id=uuid4(), action_id=action.id) for _ in range(2)]
-        published = record(store, event_record(), drafts)
+        given, ids = event_record(), (uuid4(), uuid4())
+        by_hand = store.insert_execution(uuid4(), action.id, project=given.project, event=given)
+        published = record(store, event_record(), [ExecutionDraft(action.id)] * 2, ids=ids)
         assert (published.id, published.duplicate) == (given.id, False)
-        assert published.execution_ids == (drafts[0].id, drafts[1].id)
-        again = record(store, event_record(), [ExecutionDraft(id=uuid4(), action_id=action.id)])
+        assert published.execution_ids == ids
+        again = record(store, event_record(), [ExecutionDraft(action.id)])
         assert (again.id, again.execution_ids, again.duplicate) == (given.id, published.execution_ids, True)
         assert set(store.executions_of_event(given.id)) == {by_hand.id, *published.execution_ids}
         assert store.page(EventRecord, Query(sort_by="received")).total == 1
@@ -120,15 +119,16 @@ class ExecutionRules(StoreSubject):
         """An event that was matched with outdated triggers is refused, and nothing of it is there."""
         store.insert_trigger(trigger_record(action))
         with pytest.raises(StaleTriggersError):
-            record(store, event_record(), [ExecutionDraft(id=uuid4(), action_id=action.id)])
+            record(store, event_record(), [ExecutionDraft(action.id)])
         assert store.page(EventRecord, Query(sort_by="received")).total == 0
         assert store.page(ExecutionRecord, Query()).total == 0
 
     def test_executions_a_problem_is_a_failed_execution(self, store: BaseStore, action: ActionRecord) -> None:
         """A draft with a problem is failed from the start, with that reason."""
-        draft = ExecutionDraft(id=uuid4(), action_id=action.id, problem="its filter raised")
-        record(store, event_record(), [draft])
-        stored = store.get(ExecutionRecord, draft.id)
+        (failed,) = record(
+            store, event_record(), [ExecutionDraft(action.id, problem="its filter raised")]
+        ).execution_ids
+        stored = store.get(ExecutionRecord, failed)
         assert (stored.status, stored.reason, stored.finished is not None) == (
             ExecutionStatus.FAILED,
             "its filter raised",
@@ -189,9 +189,9 @@ class ExecutionRules(StoreSubject):
             Ending(claimed=second._replace(attempt=2), outcome=Outcome(status=ExecutionStatus.SUCCEEDED)),
         ]
         along, unknown = Along(lambda: endings), Along(lambda: endings)
-        store.record_events([EventDraft(event_record("1"), (), 0)], worker="another", along=unknown)
+        store.record_events([EventDraft(event_record("1"), (), (), 0)], worker="another", along=unknown)
         assert not unknown.endings
-        store.record_events([EventDraft(event_record("2"), (), 0)], worker="w", along=along)
+        store.record_events([EventDraft(event_record("2"), (), (), 0)], worker="w", along=along)
         if along.endings:
             assert (list(along.endings), along.accepted) == (endings, (True, False))
             assert store.get(ExecutionRecord, waiting.id).result == [1]
@@ -301,12 +301,10 @@ class ExecutionRules(StoreSubject):
         with pytest.raises(NotReadyError, match="creating"):
             pending(store, creating)
         with pytest.raises(NotFoundError):
-            store.insert_execution(ExecutionDraft(id=uuid4(), action_id=action.id), project="other", event=None)
+            store.insert_execution(uuid4(), action.id, project="other", event=None)
         event = event_record()
         record(store, event)
-        execution = store.insert_execution(
-            ExecutionDraft(id=uuid4(), action_id=action.id), project="default", event=event_record()
-        )
+        execution = store.insert_execution(uuid4(), action.id, project="default", event=event_record())
         assert (execution.event_id, execution.action_revision, execution.action_name) == (event.id, 1, "greet")
 
     @with_store
@@ -319,10 +317,10 @@ class ExecutionRules(StoreSubject):
         store.insert_account(account)
         action = store.insert_action(action_record(account, str(uuid4())), (), changed_by="ada")
         event = event_record(str(uuid4()), data=data, subject=subject, attributes={"data": data})
-        draft = ExecutionDraft(id=uuid4(), action_id=action.id)
-        record(store, event, [draft], store.trigger_generation())
-        claimed = claim(store, work_as(store, str(uuid4())), execution_id=draft.id)
+        recorded = record(store, event, [ExecutionDraft(action.id)], generation=store.trigger_generation())
+        (execution_id,) = recorded.execution_ids
+        claimed = claim(store, work_as(store, str(uuid4())), execution_id=execution_id)
         assert claimed is not None
         assert finish(store, claimed, Outcome(status=ExecutionStatus.SUCCEEDED, result=result))
-        assert store.get(ExecutionRecord, draft.id).result == result
+        assert store.get(ExecutionRecord, execution_id).result == result
         assert store.get(EventRecord, event.id)._replace(received=event.received) == event

@@ -162,14 +162,20 @@ def resource_record(name: str = "penguins", **fields: Any) -> ResourceRecord:
 
 def pending(store: BaseStore, action: ActionRecord) -> ExecutionRecord:
     """Store a pending execution."""
-    return store.insert_execution(ExecutionDraft(id=uuid4(), action_id=action.id), project="default", event=None)
+    return store.insert_execution(uuid4(), action.id, project="default", event=None)
 
 
 def record(
-    store: BaseStore, event: EventRecord, drafts: Sequence[ExecutionDraft] = (), generation: int = 0
+    store: BaseStore,
+    event: EventRecord,
+    executions: Sequence[ExecutionDraft] = (),
+    *,
+    ids: tuple[UUID, ...] | None = None,
+    generation: int = 0,
 ) -> RecordedEvent:
     """Record one event."""
-    return store.record_events([EventDraft(event=event, executions=drafts, generation=generation)])[0]
+    ids = tuple(uuid4() for _ in executions) if ids is None else ids
+    return store.record_events([EventDraft(event, executions, ids, generation)]).events[0]
 
 
 def work_as(store: BaseStore, name: str = "w", **fields: Any) -> str:
