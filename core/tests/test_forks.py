@@ -13,6 +13,7 @@ import pytest
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 SECONDS = 60
+HERE = Path(__file__).parent
 
 BEGINNING = """
 import os, sys, threading, time, warnings
@@ -332,3 +333,77 @@ def test_a_copy_of_a_copy_gets_no_store_in_memory_either(tmp_path: Path) -> None
     lines = output_of(program, tmp_path / "actium.db").splitlines()
     assert "stays with the process that opened it" in lines[0]
     assert lines[1:] == ["2"]
+
+
+def test_an_interruption_anywhere_in_a_fork_leaves_all_in_order(tmp_path: Path) -> None:
+    """Parent and copy go on, at once, wherever a signal's exception strikes; and as a rule it is raised in the end."""
+    program = f"""
+    import signal
+
+    sys.path.insert(0, {str(HERE)!r})
+    from interrupting import Interruption
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    publish("/parent")
+    unraisable = []
+    sys.unraisablehook = unraisable.append
+    number = heard = 0
+    interruption = None
+
+    def copy():
+        sys.settrace(None)
+        publish("/copy")
+
+    while interruption is None or interruption.where is not None:
+        number += 1
+        interruption = Interruption(number, ("forks.py", "database.py", "readers.py", "writer.py"))
+        child = None
+        try:
+            with interruption.awaited():
+                child = forked(copy)
+            if interruption.where is not None and not unraisable:
+                time.sleep(10)
+        except KeyboardInterrupt:
+            heard += 1
+        finally:
+            sys.settrace(None)
+        thread = threading.Thread(target=publish, args=["/parent"], daemon=True)
+        thread.start()
+        thread.join(10)
+        if thread.is_alive() or code_of(child) or not app.store._database.is_at_rest:
+            print("after", interruption.where, thread.is_alive(), app.store._database.is_at_rest)
+            os._exit(3)
+        heard += len(unraisable)
+        unraisable.clear()
+    print(heard == number - 1, number > 20, app.events.list().total == 2 * number + 1, app.store.check())
+    """
+    assert output_of(program, tmp_path / "actium.db") == "True True True ()\n"
+
+
+def test_what_a_signal_raises_while_a_fork_waits_ends_the_program(tmp_path: Path) -> None:
+    """The code that it is to end with is kept, as is what it says."""
+    program = """
+    import signal
+
+    def end(*_):
+        raise SystemExit(7)
+
+    signal.signal(signal.SIGTERM, end)
+    begun = threading.Event()
+
+    def use():
+        with app.store._database.writing():
+            begun.set()
+            time.sleep(1)
+
+    threading.Thread(target=use).start()
+    begun.wait(30)
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    try:
+        child = forked(lambda: publish("/copy"))
+        for _ in range(1000):
+            time.sleep(0.01)
+    except SystemExit as error:
+        print(error.code, repr(error.__cause__))
+    """
+    assert output_of(program, tmp_path / "actium.db") == "7 SystemExit(7)\n"

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
+
+from actium.stores.sqlite.interruptions import raise_later
 
 logger = logging.getLogger("actium.stores")
 
@@ -28,7 +30,7 @@ LONGEST_REST = 5.0
 
 
 class Rests(Protocol):
-    """What can rest."""
+    """What can rest. To ask for the same twice is harmless."""
 
     @property
     def place(self) -> object:
@@ -48,12 +50,10 @@ class Rests(Protocol):
         """Leave what the parent has, in the copy: close it, or where it was in use leave it alone."""
 
 
-_A_MOMENT = 0.001
-"""Seconds between looks whether who was interrupted while it forked has done so."""
-
 _resting: WeakSet[Rests] = WeakSet()
-_forking = threading.Lock()
-_interruption: BaseException | None = None
+_forking = threading.RLock()  # who was interrupted when it had it asks for it again
+_in_use: set[object] | None = None
+_interruptions: list[BaseException] = []
 _process = os.getpid()
 
 
@@ -69,64 +69,82 @@ def notice() -> None:
         _begin_anew()
 
 
+# A signal's handler may raise behind every call in these hooks. Python would print that, leave out what follows, and
+# fork all the same. So it is noted, what was asked for is asked for again, and it is raised where the program goes on.
+
+
 def _rest() -> None:
-    global _interruption
-    interruption: BaseException | None = None
+    until = time.monotonic() + LONGEST_REST
+    is_resting = False
+    while not is_resting and time.monotonic() < until:
+        try:
+            _rest_until(until)
+            is_resting = True
+        except BaseException as error:
+            _interruptions.append(error)
+
+
+def _rest_until(until: float) -> None:
+    global _in_use
+    _forking.acquire()  # two threads may fork at one time; each needs that nobody goes on before it is done
+    _in_use = {one.place for one in _resting}  # as long as it is not known to rest
+    for one in list(_resting):
+        one.rest(max(0.0, until - time.monotonic()))
+    _in_use = {one.place for one in _resting if not one.is_at_rest}
+
+
+def _noting() -> Iterator[None]:
+    """Note what signals raise that came while the process forked, which is where the next hook begins."""
     while True:
         try:
-            _forking.acquire()  # two threads may fork at one time; each needs that nobody goes on before it is done
-            break
-        except KeyboardInterrupt as error:
-            interruption = error
-    until = time.monotonic() + LONGEST_REST
-    for one in _resting:
-        try:
-            one.rest(max(0.0, until - time.monotonic()))
-        except BaseException as error:  # Python would print it and fork all the same
-            interruption = error
-    _interruption = interruption
+            yield
+        except BaseException as error:
+            _interruptions.append(error)
 
 
 def _go_on() -> None:
-    global _interruption
-    interruption, _interruption = _interruption, None
-    is_in_use = not all(one.is_at_rest for one in _resting)
     try:
-        for one in _resting:
-            try:
-                one.go_on()
-            except Exception as error:  # the others are to go on all the same
-                interruption = interruption or error
-    finally:
-        _forking.release()
-    if is_in_use:
+        _go_on_unless_done()
+    except BaseException as error:
+        _interruptions.append(error)
+
+
+def _go_on_unless_done() -> None:
+    global _in_use
+    if not _forking.acquire(blocking=False):  # it was done, and another thread forks
+        return
+    for one in list(_resting):
+        one.go_on()
+    if _in_use:
         logger.warning("The process forked while its store was in use; the copy cannot use it.")
-    if isinstance(interruption, KeyboardInterrupt):
-        threading.Thread(target=_interrupt_again, daemon=True).start()
-    elif interruption is not None:
-        logger.error("What is stored could not rest while the process forked.", exc_info=interruption)
+    _in_use = None
+    with suppress(RuntimeError):  # when this thread has it no more
+        while True:
+            _forking.release()
 
 
-def _interrupt_again() -> None:
-    """Interrupt the main thread as soon as it has left `_go_on`, where Python would print that and forget it."""
-    main = threading.main_thread().ident or 0
-    frame = sys._current_frames().get(main)
-    while frame is not None:
-        if frame.f_code is _go_on.__code__:
-            time.sleep(_A_MOMENT)
-            frame = sys._current_frames().get(main)
-        else:
-            frame = frame.f_back
-    signal.pthread_kill(main, signal.SIGINT)
+def _go_on_at_last() -> None:
+    """Go on where a signal has kept `_go_on` from it."""
+    _go_on()
+    if _interruptions:
+        raise_later(_interruptions[0], unless_in=_go_on_at_last.__code__)
+        _interruptions.clear()
 
 
 def _begin_anew() -> None:
-    global _forking, _interruption, _process
-    _forking, _interruption, _process = threading.Lock(), None, os.getpid()
-    in_use = {one.place for one in _resting if not one.is_at_rest}
-    for one in _resting:
+    global _forking, _in_use, _process
+    _forking = threading.RLock()
+    in_use = {one.place for one in _resting if not one.is_at_rest} if _in_use is None else _in_use
+    for one in list(_resting):
         one.begin_anew(closes=one.place not in in_use)
+    _in_use = None
+    _interruptions.clear()
+    _process = os.getpid()  # last, so that all is done again where that was interrupted
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_rest, after_in_parent=_go_on, after_in_child=_begin_anew)
+    _noted = _noting()
+    next(_noted)
+    os.register_at_fork(before=_rest, after_in_child=_begin_anew)
+    for _hook in (_noted.__next__, _go_on, _go_on_at_last):
+        os.register_at_fork(after_in_parent=_hook)

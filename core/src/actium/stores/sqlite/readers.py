@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
+from weakref import WeakSet
 
 from actium.stores.sqlite.wording import Wording
 
 _LOOK_AFTER = 0.001
+"""Seconds between looks whether a fork is over, or what it waits for."""
 
 
 class Readers:
@@ -25,10 +26,9 @@ class Readers:
         """
         self._connect = connect
         self._wording = wording
-        self._all: list[sqlite3.Connection] = []
         self._free: list[sqlite3.Connection] = []
-        self._blocks: set[_Block] = set()
-        self._goes_on: threading.Event | None = None
+        self._blocks: WeakSet[_Block] = WeakSet()  # one that an interruption has left behind is over
+        self._rests = False
         self._is_closed = False
 
     def block(self) -> _Block:
@@ -49,64 +49,67 @@ class Readers:
     def rest(self, seconds: float) -> None:
         """Let nobody read until `go_on` is called, and wait for the blocks to end, but not for longer than that."""
         until = time.monotonic() + seconds
-        self._goes_on = threading.Event()
+        self._rests = True
         while self._blocks and time.monotonic() < until:
             time.sleep(_LOOK_AFTER)
 
     def go_on(self) -> None:
         """Let others read again, after `rest`."""
-        goes_on, self._goes_on = self._goes_on, None
-        if goes_on is not None:
-            goes_on.set()
+        self._rests = False
 
     def abandon(self) -> list[sqlite3.Connection]:
         """All connections, which this does not use any more."""
-        connections, self._all, self._free = self._all, [], []
+        lent = [block.connection for block in list(self._blocks) if block.connection is not None]
+        connections, self._free = [*self._free, *lent], []
         return connections
 
     def lend(self, block: _Block) -> sqlite3.Connection:
         """A connection for a block, which gives it back."""
         self._blocks.add(block)  # before it is looked whether to wait: whoever sees none lets nobody begin
         try:
-            while (goes_on := self._goes_on) is not None:
+            while self._rests:
                 self._blocks.discard(block)
-                goes_on.wait()
+                time.sleep(_LOOK_AFTER)
                 self._blocks.add(block)
             try:
-                return self._free.pop()
+                (block.connection,) = map(self._free.pop, [-1])
             except IndexError:
-                connection = self._connect()
-                self._all.append(connection)
-                return connection
+                block.connection = self._connect()
+            return block.connection
         except BaseException:
             self._blocks.discard(block)
             raise
 
-    def take_back(self, block: _Block, connection: sqlite3.Connection) -> None:
+    def take_back(self, block: _Block) -> None:
         """Keep a block's connection for the next one."""
-        if self._is_closed:
-            connection.close()
-        else:
-            self._free.append(connection)
+        if block.connection is not None:
+            keep = sqlite3.Connection.close if self._is_closed else self._free.append
+            (block.connection,) = map(keep, [block.connection])
         self._blocks.discard(block)
 
 
-class _Block:
-    """A block that reads."""
+# A signal's handler may raise behind every call. What `map` has called is noted by then, as unpacking is no call: who
+# has a connection is known at any time, and with a block that nobody has any more its connection is closed.
 
-    __slots__ = ("_connection", "_readers", "_wording")
+
+class _Block:
+    """A block that reads.
+
+    Attributes:
+        connection: What was lent to it; None before, and when that was given back.
+    """
+
+    __slots__ = ("__weakref__", "_readers", "_wording", "connection")
 
     def __init__(self, readers: Readers, wording: Wording) -> None:
         self._readers = readers
         self._wording = wording
-        self._connection: sqlite3.Connection | None = None
+        self.connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> sqlite3.Connection:
         with self._wording:
-            self._connection = connection = self._readers.lend(self)
-        return connection
+            return self._readers.lend(self)
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if self._connection is not None:
-            self._readers.take_back(self, self._connection)
+        self._readers.take_back(self)
         self._wording.__exit__(kind, error, traceback)

@@ -9,13 +9,25 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from weakref import WeakSet
 
 from actium.errors import StoreBusyError
 
 MOST_TOGETHER = 64
 """How many transactions are committed together at most; those that wait longest wait for no more."""
+
+
+_LOOK_AFTER = 0.001
+"""Seconds between looks whether a fork is over, or what it waits for."""
+
+
+class _Turn:
+    """Stands for a transaction that waits; one that an interruption has left behind waits no longer."""
+
+    __slots__ = ("__weakref__",)
 
 
 class _Group:
@@ -47,8 +59,9 @@ class Writer:
         self._busy_seconds = busy_seconds
         self._lock = threading.Lock()
         self._counting = threading.Lock()
-        self._waiting: set[object] = set()
+        self._waiting: WeakSet[_Turn] = WeakSet()
         self._is_left_open = False
+        self._is_used = False
         self._rests = False
         self._group: _Group | None = None
         self._open: sqlite3.Connection | None = None
@@ -68,11 +81,8 @@ class Writer:
     @contextmanager
     def held(self) -> Iterator[sqlite3.Connection]:
         """The connection, for something else than a transaction."""
-        self._acquire()
-        try:
+        with self._turn():
             yield self.connection
-        finally:
-            self._release()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -92,7 +102,11 @@ class Writer:
                 raise
             self._complete(group)
         finally:
-            self._release()
+            try:
+                self._leave_in_order()
+            finally:
+                self._is_used = False
+                self._lock.release()
         while not group.is_over.wait(self._busy_seconds):
             self._look_after(group)
         if group.error is not None:
@@ -100,68 +114,96 @@ class Writer:
 
     def close(self) -> None:
         """Close the connection, once what is being written is."""
-        self._acquire()
-        try:
+        with self._turn():
             self._commit()  # a group that was left open for who waits here
             connection, self._open = self._open, None
             if connection is not None:
                 connection.close()
-        finally:
-            self._release()
 
     @property
     def is_at_rest(self) -> bool:
-        """Whether nobody writes, or is about to."""
-        return self._rests or (self._group is None and not self._lock.locked())
+        """Whether nobody writes, and no group is open."""
+        return not self._is_used and self._group is None
 
     def rest(self, seconds: float) -> None:
-        """Let nobody write until `go_on` is called, and commit what was begun, if that can be had in time."""
-        with suppress(StoreBusyError):
-            self._acquire(seconds)
-            self._rests = True
-            self._commit()  # a group that was left open for who waits here
+        """Let nobody write until `go_on` is called, and wait for what is under way, but not for longer than that."""
+        until = time.monotonic() + seconds
+        self._rests = True
+        while not self.is_at_rest and time.monotonic() < until:
+            time.sleep(_LOOK_AFTER)
 
     def go_on(self) -> None:
         """Let others write again, after `rest`."""
-        if self._rests:
-            self._rests = False
-            self._release()
+        self._rests = False
 
     def abandon(self) -> sqlite3.Connection | None:
         """The connection, which this does not use any more; nor does it wait for anyone who does."""
         connection, self._open = self._open, None
         return connection
 
-    def _acquire(self, seconds: float | None = None) -> None:
-        has_it, turn = False, object()
-        seconds = self._busy_seconds if seconds is None else seconds
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        self._acquire()
         try:
-            with self._counting:
-                self._waiting.add(turn)
-            has_it = self._lock.acquire(timeout=seconds)
+            yield
         finally:
-            with self._counting:
-                self._waiting.discard(turn)
-                is_left_alone = self._is_left_open and not has_it and not self._waiting
-                if has_it or is_left_alone:
-                    self._is_left_open = False
-            if is_left_alone:  # a group was kept open for this caller, who does not come
-                with self._lock:
-                    self._commit_unless_awaited()
+            try:
+                self._leave_in_order()
+            finally:
+                self._is_used = False
+                self._lock.release()
+
+    # A signal's handler may raise behind every call of a builtin, and where a function of Python begins. So the lock is
+    # let go by a builtin in a `finally` of its own, and nothing is called between having it and the `try`.
+
+    def _acquire(self) -> None:
+        has_it, turn, seconds = False, _Turn(), self._busy_seconds
+        try:
+            try:
+                with self._counting:
+                    self._waiting.add(turn)
+                (has_it,) = map(self._lock.acquire, [True], [seconds])  # unpacking is no call
+            finally:
+                self._wait_no_longer(turn, has_it=has_it)
+            if has_it:
+                self._wait_for_forks()
+        except BaseException:
+            if has_it:
+                try:
+                    self._leave_in_order()
+                finally:
+                    self._is_used = False
+                    self._lock.release()
+            raise
         if not has_it:
             raise StoreBusyError(
                 f"Others in this process have written to the store for more than {seconds:g} s.",
                 hint="Try again; if it lasts, publish less at once.",
             )
 
-    def _release(self) -> None:
-        try:
-            if self._group is None or not self._group.members:
-                self._roll_back()  # what nobody counts on: who began it was interrupted
-                self._group = None
-            self._commit_unless_awaited()
-        finally:
-            self._lock.release()
+    def _wait_no_longer(self, turn: _Turn, *, has_it: bool) -> None:
+        with self._counting:
+            self._waiting.discard(turn)
+            is_left_alone = self._is_left_open and not has_it and not self._waiting
+            if has_it or is_left_alone:
+                self._is_left_open = False
+        if is_left_alone:  # a group was kept open for this caller, who does not come
+            with self._lock:
+                self._commit_unless_awaited()
+
+    def _wait_for_forks(self) -> None:
+        self._is_used = True  # before it is looked whether to wait: who forks looks for it after asking for that
+        while self._rests:
+            self._commit()  # a group that was left open for who comes here
+            self._is_used = False
+            time.sleep(_LOOK_AFTER)
+            self._is_used = True
+
+    def _leave_in_order(self) -> None:
+        if self._group is None or not self._group.members:
+            self._roll_back()  # what nobody counts on: who began it was interrupted
+            self._group = None
+        self._commit_unless_awaited()
 
     def _begin(self) -> _Group:
         if self._group is not None and not self.connection.in_transaction:
@@ -228,11 +270,8 @@ class Writer:
 
     def _look_after(self, group: _Group) -> None:
         """Commit a group that was left to someone who does not come; one that is forgotten is told so."""
-        self._acquire()
-        try:
+        with self._turn():
             if self._group is not group and not group.is_over.is_set():
                 group.end(
                     sqlite3.OperationalError("nobody knows whether it was committed: who was to do so was interrupted")
                 )
-        finally:
-            self._release()
