@@ -26,7 +26,7 @@ def read(app: Actium) -> None:
     app.events.list()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of a connection that is lost, from 3.13 on
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of a lost connection, from 3.13 on
 @pytest.mark.parametrize("use", [publish, read])
 def test_an_interruption_anywhere_leaves_the_store_to_others(tmp_path: Path, use: Callable[[Actium], None]) -> None:
     """Whoever is interrupted keeps no lock, and counts as nobody who reads or writes."""

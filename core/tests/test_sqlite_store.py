@@ -33,7 +33,7 @@ from actium.errors import (
     StoreVersionError,
     VersionConflictError,
 )
-from actium.models import ActionRequest, ActionUpdate, ServiceAccountFilter, ServiceAccountRequest
+from actium.models import ActionRequest, ActionUpdate, ServiceAccountFilter, ServiceAccountRequest, TriggerRequest
 from actium.models.execution import ExecutionStatus
 from actium.stores import SQLiteStore, open_store
 from actium.stores.base_store import Query
@@ -264,11 +264,13 @@ class TestMigrations:
                     (event, status, now, "2026-01-31T11:59:59.999000+00:00"),
                 )
                 connection.execute(
-                    "INSERT INTO executions (id, project, action_id, action_name, action_revision, event_id, status, "
-                    "attempt, created, started, finished) VALUES (?, 'default', ?, 'note', 1, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO executions (id, project, action_id, action_name, action_revision, trigger_id, "
+                    "event_id, status, attempt, created, started, finished) "
+                    "VALUES (?, 'default', ?, 'note', 1, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         execution,
                         action,
+                        str(uuid4()),
                         event,
                         status,
                         int(began),
@@ -300,6 +302,29 @@ class TestMigrations:
             again = app.events.publish(Event(type="x", source="/old", id="failed"))
             assert ([str(one) for one in again.executions], again.duplicate) == ([ids["failed"]], True)
             assert app.store.check() == ()
+
+    def test_events_that_an_earlier_version_was_only_given_are_not_known(self, tmp_path: Path) -> None:
+        """Those that were stored with an execution by hand are published as new ones, those of a trigger are not."""
+        file = tmp_path / "actium.db"
+        with Actium(f"sqlite:///{file}") as app:
+            app.flavors.register(note)
+            account = app.accounts.create(ServiceAccountRequest(name="robot"))
+            action = app.actions.create(
+                ActionRequest(name="note", plugin_subtype="test", flavor="note", service_account_id=account.id)
+            )
+            app.triggers.create(TriggerRequest(name="all", action_id=action.id, match_all=True))
+            events = {name: Event(type="x", source="/old", id=name) for name in ("given", "published", "both")}
+            app.actions.run(action.id, events["given"])
+            app.events.publish(events["published"])
+            app.actions.run(action.id, events["published"])
+            app.actions.run(action.id, events["both"])
+            app.events.publish(events["both"])
+        with closing(sqlite3.connect(file)) as connection, connection:  # as a file of version 13 may say
+            connection.execute("UPDATE events SET given = 0")
+            connection.execute("PRAGMA user_version = 13")
+        with Actium(f"sqlite:///{file}") as app:
+            known = {name: app.events.publish(event).duplicate for name, event in events.items()}
+            assert known == {"given": False, "published": True, "both": True}
 
     @pytest.mark.parametrize("is_refused", [False, True], ids=["changed", "refused"])
     def test_statuses_are_checked_whichever_way_sqlite_allows(self, tmp_path: Path, *, is_refused: bool) -> None:

@@ -325,7 +325,7 @@ class BaseStore(ABC):
         """Store events and their executions, all together or none; each once for its (project, source, event_id).
 
         An event that is there only since `insert_execution` stored it with one of its own is not known yet: it gets the
-        executions, and was received now.
+        executions, was received now, and says from now on what it says here.
 
         How the run policy of an action bears on an execution that is stored is told by ``actium.stores.drafts``.
 

@@ -477,6 +477,15 @@ _GIVEN_EVENTS: Migration = (
     "ALTER TABLE events ADD COLUMN given INTEGER NOT NULL DEFAULT 0 CHECK (given IN (0, 1))",
 )
 
+_EVENTS_GIVEN_BEFORE: Migration = (
+    # As far as can be told: with those that were stored at the same time as an execution that no trigger asked for.
+    """
+    UPDATE events SET given = 1 WHERE given = 0 AND EXISTS (
+        SELECT 1 FROM executions WHERE event_id = events.id AND created = received AND trigger_id IS NULL
+    )
+    """,
+)
+
 MIGRATIONS: Sequence[Migration] = (
     _FIRST,
     _DURABLE_EXECUTION,
@@ -491,5 +500,6 @@ MIGRATIONS: Sequence[Migration] = (
     _GUARDED_REASONS,
     _LONG_QUEUES,
     _GIVEN_EVENTS,
+    _EVENTS_GIVEN_BEFORE,
 )
 """What leads from version 0 to 1, from 1 to 2, ...; only ever added to."""

@@ -1,4 +1,4 @@
-"""Storing events and the executions that they lead to, inside a transaction of the caller.
+"""Storing what events lead to, with them, inside a transaction of the caller.
 
 An execution that nothing keeps waiting may begin in the transaction that stores it: it then goes to a worker of this
 process from memory, and needs no claim.
@@ -7,12 +7,12 @@ process from memory, and needs no claim.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from actium.errors import ConflictError, NotReadyError
+from actium.errors import NotReadyError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.models.run_policy import ConcurrencyMode
@@ -29,13 +29,10 @@ from actium.stores.records import (
     RecordedEvent,
 )
 from actium.stores.sqlite import counts, turns
+from actium.stores.sqlite.events import first_executions, store_events, store_given_event
 from actium.stores.sqlite.executions import must_wait, target_of, trigger_generation
 from actium.stores.sqlite.rows import insert_many, not_found, read_many, read_one
-from actium.stores.sqlite.tables import ACCOUNTS, ACTIONS, EVENTS, EXECUTIONS, plain_text, time_text
-
-EventName: TypeAlias = tuple[str, str, str]
-
-_RECEIVED: Final = EventRecord._fields.index("received")
+from actium.stores.sqlite.tables import ACCOUNTS, ACTIONS, EVENTS, EXECUTIONS, time_text
 
 
 def record_events(
@@ -44,40 +41,22 @@ def record_events(
     """See `BaseStore.record_events`."""
     generation = trigger_generation(connection)
     publication = _Publication(connection, worker, limit)
+    stored = store_events(connection, drafts, publication.now)
     recorded: list[RecordedEvent] = []
-    duplicates: list[int] = []
-    for draft, event, first in publication.insert_events(drafts):
-        published = event
-        if first is not None:
-            if not _is_only_given(connection, first):
-                duplicates.append(len(recorded))
-                recorded.append(RecordedEvent(first, (), True))
-                continue
-            published = publication.published(first)
+    for place, (draft, event) in enumerate(zip(drafts, stored.events, strict=True)):
+        if place in stored.duplicates:
+            recorded.append(RecordedEvent(event.id, (), True))
+            continue
         if draft.generation != generation:
             raise StaleTriggersError("The triggers have changed since they were matched.", hint="Match again.")
-        recorded.append(publication.add(draft, published))
-    publication.insert_executions()
-    for index in duplicates:
-        one = recorded[index]
-        recorded[index] = one._replace(execution_ids=_first_executions(connection, one.id))
+        recorded.append(publication.add(draft, event))
+    executions = publication.insert_executions()
+    counts.add(connection, events=stored.new, executions=executions)
+    if stored.duplicates:
+        first = first_executions(connection, {recorded[place].id for place in stored.duplicates})
+        for place in stored.duplicates:
+            recorded[place] = recorded[place]._replace(execution_ids=first[recorded[place].id])
     return Recorded(tuple(recorded), publication.claims)
-
-
-def _is_only_given(connection: sqlite3.Connection, event_id: UUID) -> bool:
-    """Whether an event is there only since someone gave it to an action by hand."""
-    (given,) = connection.execute("SELECT given FROM events WHERE id = ?", (str(event_id),)).fetchone()
-    return bool(given)
-
-
-def _first_executions(connection: sqlite3.Connection, event_id: UUID) -> tuple[UUID, ...]:
-    """What an event led to when it was stored: what replays have added since was stored at other times."""
-    rows = connection.execute(
-        "SELECT executions.id FROM events JOIN executions ON executions.event_id = events.id "
-        "AND created = received WHERE events.id = ? ORDER BY executions.rowid",
-        (str(event_id),),
-    )
-    return tuple(UUID(execution_id) for (execution_id,) in rows.fetchall())
 
 
 def insert_execution(
@@ -99,16 +78,8 @@ def insert_execution(
         )
     now = datetime.now(UTC)
     if event is not None:
-        known = _known_events(connection, [_name_of(event)]).get(_name_of(event))
-        if known is None:
-            event = _received(event, now)
-            insert_many(connection, EVENTS, [event])
-            connection.execute("UPDATE events SET given = 1 WHERE id = ?", (str(event.id),))
-            counts.add(connection, events=[event])
-        else:
-            stored = read_one(connection, EVENTS, known)
-            _check_same(stored, event)
-            event = stored
+        event, is_new = store_given_event(connection, event, now)
+        counts.add(connection, events=[event] if is_new else [])
     target = target_of(action)
     depth = _depth_below(connection, cause)
     execution = Pattern(target, now=now, depth=depth).execution(execution_id, event)
@@ -136,13 +107,13 @@ class _Publication:
     """The events of one transaction, and what they lead to.
 
     Attributes:
+        now: When they are stored.
         claims: What the worker begins with.
     """
 
     def __init__(self, connection: sqlite3.Connection, worker: str | None, limit: int) -> None:
         self._connection = connection
-        self._now = datetime.now(UTC)
-        self._events: Sequence[EventRecord] = ()
+        self.now = datetime.now(UTC)
         self._executions: list[ExecutionRecord] = []
         self._targets: dict[UUID, Target] = {}
         self._accounts: dict[UUID, AccountRecord | None] = {}
@@ -151,37 +122,6 @@ class _Publication:
         self._worker = worker
         self.claims: list[Claim] = []
         self._room = limit if worker is not None and self._is_next(worker) else 0
-
-    def insert_events(self, drafts: Sequence[EventDraft]) -> Iterable[tuple[EventDraft, EventRecord, UUID | None]]:
-        """Store the events that are new.
-
-        Most are, so that they are not looked for before.
-
-        Returns:
-            For each draft, the event as it is stored, and which one is there in its place; None where none is.
-        """
-        events = [draft.event if draft.is_replay else _received(draft.event, self._now) for draft in drafts]
-        new = [event for draft, event in zip(drafts, events, strict=True) if not draft.is_replay]
-        known: Sequence[UUID | None] = [None] * len(drafts)
-        number = insert_many(self._connection, EVENTS, new)
-        if number < len(new):
-            known = self._known(drafts)
-            of_each = zip(drafts, events, known, strict=True)
-            new = [event for draft, event, first in of_each if first is None and not draft.is_replay]
-            if len(new) != number:
-                raise sqlite3.IntegrityError("an event has the id of another one")
-        self._events = new
-        return zip(drafts, events, known, strict=True)
-
-    def _known(self, drafts: Sequence[EventDraft]) -> list[UUID | None]:
-        """For each draft, which event is there in its place; of those that say the same, the first is new."""
-        names = [_name_of(draft.event) for draft in drafts]
-        there = _known_events(self._connection, names)
-        known: list[UUID | None] = []
-        for draft, name in zip(drafts, names, strict=True):
-            is_new = draft.is_replay or there[name] == draft.event.id
-            known.append(None if is_new else there[name])
-        return known
 
     def add(self, draft: EventDraft, event: EventRecord) -> RecordedEvent:
         """Add what an event leads to, to be stored by `insert_executions`."""
@@ -197,18 +137,9 @@ class _Publication:
                 self.claims.append(Claim(execution, event, account))
         return RecordedEvent(event.id, draft.execution_ids, False)
 
-    def published(self, event_id: UUID) -> EventRecord:
-        """An event that was only given to an action so far; what it leads to from now on is what it led to at once."""
-        event = read_one(self._connection, EVENTS, event_id)
-        self._connection.execute(
-            "UPDATE events SET received = ?, given = 0 WHERE id = ?", (time_text(self._now), str(event_id))
-        )
-        return event._replace(received=self._now)
-
-    def insert_executions(self) -> None:
+    def insert_executions(self) -> Sequence[ExecutionRecord]:
         """Store what was added."""
-        _insert(self._connection, self._executions, self._targets)
-        counts.add(self._connection, events=self._events, executions=self._executions)
+        return _insert(self._connection, self._executions, self._targets)
 
     def _course(self, draft: ExecutionDraft, depth: int) -> _Course:
         begins, latest = self._room > 0 and draft.problem is None, self._latest
@@ -219,7 +150,7 @@ class _Publication:
         course = self._courses.get(key)
         if course is None:
             target = self._target(draft.action_id)
-            pattern = Pattern(target, trigger_id=draft.trigger_id, now=self._now, depth=depth, worker=worker)
+            pattern = Pattern(target, trigger_id=draft.trigger_id, now=self.now, depth=depth, worker=worker)
             account = self._account(target.service_account_id) if pattern.begins else None
             course = self._courses[key] = _Course(pattern, draft.problem, account)
         self._latest = draft, depth, begins, course
@@ -244,47 +175,9 @@ class _Publication:
         row = self._connection.execute(
             "SELECT 1 FROM workers WHERE name = ? AND NOT EXISTS ("
             "SELECT 1 FROM executions WHERE status = 'pending' AND held = 0 AND available <= ?)",
-            (worker, time_text(self._now)),
+            (worker, time_text(self.now)),
         ).fetchone()
         return row is not None
-
-
-def _received(event: EventRecord, now: datetime) -> EventRecord:
-    """The event as it is stored now; made in half the time that ``_replace`` takes."""
-    return tuple.__new__(EventRecord, (*event[:_RECEIVED], now, *event[_RECEIVED + 1 :]))
-
-
-def _name_of(event: EventRecord) -> EventName:
-    return event.project, event.event_id, event.source
-
-
-def _known_events(connection: sqlite3.Connection, names: Sequence[EventName]) -> dict[EventName, UUID]:
-    """Which of some events are stored already, by what makes them unique."""
-    if len(names) == 1:
-        name = names[0]
-        row = connection.execute(
-            "SELECT id FROM events WHERE project = ? AND event_id = ? AND source = ?", name
-        ).fetchone()
-        return {} if row is None else {name: UUID(row[0])}
-    rows = connection.execute(
-        "SELECT project, event_id, source, events.id FROM json_each(?) JOIN events "
-        "ON project = json_extract(value, '$[0]') AND event_id = json_extract(value, '$[1]') "
-        "AND source = json_extract(value, '$[2]')",
-        (plain_text(names),),
-    )
-    return {(project, event_id, source): UUID(known) for project, event_id, source, known in rows.fetchall()}
-
-
-def _check_same(known: EventRecord, event: EventRecord) -> None:
-    """An event that is known runs as it is stored; one that says something else would not do what its giver expects."""
-    differing = [
-        name for name in ("type", "subject", "attributes", "data") if getattr(known, name) != getattr(event, name)
-    ]
-    if differing:
-        raise ConflictError(
-            f"The event {event.event_id!r} of {event.source!r} is known with another {' and '.join(differing)}.",
-            hint="Give it an id of its own, or run the action with the event as it is stored.",
-        )
 
 
 def _depth_below(connection: sqlite3.Connection, cause: UUID | None) -> int:

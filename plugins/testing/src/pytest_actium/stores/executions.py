@@ -115,6 +115,27 @@ class ExecutionRules(StoreSubject):
         assert set(store.executions_of_event(given.id)) == {by_hand.id, *published.execution_ids}
         assert store.page(EventRecord, Query(sort_by="received")).total == 1
 
+    def test_executions_what_is_published_takes_the_place_of_what_was_given(
+        self, store: BaseStore, action: ActionRecord
+    ) -> None:
+        """Triggers were matched with that, and a worker that begins at once gets that; unless they have changed."""
+        given = event_record()
+        store.insert_execution(uuid4(), action.id, project=given.project, event=given)
+        (by_hand,) = store.exchange(work_as(store), [], limit=1).claims
+        event = event_record(type="x.z", subject="s", attributes={"a": "1"}, data={"b": 2})
+        draft = EventDraft(event, [ExecutionDraft(action.id)], (uuid4(),), store.trigger_generation())
+        with pytest.raises(StaleTriggersError):
+            store.record_events([draft._replace(generation=draft.generation + 1)])
+        kept = store.get(EventRecord, given.id)
+        assert kept == by_hand.event
+        recorded = store.record_events([draft, draft], worker="w", limit=2)
+        assert [(one.id, one.duplicate) for one in recorded.events] == [(given.id, False), (given.id, True)]
+        stored = store.get(EventRecord, given.id)
+        assert stored == draft.event._replace(id=given.id, received=stored.received)
+        assert stored.received >= kept.received
+        claims = [*recorded.claims] or store.exchange("w", [], limit=1).claims
+        assert [claim.event for claim in claims] == [stored]
+
     def test_executions_a_stale_generation_stores_nothing(self, store: BaseStore, action: ActionRecord) -> None:
         """An event that was matched with outdated triggers is refused, and nothing of it is there."""
         store.insert_trigger(trigger_record(action))
