@@ -261,6 +261,25 @@ def test_several_stores_of_one_file(tmp_path: Path) -> None:
     assert output_of(program, tmp_path / "actium.db") == "0 5 ()\n"
 
 
+def test_several_stores_of_one_file_by_another_name(tmp_path: Path) -> None:
+    """A file is one place, also where it is reached through a link: a copy may use none of its stores where one was
+    in use."""
+    program = """
+    forks.LONGEST_REST = 0.2
+    publish("/parent")
+    link = f"{sys.argv[1]}.link"
+    os.symlink(sys.argv[1], link)
+    other = Actium(f"sqlite:///{link}")
+    other.events.list()
+    with app.store._database.reading():
+        child = forked(lambda: other.events.publish(Event(type="data.arrived", source="/copy")))
+    print(code_of(child))
+    """
+    refused, code = output_of(program, tmp_path / "actium.db").splitlines()
+    assert "was in use" in refused
+    assert code == "2"
+
+
 def test_several_threads_of_the_copy_begin_at_one_time(tmp_path: Path) -> None:
     """The copy has left what it inherited before its first thread begins, however many there are then."""
     program = """
