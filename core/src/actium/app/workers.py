@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterator
 from uuid import UUID
 from weakref import WeakSet
 
 from actium.event_hub.offers import Offer
 from actium.event_hub.worker import Worker
+from actium.process_copies import ProcessLock
 from actium.stores.records import Along
 
 _everyones: WeakSet[Workers] = WeakSet()
-_changing = threading.Lock()
-
-
-def _begin_anew() -> None:
-    """In a copy of the process, wait for nobody who was about to change something in the parent."""
-    global _changing
-    _changing = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+_changing = ProcessLock()
 
 
 class Workers:
@@ -38,7 +27,7 @@ class Workers:
         self._place = place
         self._workers: WeakSet[Worker] = WeakSet()
         global _everyones
-        with _changing:
+        with _changing.here:
             _everyones = WeakSet([*_everyones, self])
 
     def __iter__(self) -> Iterator[Worker]:
@@ -46,7 +35,7 @@ class Workers:
 
     def add(self, worker: Worker) -> None:
         """Have one more."""
-        with _changing:
+        with _changing.here:
             self._workers = WeakSet([*self._workers, worker])
 
     def wake(self) -> None:

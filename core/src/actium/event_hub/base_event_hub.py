@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, cast
@@ -15,6 +14,7 @@ from actium.models.event import Event
 from actium.models.execution import MakesExecution, TriggerExecutionResponse, made_execution
 from actium.models.published import PublishedEvent, PublishedEvents
 from actium.models.trigger import TriggerResponse
+from actium.process_copies import ProcessLock
 
 CallbackT = TypeVar("CallbackT", bound=Callable[..., Any])
 
@@ -50,7 +50,7 @@ class BaseEventHub(ABC):
 
     def __init__(self) -> None:
         self._callbacks: dict[tuple[str, str], ActionCallback] = {}
-        self._callbacks_lock = threading.Lock()
+        self._callbacks_lock = ProcessLock()
 
     def subscribe_action_handler(self, action_flavor: str, action_subtype: str, callback: ActionCallback) -> None:
         """Let a handler run the executions of its flavor. The same callback twice is harmless.
@@ -63,7 +63,7 @@ class BaseEventHub(ABC):
         Raises:
             AlreadyExistsError: Another callback is subscribed for this flavor.
         """
-        with self._callbacks_lock:
+        with self._callbacks_lock.here:
             present = self._callbacks.setdefault((action_subtype, action_flavor), callback)
         if present != callback:
             raise AlreadyExistsError(
@@ -73,7 +73,7 @@ class BaseEventHub(ABC):
 
     def unsubscribe_action_handler(self, action_flavor: str, action_subtype: str) -> None:
         """Forget a flavor's callback; harmless when there is none."""
-        with self._callbacks_lock:
+        with self._callbacks_lock.here:
             self._callbacks.pop((action_subtype, action_flavor), None)
 
     def action_callback(self, action_flavor: str, action_subtype: str) -> ActionCallback:

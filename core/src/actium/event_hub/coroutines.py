@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TypeVar
+
+from actium import process_copies
 
 T = TypeVar("T")
 
@@ -19,8 +20,11 @@ class SharedLoop:
     """An event loop in a daemon thread, started at its first use. Nothing that runs on it can end it."""
 
     def __init__(self) -> None:
+        self._begin_anew()
+        process_copies.begin_with(self, SharedLoop._begin_anew)
+
+    def _begin_anew(self) -> None:
         self._lock = threading.Lock()
-        self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -55,7 +59,7 @@ class SharedLoop:
 
     def close(self) -> None:
         """Cancel what runs, and end the thread."""
-        self._forget_parents()
+        process_copies.notice()
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
@@ -64,7 +68,7 @@ class SharedLoop:
             thread.join()
 
     def _running(self) -> asyncio.AbstractEventLoop:
-        self._forget_parents()
+        process_copies.notice()
         with self._lock:
             if self._loop is None:
                 started: Future[asyncio.AbstractEventLoop] = Future()
@@ -72,13 +76,6 @@ class SharedLoop:
                 self._thread.start()
                 self._loop = started.result()
             return self._loop
-
-    def _forget_parents(self) -> None:
-        """After a fork there is no thread that runs the loop: only the one that forked came along."""
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            self._lock = threading.Lock()
-            self._loop = self._thread = None
 
 
 def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:

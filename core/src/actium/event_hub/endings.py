@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TypeAlias
 from uuid import UUID
 
+from actium import process_copies
 from actium.stores.records import Claim
 
 Ended: TypeAlias = Mapping[UUID, Claim | None]
@@ -22,9 +23,13 @@ class Endings:
     """Tells those who listen that an execution has ended, once that is durable."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._listeners: dict[UUID, list[Callable[[Claim | None], object]]] = {}
         self._watchers: tuple[Callable[[Ended], object], ...] = ()
+        self._begin_anew()
+        process_copies.begin_with(self, Endings._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._lock = threading.Lock()
         self._in_hand: set[UUID] = set()
 
     def take_in_hand(self, execution_ids: Collection[UUID]) -> None:
@@ -47,6 +52,7 @@ class Endings:
 
         Look at the store inside: it may have ended before, or end in another process.
         """
+        process_copies.notice()
         with self._lock:
             self._listeners.setdefault(execution_id, []).append(listener)
         try:

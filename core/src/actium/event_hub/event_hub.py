@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from actium import process_copies
 from actium.errors import VersionConflictError
 from actium.event_hub.base_event_hub import ActionCallback, BaseEventHub
 from actium.event_hub.offers import Offer
@@ -79,8 +79,11 @@ class EventHub(BaseEventHub):
         self._on_stored = on_stored
         self._offer = offer
         self.expect_more = expect_more
-        self._process = os.getpid()
-        self._triggers = TriggerIndexes(store)
+        self._begin_anew()
+        process_copies.begin_with(self, EventHub._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self._triggers = TriggerIndexes(self._store)
 
     def action_callback(self, action_flavor: str, action_subtype: str) -> ActionCallback:
         """The callback of a flavor; its handler is made when it is needed for the first time."""
@@ -202,7 +205,8 @@ class EventHub(BaseEventHub):
     def _matched(
         self, records: Sequence[EventRecord], events: Sequence[Event], project: str, *, is_replay: bool = False
     ) -> list[EventDraft]:
-        generation, matched = self._current_triggers().matching(project, events)
+        process_copies.notice()
+        generation, matched = self._triggers.matching(project, events)
         ids, drafts, start = new_ids(sum(map(len, matched))), [], 0
         for record, executions in zip(records, matched, strict=True):
             end = start + len(executions)
@@ -213,7 +217,7 @@ class EventHub(BaseEventHub):
 
     def _matched_anew(self, drafts: Sequence[EventDraft], project: str) -> list[EventDraft]:
         """Drafts with what their events match since the triggers have changed."""
-        self._current_triggers().refresh()
+        self._triggers.refresh()
         records = [draft.event for draft in drafts]
         is_replay = any(draft.is_replay for draft in drafts)
         return self._matched(records, list(map(event_of, records)), project, is_replay=is_replay)
@@ -248,13 +252,6 @@ class EventHub(BaseEventHub):
             raise
         offer.take(recorded.claims, along)
         return recorded
-
-    def _current_triggers(self) -> TriggerIndexes:
-        """The indexes; new ones after a fork, which may have come while another thread held their locks."""
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            self._triggers = TriggerIndexes(self._store)
-        return self._triggers
 
     def _set_active(self, trigger_id: UUID, *, active: bool) -> TriggerResponse:
         while True:

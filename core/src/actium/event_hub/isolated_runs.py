@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actium.auth.context import AuthContext
 from actium.isolation.messages import FlavorReference, RunOrder
 from actium.models.execution import TriggerExecutionResponse
+from actium.process_copies import ProcessLock
 from actium.running import RunningAttempt, running_attempt
 from actium.stores.base_store import BaseStore
 from actium.tracing import trace
@@ -37,7 +37,7 @@ class IsolatedRuns:
         self._store = store
         self._hooks = hooks
         self._blocked = blocked
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._pool: ProcessPool | None = None
 
     def run(
@@ -72,7 +72,7 @@ class IsolatedRuns:
 
     def close(self) -> None:
         """End the processes."""
-        with self._lock:
+        with self._lock.here:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.close()
@@ -80,7 +80,7 @@ class IsolatedRuns:
     def _ready(self) -> ProcessPool:
         from actium.isolation.pool import ProcessPool  # most programs never need it
 
-        with self._lock:
+        with self._lock.here:
             if self._pool is None:
                 self._pool = ProcessPool(
                     size=MOST_PROCESSES,

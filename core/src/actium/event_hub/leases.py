@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from actium import process_copies
 from actium.errors import StoreError, WorkerLostError
 from actium.event_hub.beats import LONGEST_BETWEEN_LOOKS, LOOKS_A_LEASE, Beats, GoneWorker, this_host
 from actium.event_hub.strays import Strays
@@ -47,11 +48,14 @@ class Leases:
         self._on_takeover = on_takeover
         self._strays = strays
         self._clock = clock
-        self._process = os.getpid()
+        self._begin_anew()
+        process_copies.begin_with(self, Leases._begin_anew)
+
+    def _begin_anew(self) -> None:
         self._lock = threading.Lock()
         self._looking = threading.Lock()
         self._own: dict[str, float] = {}
-        self._beats = Beats(store, clock=clock)
+        self._beats = Beats(self._store, clock=self._clock)
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -64,9 +68,7 @@ class Leases:
         Args:
             lease: Seconds for which it keeps what it has claimed without a sign of life.
         """
-        if self._process != os.getpid():  # the name of the process that forked is its own affair
-            self._process, self._lock, self._looking = os.getpid(), threading.Lock(), threading.Lock()
-            self._own, self._beats, self._thread = {}, Beats(self._store, clock=self._clock), None
+        process_copies.notice()
         with self._lock:
             name = next((name for name, own in self._own.items() if own == lease), None)
             if name is None:
@@ -120,14 +122,14 @@ class Leases:
 
     def close(self) -> None:
         """Stop beating, and have what is still claimed tried again by others."""
+        process_copies.notice()
         self._closing.set()
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
             thread.join()
-        if self._process == os.getpid():
-            for name in tuple(self._own):
-                with contextlib.suppress(StoreError):  # whoever looks next will see that the process is gone
-                    self._store.remove_worker(name, reason="its worker was closed", counts=False)
+        for name in tuple(self._own):
+            with contextlib.suppress(StoreError):  # whoever looks next will see that the process is gone
+                self._store.remove_worker(name, reason="its worker was closed", counts=False)
         self._own = {}
 
     def _live(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import os
 import threading
 import time
 from collections import deque
@@ -14,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
+from actium import process_copies
 from actium.errors import StoreBusyError
 from actium.event_hub.event_hub import EventHub
 from actium.models.event import Event
@@ -120,18 +120,17 @@ class Publisher:
     def __init__(self, hub: EventHub) -> None:
         self._hub = hub
         self._begin_anew()
+        process_copies.begin_with(self, Publisher._begin_anew)
 
     def _begin_anew(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._is_storing = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="actium-publish")
-        self._process = os.getpid()
 
     async def publish(self, event: Event, project: str) -> PublishedEvent:
         """Publish an event; see `BaseEventHub.publish_event`."""
-        if self._process != os.getpid():
-            self._begin_anew()
+        process_copies.notice()
         loop = asyncio.get_running_loop()
         (begun,) = self._hub.begin([event])  # here, where the context variables are the publisher's
         waiting = _Waiting(begun, project, loop, loop.create_future(), time.monotonic())
@@ -148,9 +147,9 @@ class Publisher:
 
     def close(self) -> None:
         """End the thread, when what it stores is stored; it begins anew where there is more."""
-        if self._process == os.getpid():
-            former, self._thread = self._thread, ThreadPoolExecutor(1, thread_name_prefix="actium-publish")
-            former.shutdown()
+        process_copies.notice()
+        former, self._thread = self._thread, ThreadPoolExecutor(1, thread_name_prefix="actium-publish")
+        former.shutdown()
 
     def _store(self) -> None:
         try:

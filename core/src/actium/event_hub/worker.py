@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
+from actium import process_copies
 from actium.errors import StoreBusyError, StoreClosedError, StoreError
 from actium.event_hub.arrivals import Arrivals
 from actium.event_hub.conclusions import Conclusions
@@ -47,6 +47,7 @@ from actium.event_hub.threads import RunThreads
 from actium.event_hub.under_way import RunsUnderWay
 from actium.event_hub.watch import Watch
 from actium.models.execution import TriggerExecutionResponse
+from actium.process_copies import ProcessLock
 
 DEFAULT_POLL_INTERVAL = 1.0
 """Seconds between looks for executions that other processes have stored."""
@@ -91,13 +92,14 @@ class Worker:
         self._concurrency = concurrency
         self._poll_interval = poll_interval
         self._lease = lease
-        self._process = os.getpid()
-        self._working = threading.RLock()
+        self._working = ProcessLock()
         self._is_awaited = True
         self._stop_at: float | None = None
         self._begin_anew()
+        process_copies.begin_with(self, Worker._begin_anew)
 
     def _begin_anew(self) -> None:
+        """What the process that forked has begun is its own affair, also where a handler has forked this one off."""
         store, endings, inbox, pace = self._runner.store, self._endings, Inbox(), Pace(self._concurrency)
         self._inbox, self._pace = inbox, pace
         self._outbox = outbox = Outbox()
@@ -190,7 +192,7 @@ class Worker:
         Returns:
             It after that; None when it was not pending.
         """
-        with self._working:
+        with self._working.here:
             self._attend(is_awaited=True)
             with self._leaving_nothing():
                 claims = self._exchanges.claim_one(execution_id)
@@ -217,9 +219,8 @@ class Worker:
 
     def join(self) -> None:
         """Wait until what runs has ended, unless it is what calls this."""
-        if self._process != os.getpid():  # it runs in the process that forked, with its locks
-            return
-        with self._working:
+        process_copies.notice()
+        with self._working.here:
             return
 
     def wake(self) -> None:
@@ -241,7 +242,8 @@ class Worker:
         Returns:
             Room for some of them, perhaps for none; None where it takes nothing.
         """
-        if self._process != os.getpid() or self._stop_at is not None:
+        process_copies.notice()
+        if self._stop_at is not None:
             return None
         return self._reception.offer(most, waits=waits)
 
@@ -253,7 +255,7 @@ class Worker:
         return self._reception.expect()
 
     def _work(self, *, until_idle: bool) -> int:
-        with self._working:
+        with self._working.here:
             self._attend(is_awaited=until_idle)
             before = self._conclusions.attempts
             if until_idle and not self.name:  # what workers that are gone have left may be all that is to be done
@@ -267,7 +269,7 @@ class Worker:
     def _attend(self, *, is_awaited: bool) -> None:
         """Be the worker's own thread, whose caller waits for there to be nothing left to do, or for `stop`."""
         self._is_awaited = is_awaited
-        self._after_fork()
+        process_copies.notice()
         self._dispatch.runs_here = self._runs_here
         self._deliveries.are_unattended = False
 
@@ -280,7 +282,7 @@ class Worker:
         try:
             yield
         except BaseException:
-            self._after_fork()
+            process_copies.notice()
             self._deliveries.are_unattended = True
             self._room.close()
             self._exchanges.claimed = ()  # what has not begun by now never will
@@ -309,7 +311,7 @@ class Worker:
 
     def _turn(self, *, limit: int, is_patient: bool = False) -> None:
         """Record what has ended and claim more; begin with that; wait for what comes next."""
-        self._after_fork()
+        process_copies.notice()
         self._arrivals.begin()
         self._give_up_promises()
         try:
@@ -355,12 +357,6 @@ class Worker:
     def _concluded(self) -> None:
         if self._is_awaited or self._stop_at is not None:
             self.wake()
-
-    def _after_fork(self) -> None:
-        """What the process that forked has begun is its own affair, also where a handler has forked this one off."""
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            self._begin_anew()
 
     def _claimable(self) -> int:
         return 0 if self._stop_at is not None or self._dispatch.waits_here else self._room.left

@@ -25,6 +25,7 @@ from uuid import UUID
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
+from actium import process_copies
 from actium.auth.context import AuthContext
 from actium.auth.secret_references import masked, noting_secrets
 from actium.isolation.child_logs import ToParent
@@ -67,6 +68,7 @@ class Connection:
         self._socket = connection
         self._sending = threading.Lock()
         self._frames = Frames()
+        process_copies.begin_with(self, Connection._abandon)
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message; wait while the parent is busy."""
@@ -83,8 +85,9 @@ class Connection:
             self._frames.add(received)
         return message
 
-    def abandon(self) -> None:
-        """Close this process's end, without a word to the other side."""
+    def _abandon(self) -> None:
+        """A copy must not answer, nor keep the parent from seeing this one's end."""
+        self._sending = threading.Lock()
         self._socket.close()
 
 
@@ -120,8 +123,6 @@ class Child:
 
     def serve(self) -> None:
         """Take orders until told to end."""
-        if hasattr(os, "register_at_fork"):  # a copy must not answer, nor keep the parent from seeing this one's end
-            os.register_at_fork(after_in_child=self._connection.abandon)
         signal.signal(signal.SIGTERM, self._terminate)
         logging.getLogger().addHandler(ToParent(self._connection.send, lambda: self._run))
         threading.Thread(target=self._listen, name="actium-parent", daemon=True).start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from uuid import UUID
 
 from actium.errors import NotConfiguredError
 from actium.plugins.store_plugins import StorePlugins
+from actium.process_copies import ProcessLock
 from actium.stores.base_store import BaseStore
 from actium.stores.urls import open_store
 
@@ -36,7 +36,7 @@ class ChildStore:
     def __init__(self, url: str | None, current_run: Callable[[], CurrentRun | None]) -> None:
         self._url = url
         self._current_run = current_run
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._opened: BaseStore | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -59,13 +59,13 @@ class ChildStore:
 
     def close(self) -> None:
         """Close the store if it was opened; it is opened again when it is used again."""
-        with self._lock:
+        with self._lock.here:
             opened, self._opened = self._opened, None
         if opened is not None:
             opened.close()
 
     def _store(self) -> BaseStore:
-        with self._lock:
+        with self._lock.here:
             if self._opened is None:
                 self._opened = open_store(self._reachable_url(), open_other=StorePlugins().open)
             return self._opened

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
+from actium import process_copies
 from actium.errors import ExecutionCancelled, ExecutionTimeoutError, InvalidInputError
 from actium.isolation import child_logs
 from actium.isolation.child_traces import join, told_when_cut_off
@@ -86,7 +85,7 @@ class ProcessPool:
         self._executable = executable
         self._closed = False
         self._begin()
-        _pools.add(self)
+        process_copies.begin_with(self, ProcessPool._begin_anew)
 
     def run(
         self,
@@ -272,8 +271,8 @@ class ProcessPool:
         self._idle: list[ChildProcess] = []
         self._room = self._size
 
-    def forget(self) -> None:
-        """In a fork of this process: leave the processes to the original, and begin anew."""
+    def _begin_anew(self) -> None:
+        """Leave the processes to the original: they could not see its end if this one kept the connections."""
         for child in self._children:
             child.forget()
         self._begin()
@@ -283,15 +282,3 @@ def _closed() -> PoolClosedError:
     return PoolClosedError(
         "The pool of processes was closed.", hint="What the handler did so far is not known; run it again."
     )
-
-
-_pools: weakref.WeakSet[ProcessPool] = weakref.WeakSet()
-
-
-def _forget_all() -> None:
-    for pool in _pools:
-        pool.forget()
-
-
-if hasattr(os, "register_at_fork"):  # a fork that kept the connections would keep the children from seeing our end
-    os.register_at_fork(after_in_child=_forget_all)

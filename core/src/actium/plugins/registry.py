@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -32,6 +31,7 @@ from actium.plugins.installed import (
     origin_of,
 )
 from actium.plugins.origin import Origin
+from actium.process_copies import ProcessLock
 from actium.tracing.application import NOT_TRACED, ApplicationTracing
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class PluginFlavorRegistry:
         self._hooks = EnabledHooks(self._installed, hooks)
         self._attach = attach
         self._tracing = tracing
-        self._lock = threading.RLock()
+        self._lock = ProcessLock()
         self._classes: dict[FlavorKey, type[BasePluginFlavor]] = {}
         self._made_in_code: set[FlavorKey] = set()
         self._relays: dict[FlavorKey, tuple[BasePlugin, Relay]] = {}
@@ -147,12 +147,12 @@ class PluginFlavorRegistry:
             InvalidInputError: There is no such hook.
             PluginError: As for `hook_plugins`.
         """
-        with self._lock:
+        with self._lock.here:
             return self._hooks.calls(hook, installed=installed)
 
     def hook_contradictions(self) -> tuple[tuple[frozenset[str], str], ...]:
         """What hook plugins that were loaded want of each other and cannot be: their names, and it in words."""
-        with self._lock:
+        with self._lock.here:
             return tuple(self._hooks.contradictions())
 
     def warn_of_unknown_blocks(self) -> None:
@@ -230,7 +230,7 @@ class PluginFlavorRegistry:
         """
         check_flavor(flavor)
         key = FlavorKey(str(flavor.TYPE), flavor.SUBTYPE, flavor.FLAVOR)
-        with self._lock:
+        with self._lock.here:
             claims = [*map(claimant, self._installed.claims(key.type, key.name))]
             present = self._classes.get(key) or (self._installed_class(key) if len(claims) == 1 else None)
             if present is flavor:
@@ -255,7 +255,7 @@ class PluginFlavorRegistry:
         loaded = self._classes.get(key)
         if loaded is not None:
             return loaded
-        with self._lock:
+        with self._lock.here:
             loaded = self._classes.get(key)
             if loaded is None:
                 loaded = self._classes[key] = self._load_flavor(key)
@@ -285,7 +285,7 @@ class PluginFlavorRegistry:
             PluginError: One of them is not installed, broken or blocked. It was enabled on purpose, perhaps to refuse
                 what must not happen, so it is never passed over.
         """
-        with self._lock:
+        with self._lock.here:
             return self._hooks.in_order()
 
     def observers(self) -> Observers:
@@ -301,7 +301,7 @@ class PluginFlavorRegistry:
 
         One that fails is logged, and does not keep the others from being closed.
         """
-        with self._lock:
+        with self._lock.here:
             self._is_closed = True
             made, self._relays = list(self._relays.values()), {}
         with ExitStack() as closing:
@@ -378,7 +378,7 @@ class PluginFlavorRegistry:
             return None
 
     def _made(self, key: FlavorKey) -> tuple[BasePlugin, Relay]:
-        with self._lock:
+        with self._lock.here:
             made = self._relays.get(key)
             if made is None:
                 if self._is_closed:
@@ -414,7 +414,7 @@ class PluginFlavorRegistry:
         return plugin, relay
 
     def _load(self, status: PluginStatus) -> None:
-        with self._lock:
+        with self._lock.here:
             if status.kind in FLAVOR_GROUPS:
                 subtype, _, flavor = status.name.partition(".")
                 self.get_flavor_class(status.kind, subtype, flavor)

@@ -6,17 +6,18 @@ import gc
 import inspect
 import re
 import sys
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import CoroutineType
 from typing import Any
 
+from actium.process_copies import ProcessLock
+
 _DROPPED = r"coroutine '(?P<name>.*)' was never awaited"
 _PLACE = re.compile(r'File "(?P<file>[^"\n]*)", line (?P<line>\d+)')
 
-_one_at_a_time = threading.RLock()
+_one_at_a_time = ProcessLock()
 
 
 def never_awaited(coroutine: str) -> str:
@@ -32,7 +33,7 @@ def noticed() -> Iterator[list[str]]:
         Gets what they are and where they were made, in words, at the end.
     """
     found: list[str] = []
-    with _one_at_a_time:
+    with _one_at_a_time.here:
         before = {id(each): each for each in _unbegun()}
         depth = sys.get_coroutine_origin_tracking_depth()
         sys.set_coroutine_origin_tracking_depth(1)  # of this thread; what others make has no origin

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 from pathlib import Path
 from typing import IO
 
+from actium.process_copies import ProcessLock
 from actium.tracing.chrome_file import chrome_file, write_whole
 from actium.tracing.json_lines import json_lines
 from actium.tracing.spans import Trace
@@ -29,7 +29,7 @@ class TraceFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._form = path.suffix.lower()
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._file: IO[bytes] | None = None
 
     def __call__(self, trace: Trace) -> None:
@@ -42,7 +42,7 @@ class TraceFile:
             chrome_file(self._path).write(self, trace)
             return
         text = "".join(f"{line}\n" for line in json_lines(trace)) if self._form == ".jsonl" else tree_text(trace)
-        with self._lock:
+        with self._lock.here:
             if self._file is None:
                 self._file = self._path.open("ab", buffering=0)
             write_whole(self._file, text.encode("utf-8", "replace"))
@@ -52,7 +52,7 @@ class TraceFile:
         if self._form == ".json":
             chrome_file(self._path).done(self)
             return
-        with self._lock:
+        with self._lock.here:
             if self._file is not None:
                 self._file.close()
                 self._file = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
 
+from actium.process_copies import ProcessLock
 from actium.stores.sqlite.tables import time_text
 
 _TOLERATED = 0.5
@@ -22,13 +22,13 @@ class WallClock:
     ) -> None:
         self._wall = wall
         self._monotonic = monotonic
-        self._looking = threading.Lock()
+        self._looking = ProcessLock()
         self._seen = wall() - monotonic()
 
     def was_set_back(self) -> bool:
         """Whether it shows less than it would, had it gone on since the last look; told once."""
         shown = self._wall() - self._monotonic()
-        with self._looking:
+        with self._looking.here:
             is_back = shown < self._seen - _TOLERATED
             self._seen = shown
         return is_back
