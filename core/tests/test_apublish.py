@@ -3,27 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread as executors
+import itertools
 import os
 import sqlite3
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
-from actium import Actium, Event
+from actium import Actium, Event, hookimpl
 from actium.errors import StoreBusyError, StoreClosedError
+from actium.event_hub import publisher
+from actium.event_hub.event_hub import EventHub
 from actium.models import ActionResponse, EventFilter, PublishedEvent, TriggerRequest
 from actium.stores.records import EventDraft, EventRecord, Recorded
 from actium.stores.sqlite.store import SQLiteStore
 
 CreateAction = Callable[..., ActionResponse]
+FILES = {publisher.__file__, threading.__file__, executors.__file__}
 LONG = 30.0
 MANY = 1_000
 LIMIT = 0.5
+
+
+class Watching:
+    """A hook plugin that learns how many events are published, and what keeps some of them from being stored."""
+
+    def __init__(self) -> None:
+        self.began = 0
+        self.told: list[type[BaseException]] = []
+
+    @hookimpl(wrapper=True)
+    def publish_event(self) -> Generator[None, PublishedEvent, PublishedEvent]:
+        self.began += 1
+        try:
+            return (yield)
+        except BaseException as error:
+            self.told.append(type(error))
+            raise
 
 
 def arrived(source: str = "/bucket/raw") -> Event:
@@ -94,11 +118,12 @@ def test_closing_ends_its_thread(app: Actium) -> None:
         await app.events.apublish(arrived())
 
     asyncio.run(publish())
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("actium-publish")]
+    assert [each.name for each in threading.enumerate() if each.name.startswith("actium-publish")]
     app.close()
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("actium-publish")]
+    assert not [each.name for each in threading.enumerate() if each.name.startswith("actium-publish")]
     with pytest.raises(StoreClosedError):
         asyncio.run(publish())
+    assert not [each.name for each in threading.enumerate() if each.name.startswith("actium-publish")]
 
 
 def test_a_thread_that_cannot_start_is_told_and_waited_for_no_longer(
@@ -118,6 +143,76 @@ def test_a_thread_that_cannot_start_is_told_and_waited_for_no_longer(
     assert [str(error) for error in told] == ["can't start new thread"] * 3
     assert not any(isinstance(one, BaseException) for one in asyncio.run(asyncio.wait_for(publish_all(), 20)))
     assert app.events.list().total >= 3
+
+
+def test_an_interruption_keeps_nobody_else_from_publishing() -> None:
+    """Wherever in it Ctrl-C comes, the hooks around the event are told, and whoever publishes next is stored."""
+    for number in itertools.count(1):
+        watching = Watching()
+        with Actium("sqlite://", hooks=[watching]) as app, closing(asyncio.new_event_loop()) as loop:
+            publishing = app.events.apublish(arrived())
+            is_over = _run_interrupted(lambda: loop.run_until_complete(publishing), after=number)  # noqa: B023
+            began = watching.began
+            loop.run_until_complete(asyncio.wait_for(app.events.apublish(arrived()), LONG))
+            assert app.events.list().total == began + 1 - len(watching.told)
+        if is_over:
+            break
+    assert number > 10
+
+
+def _run_interrupted(run: Callable[[], object], *, after: int) -> bool:
+    """Run something, and interrupt it when that many calls of functions have ended in what publishes.
+
+    Returns:
+        Whether it was over before.
+    """
+    left = after
+
+    def look(frame: FrameType, what: str, _: object) -> None:
+        nonlocal left
+        if what == "c_return" and frame.f_code.co_filename in FILES:
+            left -= 1
+            if left == 0:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+    sys.setprofile(look)
+    try:
+        run()
+    except (KeyboardInterrupt, RuntimeError):  # an interrupted wait of `threading` may fail to release its lock
+        return False
+    finally:
+        sys.setprofile(None)
+    return True
+
+
+def test_all_are_told_of_what_nobody_has_foreseen(
+    url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those whose events were to be stored and those who wait behind them, and their hooks; and it is logged."""
+    goes_on, watching = threading.Event(), Watching()
+
+    def fail(hub: EventHub, *begun: Any) -> Any:
+        goes_on.wait(LONG)
+        return None  # what no hub gives, so that telling of it fails
+
+    async def publish_all() -> list[PublishedEvent | BaseException]:
+        publishing = [asyncio.ensure_future(app.events.apublish(arrived(), project=f"p{n}")) for n in range(3)]
+        await asyncio.sleep(0)
+        goes_on.set()
+        async with asyncio.timeout(LONG):
+            return await asyncio.gather(*publishing, return_exceptions=True)
+
+    with Actium(url, hooks=[watching]) as app:
+        with monkeypatch.context() as patched:
+            patched.setattr(EventHub, "store_events", fail)
+            outcomes = asyncio.run(publish_all())
+        assert [type(one) for one in outcomes] == watching.told == [TypeError] * 3
+        (record,) = [record for record in caplog.records if record.name == "actium.publisher"]
+        assert record.exc_info is not None
+        assert record.exc_info[0] is TypeError
+        assert not any(isinstance(one, BaseException) for one in asyncio.run(publish_all()))
+        assert watching.told == [TypeError] * 3
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

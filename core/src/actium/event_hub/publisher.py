@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import logging
 import threading
 import time
 from collections import deque
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
+from queue import SimpleQueue
 
 from actium import process_copies
 from actium.errors import StoreBusyError
@@ -28,6 +30,8 @@ _AHEAD = 4
 
 _LEFT = 1
 """How many are left when the caller goes on: to wait for each by itself would wake it, between the others, as often."""
+
+logger = logging.getLogger("actium.publisher")
 
 
 class InTurn:
@@ -102,7 +106,7 @@ class InTurn:
             done()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     begun: Publishing
     project: str
@@ -114,78 +118,114 @@ class _Waiting:
 class Publisher:
     """Gathers the events that coroutines publish while a transaction is under way, and stores them with the next.
 
-    It has a thread of its own: those of an event loop may all be taken by what coroutines wait for.
+    It has a thread of its own: those of an event loop may all be taken by what coroutines wait for. An executor would
+    not do, for Ctrl-C in its ``submit`` may leave locks of it held.
     """
 
     def __init__(self, hub: EventHub) -> None:
         self._hub = hub
+        self._is_closed = False
         self._begin_anew()
         process_copies.begin_with(self, Publisher._begin_anew)
 
     def _begin_anew(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
-        self._is_storing = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="actium-publish")
+        self._under_way: list[_Waiting] = []
+        self._orders: SimpleQueue[bool] = SimpleQueue()
+        self._thread: threading.Thread | None = None
 
     async def publish(self, event: Event, project: str) -> PublishedEvent:
         """Publish an event; see `BaseEventHub.publish_event`."""
         process_copies.notice()
         loop = asyncio.get_running_loop()
+        published: asyncio.Future[PublishedEvent] = loop.create_future()
+        since = time.monotonic()
         (begun,) = self._hub.begin([event])  # here, where the context variables are the publisher's
-        waiting = _Waiting(begun, project, loop, loop.create_future(), time.monotonic())
-        with self._lock:
-            self._waiting.append(waiting)
-            begins = not self._is_storing
-            self._is_storing = True
-        if begins:
-            try:
-                self._thread.submit(self._store)
-            except RuntimeError as error:  # there is no further thread, or the program ends
-                self._give_up(error)
-        return await waiting.published
+        waiting = _Waiting(begun, project, loop, published, since)
+        if self._will_store(waiting):
+            return await published
+        return self._hub.store_events([begun], project)[0]
 
     def close(self) -> None:
-        """End the thread, when what it stores is stored; it begins anew where there is more."""
+        """End the thread, when what it stores is stored; whoever publishes then finds by itself what has closed."""
         process_copies.notice()
-        former, self._thread = self._thread, ThreadPoolExecutor(1, thread_name_prefix="actium-publish")
-        former.shutdown()
+        with self._lock:
+            self._is_closed = True
+        self._orders.put(False)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _will_store(self, waiting: _Waiting) -> bool:
+        """Leave an event to the thread; False where that has ended, and will not begin again."""
+        try:
+            with self._lock:
+                if self._is_closed:
+                    return False
+                self._start_as_needed()
+                if not self._waiting:  # the others are stored, or given up, by who takes up the first one's order
+                    self._orders.put(True)
+                self._waiting.append(waiting)  # last: to order what does not come harms nobody
+        except BaseException as error:  # there is no further thread, the program ends, or this was interrupted
+            self._withdraw(waiting, error)
+            raise
+        return True
+
+    def _start_as_needed(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._serve, name="actium-publish", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def _serve(self) -> None:
+        while self._orders.get():
+            self._store()
+        self._orders.put(False)  # where who started a thread was interrupted at that, there is another one
+
+    def _withdraw(self, waiting: _Waiting, error: BaseException) -> None:
+        """Store an event no more, unless that is under way."""
+        with self._lock:
+            is_under_way = waiting in self._under_way
+            self._waiting = [one for one in self._waiting if one is not waiting]
+        if not is_under_way:
+            waiting.begun.fail(error)
 
     def _store(self) -> None:
+        """Store what waits, until nobody does."""
         try:
-            self._store_all()
+            while some := self._next():
+                self._store_together(some)
         except BaseException as error:
+            logger.exception("What coroutines have published may not be stored.")
             self._give_up(error)
-            raise
+
+    def _store_together(self, some: list[_Waiting]) -> None:
+        began = time.monotonic()
+        outcomes: Sequence[PublishedEvent | BaseException]
+        try:
+            outcomes = self._hub.store_events([one.begun for one in some], some[0].project)
+        except BaseException as error:  # each of them is told
+            if isinstance(error, StoreBusyError):
+                some += self._given_up(error, before=began)
+            outcomes = [error] * len(some)
+        _tell_all(some, outcomes)
 
     def _give_up(self, error: BaseException) -> None:
-        """Tell all who wait of what keeps their events from being stored."""
+        """Tell those whose events were under way, and all who wait, of what keeps theirs from being stored."""
         with self._lock:
-            waiting, self._waiting, self._is_storing = self._waiting, [], False
+            waiting, self._waiting = [*self._under_way, *self._waiting], []
         for one in waiting:
             one.begun.fail(error)
         _tell_all(waiting, [error] * len(waiting))
-
-    def _store_all(self) -> None:
-        while some := self._next():
-            began = time.monotonic()
-            outcomes: Sequence[PublishedEvent | BaseException]
-            try:
-                outcomes = self._hub.store_events([one.begun for one in some], some[0].project)
-            except BaseException as error:  # each of them is told
-                if isinstance(error, StoreBusyError):
-                    some += self._given_up(error, before=began)
-                outcomes = [error] * len(some)
-            _tell_all(some, outcomes)
 
     def _next(self) -> list[_Waiting]:
         """What is to be stored next, all of one project; nothing where nobody waits."""
         with self._lock:
             project = self._waiting[0].project if self._waiting else None
             some = [one for one in self._waiting if one.project == project][:PUBLISHED_TOGETHER]
-            taken = set(map(id, some))
-            self._waiting = [one for one in self._waiting if id(one) not in taken]
-            self._is_storing = bool(some)
+            taken = set(some)
+            self._waiting = [one for one in self._waiting if one not in taken]
+            self._under_way = some
         return some
 
     def _given_up(self, error: StoreBusyError, *, before: float) -> list[_Waiting]:
