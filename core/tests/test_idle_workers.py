@@ -8,13 +8,14 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from actium import ActionConfig, Actium, Event, ExecutionStatus, TriggerExecutionResponse, action_flavor
-from actium.errors import ExecutionCancelled
+from actium.errors import ExecutionCancelled, Retry
 from actium.event_hub.worker import Worker
 from actium.models import ActionResponse, Concurrency, ConcurrencyMode, RunPolicy, TriggerRequest
 
@@ -28,8 +29,8 @@ QUEUED = RunPolicy(concurrency=Concurrency(mode=ConcurrencyMode.QUEUED))
 """Where it counts whose turn it is, nothing is handed over to a worker: it claims what was stored."""
 
 
-def event() -> Event:
-    return Event(type="com.example.arrived", source="/bucket/raw")
+def event(**fields: Any) -> Event:
+    return Event(type="com.example.arrived", source="/bucket/raw", **fields)
 
 
 def published(app: Actium, known: UUID) -> UUID:
@@ -87,6 +88,36 @@ def test_what_is_stored_and_not_handed_over_begins_at_once(
             stored = time.monotonic()
             delays.append(began.get(timeout=SECONDS / 6) - stored)
     assert statistics.median(delays) < 0.05
+
+
+def test_what_it_knows_to_come_wakes_nobody(
+    app: Actium, create: CreateAction, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an attempt is made again in an hour, a worker's own thread looks no oftener than without it."""
+    looks, look = list[None](), app.store.next_due
+
+    def next_due() -> datetime | None:
+        looks.append(None)
+        return look()
+
+    def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse) -> None:
+        event = trigger_execution.event
+        if event is not None and event.subject == "again":
+            raise Retry("the other side is busy", after=3600)
+
+    app.flavors.register(action_flavor("test.busy")(run))
+    action = create(flavor="test.busy", run_policy=RunPolicy(max_attempts=2))
+    app.triggers.create(TriggerRequest(name="every", action_id=action.id, match_all=True))
+    monkeypatch.setattr(app.store, "next_due", next_due)
+    with working(app, poll_interval=LONG, lease=LONG):
+        again = app.events.publish(event(subject="again")).executions[0]
+        until = time.monotonic() + SECONDS
+        while not any(one.finished for one in app.executions.get(again).attempts) and time.monotonic() < until:
+            time.sleep(0.01)
+        before = len(looks)
+        for _ in range(20):
+            app.executions.wait(app.events.publish(event()).executions[0], SECONDS)
+    assert len(looks) - before < 10
 
 
 def test_what_is_cancelled_ends_at_once(app: Actium, create: CreateAction, working: Working) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sqlite3
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,9 @@ from actium.models import (
 from actium.stores.records import Ending, Outcome, WorkerRecord
 
 CreateAction = Callable[..., ActionResponse]
+Working = Callable[..., AbstractContextManager[Worker]]
 SECONDS = 30.0
+SUCCEEDED = ExecutionStatus.SUCCEEDED
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -283,6 +286,50 @@ def test_a_late_ending_leaves_the_next_attempt_in_its_care(
     app.worker(concurrency=2, poll_interval=0.01).run_until_idle()
     ended = app.executions.get(execution.id)
     assert (ended.status, ended.result) == (ExecutionStatus.SUCCEEDED, 2)
+
+
+def test_what_a_lost_worker_runs_is_asked_to_end(
+    app: Actium, create: CreateAction, working: Working, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others run it now; who waits for it here counts on their word, and not on that of a handler that is deaf."""
+    run, ends, asked = threading.Barrier(3), threading.Event(), threading.Event()
+
+    def deaf(config: ActionConfig) -> None:
+        run.wait(SECONDS)
+        ends.wait(SECONDS)
+
+    async def obliging(config: ActionConfig) -> None:
+        run.wait(SECONDS)
+        try:
+            await asyncio.sleep(SECONDS)
+        finally:
+            asked.set()
+
+    for handler in (deaf, obliging):
+        action = create(handler.__name__, flavor=flavor_of(app, f"test.{handler.__name__}", handler))
+        app.triggers.create(TriggerRequest(name=handler.__name__, action_id=action.id, match_all=True))
+    monkeypatch.setattr("actium.app.executions.LOOK_INTERVAL", SECONDS)  # who is told looks no sooner
+    with working(app, concurrency=2, poll_interval=0.01, lease=0.3) as worker:
+        former = worker.name
+        executions = app.events.publish(Event(type="com.example.arrived", source="/s")).executions
+        run.wait(SECONDS)
+        with monkeypatch.context() as patched:
+            patched.setattr(app.store, "next_due", lambda: None)  # it claims nothing meanwhile
+            app.store.remove_worker(former, reason="it slept")
+            app.store.register_worker(
+                WorkerRecord(name="other", host="elsewhere", process=1, lease=30.0, beat=0, started=NOW)
+            )
+            claims = app.store.exchange("other", limit=2).claims
+        succeeded = [Ending(claimed=claim.execution, outcome=Outcome(status=SUCCEEDED)) for claim in claims]
+        app.store.exchange("other", succeeded, limit=0)
+        assert asked.wait(SECONDS / 3)
+        until = time.monotonic() + SECONDS
+        while worker.name in {"", former} and time.monotonic() < until:
+            threading.Event().wait(0.001)
+        asked_at = time.monotonic()
+        assert {app.executions.wait(one, SECONDS).status for one in executions} == {SUCCEEDED}
+        assert time.monotonic() - asked_at < SECONDS / 3
+        ends.set()
 
 
 # Handlers

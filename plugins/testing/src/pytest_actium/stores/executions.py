@@ -313,6 +313,9 @@ class ExecutionRules(StoreSubject):
         assert "4,001 steps left out" in kept[MAX_STEPS // 2]["name"]
         assert len(kept[0]["error"]) < MAX_STEP_CHARACTERS + 100
         assert (kept[0]["error"][:5], kept[0]["error"][-3:]) == ("begin", "end")
+        just_enough = [steps[0] | {"error": "x" * MAX_STEP_CHARACTERS}, *steps[1:MAX_STEPS]]
+        store.record_progress(execution.id, just_enough)
+        assert store.get(ExecutionRecord, execution.id).progress == just_enough
 
     def test_executions_by_hand(self, store: BaseStore, account: AccountRecord, action: ActionRecord) -> None:
         """An execution by hand needs a usable action of the project, and reuses a known event."""
