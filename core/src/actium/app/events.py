@@ -9,7 +9,8 @@ from uuid import UUID
 from actium.app.doors import expect
 from actium.app.lookup import find_id, find_record, list_page
 from actium.event_hub.event_hub import EventHub
-from actium.event_hub.publisher import PUBLISHED_TOGETHER, InTurn, Publisher
+from actium.event_hub.in_turn import InTurn
+from actium.event_hub.publisher import PUBLISHED_TOGETHER, Publisher
 from actium.models.event import Event, EventFilter, EventResponse
 from actium.models.page import Page
 from actium.models.published import PublishedEvent, PublishedEvents
