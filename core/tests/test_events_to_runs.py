@@ -99,13 +99,14 @@ class TestPublishing:
         assert app.executions.list().total == 1
 
     def test_an_event_that_an_action_was_tried_with(self, app: Actium, create: CreateAction) -> None:
-        """What someone ran an action with by hand is no duplicate when it comes: its triggers run, once."""
-        tried, triggered = create("tried"), create("triggered")
+        """What someone ran an action with by hand is no duplicate when it comes: its triggers run, once, with what it
+        says then."""
+        tried, triggered, says = create("tried"), create("triggered"), {"rows": 7}
         trigger(app, triggered)
         by_hand = app.actions.run(tried.id, event=arrived({"rows": 344}, id="1"))
         before = app.events.get("1")
-        with_others = app.events.publish_many([arrived(id="1"), arrived(id="2"), arrived(id="1")])
-        again = app.events.publish(arrived(id="1"))
+        with_others = app.events.publish_many([arrived(says, id="1"), arrived(id="2"), arrived(says, id="1")])
+        again = app.events.publish(arrived(says, id="1"))
         assert [one.duplicate for one in (*with_others, again)] == [False, False, True, True]
         assert with_others[0] == with_others[2].model_copy(update={"duplicate": False})
         assert again == with_others[2]
@@ -116,7 +117,7 @@ class TestPublishing:
         (execution_id,) = again.executions
         ended = app.executions.get(execution_id)
         assert (ended.name, ended.get_metadata().event) == ("triggered", found.event)
-        assert found.event.data == {"rows": 344}
+        assert found.event.data == says
         assert found.body.received > before.body.received
 
     def test_is_durable_when_it_returns(self, url: str, app: Actium, create: CreateAction) -> None:
