@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures.thread as executors
 import itertools
 import os
 import sqlite3
@@ -11,9 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -26,8 +24,11 @@ from actium.models import ActionResponse, EventFilter, PublishedEvent, TriggerRe
 from actium.stores.records import EventDraft, EventRecord, Recorded
 from actium.stores.sqlite.store import SQLiteStore
 
+sys.path.insert(0, str(Path(__file__).parent))
+from interrupting import Interruption  # beside this file, as other processes use it too
+
 CreateAction = Callable[..., ActionResponse]
-FILES = {publisher.__file__, threading.__file__, executors.__file__}
+FILES = publisher.__file__, threading.__file__
 LONG = 30.0
 MANY = 1_000
 LIMIT = 0.5
@@ -151,39 +152,16 @@ def test_an_interruption_keeps_nobody_else_from_publishing() -> None:
         watching = Watching()
         with Actium("sqlite://", hooks=[watching]) as app, closing(asyncio.new_event_loop()) as loop:
             publishing = app.events.apublish(arrived())
-            is_over = _run_interrupted(lambda: loop.run_until_complete(publishing), after=number)  # noqa: B023
+            interruption = Interruption(number, FILES)
+            # An interrupted wait of `threading` may fail to let go of its lock, and say so.
+            with suppress(KeyboardInterrupt, RuntimeError), interruption.awaited():
+                loop.run_until_complete(publishing)
             began = watching.began
             loop.run_until_complete(asyncio.wait_for(app.events.apublish(arrived()), LONG))
             assert app.events.list().total == began + 1 - len(watching.told)
-        if is_over:
+        if interruption.where is None:
             break
     assert number > 10
-
-
-def _run_interrupted(run: Callable[[], object], *, after: int) -> bool:
-    """Run something, and interrupt it when that many calls of functions have ended in what publishes.
-
-    Returns:
-        Whether it was over before.
-    """
-    left = after
-
-    def look(frame: FrameType, what: str, _: object) -> None:
-        nonlocal left
-        if what == "c_return" and frame.f_code.co_filename in FILES:
-            left -= 1
-            if left == 0:
-                sys.setprofile(None)
-                raise KeyboardInterrupt
-
-    sys.setprofile(look)
-    try:
-        run()
-    except (KeyboardInterrupt, RuntimeError):  # an interrupted wait of `threading` may fail to release its lock
-        return False
-    finally:
-        sys.setprofile(None)
-    return True
 
 
 def test_all_are_told_of_what_nobody_has_foreseen(

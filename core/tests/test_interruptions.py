@@ -47,6 +47,6 @@ def test_an_interruption_anywhere_leaves_the_store_to_others(tmp_path: Path, use
             thread.start()
             thread.join(SECONDS)
             assert not thread.is_alive(), where
-            assert app.store._database.is_at_rest, where  # type: ignore[attr-defined]
+            assert app.store._database.is_at_rest, where
         assert number > 10
         assert app.store.check() == ()

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from actium import process_copies
 from actium.errors import StoreError
 from actium.stores.sqlite import forks
 from actium.stores.sqlite.readers import Readers
@@ -67,14 +68,14 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that writes: committed at the end, rolled back when anything is raised."""
-        forks.notice()
+        process_copies.notice()
         with self.wording, self._writer.transaction() as connection:
             self._check_file()
             yield connection
 
     def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """A connection to read from. Each statement sees one state; those of one block may see different ones."""
-        forks.notice()
+        process_copies.notice()
         return self._readers.block() if self._path is not None else self._between_transactions()
 
     @contextmanager
@@ -111,7 +112,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections, those in use as soon as they are given back."""
-        forks.notice()
+        process_copies.notice()
         self._closed = True
         self._writer.close()
         self._readers.close()

@@ -21,6 +21,7 @@ from contextlib import suppress
 from typing import Protocol
 from weakref import WeakSet
 
+from actium import process_copies
 from actium.stores.sqlite.interruptions import raise_later
 
 logger = logging.getLogger("actium.stores")
@@ -54,19 +55,12 @@ _resting: WeakSet[Rests] = WeakSet()
 _forking = threading.RLock()  # who was interrupted when it had it asks for it again
 _in_use: set[object] | None = None
 _interruptions: list[BaseException] = []
-_process = os.getpid()
 
 
 def register(one: Rests) -> None:
     """Let something rest whenever this process forks, from now on."""
     with _forking:
         _resting.add(one)
-
-
-def notice() -> None:
-    """Begin anew where this is a copy that was made without Python's knowledge; to be called before every use."""
-    if _process != os.getpid():
-        _begin_anew()
 
 
 # A signal's handler may raise behind every call in these hooks. Python would print that, leave out what follows, and
@@ -132,19 +126,20 @@ def _go_on_at_last() -> None:
 
 
 def _begin_anew() -> None:
-    global _forking, _in_use, _process
+    global _forking, _in_use
     _forking = threading.RLock()
     in_use = {one.place for one in _resting if not one.is_at_rest} if _in_use is None else _in_use
     for one in list(_resting):
         one.begin_anew(closes=one.place not in in_use)
     _in_use = None
     _interruptions.clear()
-    _process = os.getpid()  # last, so that all is done again where that was interrupted
 
+
+process_copies.begin_with(_begin_anew, lambda begin_anew: begin_anew())
 
 if hasattr(os, "register_at_fork"):
     _noted = _noting()
     next(_noted)
-    os.register_at_fork(before=_rest, after_in_child=_begin_anew)
+    os.register_at_fork(before=_rest)
     for _hook in (_noted.__next__, _go_on, _go_on_at_last):
         os.register_at_fork(after_in_parent=_hook)

@@ -92,8 +92,7 @@ class Writer:
             StoreBusyError: Others have written for longer than the time limit.
             sqlite3.Error: As SQLite says; nothing was written then, unless it says that nobody knows.
         """
-        self._acquire()
-        try:
+        with self._turn():
             group = self._begin()
             try:
                 yield self.connection
@@ -101,12 +100,6 @@ class Writer:
                 self._undo(group, error)
                 raise
             self._complete(group)
-        finally:
-            try:
-                self._leave_in_order()
-            finally:
-                self._is_used = False
-                self._lock.release()
         while not group.is_over.wait(self._busy_seconds):
             self._look_after(group)
         if group.error is not None:
@@ -141,45 +134,33 @@ class Writer:
         connection, self._open = self._open, None
         return connection
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        self._acquire()
-        try:
-            yield
-        finally:
-            try:
-                self._leave_in_order()
-            finally:
-                self._is_used = False
-                self._lock.release()
-
     # A signal's handler may raise behind every call of a builtin, and where a function of Python begins. So the lock is
     # let go by a builtin in a `finally` of its own, and nothing is called between having it and the `try`.
 
-    def _acquire(self) -> None:
-        has_it, turn, seconds = False, _Turn(), self._busy_seconds
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        has_it, turn = False, _Turn()
         try:
             try:
                 with self._counting:
                     self._waiting.add(turn)
-                (has_it,) = map(self._lock.acquire, [True], [seconds])  # unpacking is no call
+                (has_it,) = map(self._lock.acquire, [True], [self._busy_seconds])  # unpacking is no call
             finally:
                 self._wait_no_longer(turn, has_it=has_it)
-            if has_it:
-                self._wait_for_forks()
-        except BaseException:
+            if not has_it:
+                raise StoreBusyError(
+                    f"Others in this process have written to the store for more than {self._busy_seconds:g} s.",
+                    hint="Try again; if it lasts, publish less at once.",
+                )
+            self._wait_for_forks()
+            yield
+        finally:
             if has_it:
                 try:
                     self._leave_in_order()
                 finally:
                     self._is_used = False
                     self._lock.release()
-            raise
-        if not has_it:
-            raise StoreBusyError(
-                f"Others in this process have written to the store for more than {seconds:g} s.",
-                hint="Try again; if it lasts, publish less at once.",
-            )
 
     def _wait_no_longer(self, turn: _Turn, *, has_it: bool) -> None:
         with self._counting:
