@@ -77,13 +77,14 @@ def insert_execution(
             hint="Wait for that to end; if its process is gone, `actium doctor --mend` finishes or undoes it.",
         )
     now = datetime.now(UTC)
+    new: Sequence[EventRecord] = ()
     if event is not None:
         event, is_new = store_given_event(connection, event, now)
-        counts.add(connection, events=[event] if is_new else [])
+        new = [event] if is_new else []
     target = target_of(action)
     depth = _depth_below(connection, cause)
     execution = Pattern(target, now=now, depth=depth).execution(execution_id, event)
-    counts.add(connection, executions=[execution])
+    counts.add(connection, events=new, executions=[execution])
     return _insert(connection, [execution], {target.id: target})[0]
 
 
