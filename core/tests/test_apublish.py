@@ -21,7 +21,8 @@ from actium.errors import StoreBusyError, StoreClosedError
 from actium.event_hub import publisher
 from actium.event_hub.event_hub import EventHub
 from actium.models import ActionResponse, EventFilter, PublishedEvent, TriggerRequest
-from actium.stores.records import EventDraft, EventRecord, Recorded
+from actium.stores.publications import EventDraft, Recorded
+from actium.stores.records import EventRecord
 from actium.stores.sqlite.store import SQLiteStore
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -17,7 +17,8 @@ from actium.models import ActionResponse, EventFilter, TriggerExecutionFilter, T
 from actium.models.execution import ExecutionStatus
 from actium.models.run_policy import Concurrency, RunPolicy
 from actium.stores.base_store import StaleTriggersError
-from actium.stores.records import EventDraft, EventRecord
+from actium.stores.publications import EventDraft
+from actium.stores.records import EventRecord
 from actium.stores.sqlite.database import Database
 from actium.stores.sqlite.migrations import COUNTED, MIGRATIONS
 from actium.stores.sqlite.schema import prepare

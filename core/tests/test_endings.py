@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from actium import Actium, action_flavor
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest
 from actium.models.execution import ExecutionStatus
-from actium.stores.records import Claim, Ending, ExecutionRecord, Outcome, WorkerRecord
+from actium.stores.claims import Claim, Ending, Outcome
+from actium.stores.records import ExecutionRecord, WorkerRecord
 
 CreateAction = Callable[..., ActionResponse]
 SUCCEEDED, FAILED = ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED

@@ -27,7 +27,8 @@ from actium.models import (
 )
 from actium.models.page import MAX_CONDITIONS, MAX_PAGE_SIZE, MAX_VALUES, Condition, Operator
 from actium.stores.base_store import Query
-from actium.stores.records import ActionRecord, EventDraft, EventRecord, ExecutionRecord
+from actium.stores.publications import EventDraft
+from actium.stores.records import ActionRecord, EventRecord, ExecutionRecord
 
 CreateAction = Callable[..., ActionResponse]
 

@@ -25,7 +25,8 @@ from actium.auth.secret_references import MASK, masked
 from actium.errors import ConflictError, InvalidInputError, StoreBusyError, StoreError
 from actium.models import ActionRequest, ActionResponse, ServiceAccountRequest, StepProgress, TriggerRequest
 from actium.running import RunningAttempt, running_attempt
-from actium.stores.records import ActionRecord, Ending, Exchange
+from actium.stores.claims import Ending, Exchange
+from actium.stores.records import ActionRecord
 from actium.stores.sqlite.store import SQLiteStore
 
 CreateAction = Callable[..., ActionResponse]

@@ -16,7 +16,8 @@ from actium.errors import ConflictError, InvalidInputError
 from actium.models import ActionResponse
 from actium.stores import BaseStore, open_store
 from actium.stores.base_store import Query
-from actium.stores.records import ActionRecord, EventDraft, EventRecord, ExecutionDraft
+from actium.stores.publications import EventDraft, ExecutionDraft
+from actium.stores.records import ActionRecord, EventRecord
 from actium.stores.sqlite.tables import ACTIONS, EVENTS, time_text
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -23,7 +23,8 @@ from actium.event_hub.run import Run
 from actium.event_hub.strays import Strays
 from actium.event_hub.worker import Worker
 from actium.models import ActionRequest, ActionResponse, Concurrency, RunPolicy, ServiceAccountRequest, TriggerRequest
-from actium.stores.records import Along, Claim, Ending, ExecutionRecord, Outcome, WorkerRecord
+from actium.stores.claims import Along, Claim, Ending, Outcome
+from actium.stores.records import ExecutionRecord, WorkerRecord
 from actium.stores.sqlite import work
 from actium.stores.sqlite.store import SQLiteStore
 

@@ -41,7 +41,8 @@ from actium.models import (
     TriggerExecutionFilter,
     TriggerRequest,
 )
-from actium.stores.records import Ending, ExecutionRecord, WorkerRecord
+from actium.stores.claims import Ending
+from actium.stores.records import ExecutionRecord, WorkerRecord
 
 CreateAction = Callable[..., ActionResponse]
 SECONDS = 30.0

@@ -33,7 +33,8 @@ from actium.models import (
     TriggerExecutionFilter,
     TriggerRequest,
 )
-from actium.stores.records import Ending, Outcome, WorkerRecord
+from actium.stores.claims import Ending, Outcome
+from actium.stores.records import WorkerRecord
 
 CreateAction = Callable[..., ActionResponse]
 Working = Callable[..., AbstractContextManager[Worker]]

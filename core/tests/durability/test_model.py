@@ -28,7 +28,8 @@ from actium.models import (
     TriggerUpdate,
 )
 from actium.models.run_policy import MAX_LOSSES
-from actium.stores.records import Along, Claim, Ending, ExecutionRecord, Outcome, WorkerRecord
+from actium.stores.claims import Along, Claim, Ending, Outcome
+from actium.stores.records import ExecutionRecord, WorkerRecord
 
 PENDING, RUNNING = ExecutionStatus.PENDING, ExecutionStatus.RUNNING
 SUCCEEDED, FAILED = ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED

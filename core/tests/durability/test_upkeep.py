@@ -23,8 +23,8 @@ from actium.app.doctor import Finding
 from actium.errors import NotFoundError
 from actium.event_hub.worker import Worker
 from actium.models import ActionResponse, TriggerExecutionFilter, TriggerRequest
-from actium.stores.records import Pruned
 from actium.stores.sqlite import retention
+from actium.stores.upkeep import Pruned
 
 CreateAction = Callable[..., ActionResponse]
 Working = Callable[..., AbstractContextManager[Worker]]

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from actium.errors import NotFoundError
 from actium.event_hub.endings import Ended, Endings
 from actium.models.execution import TriggerExecutionResponse
-from actium.stores.records import Claim
+from actium.stores.claims import Claim
 
 LOOK_INTERVAL = 0.25
 """Seconds between looks at executions that are waited for: another process may be what ends them."""

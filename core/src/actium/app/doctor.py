@@ -17,7 +17,8 @@ from actium.models.page import MAX_PAGE_SIZE, Condition, Operator
 from actium.plugins.origin import Origin
 from actium.plugins.registry import PluginFlavorRegistry
 from actium.stores.base_store import BaseStore, Query
-from actium.stores.records import ActionRecord, ExecutionRecord, Record, StoreProblem
+from actium.stores.records import ActionRecord, ExecutionRecord, Record
+from actium.stores.upkeep import StoreProblem
 
 DEFAULT_GRACE = timedelta(minutes=10)
 """How long a change of an action may take before it counts as left behind by a crash."""

@@ -33,7 +33,8 @@ from actium.models.execution import (
 )
 from actium.models.page import MAX_PAGE_SIZE, Page
 from actium.stores.base_store import BaseStore
-from actium.stores.records import ActionRecord, Claim, EventRecord, ExecutionRecord, TriggerRecord, latest_attempt
+from actium.stores.claims import Claim
+from actium.stores.records import ActionRecord, EventRecord, ExecutionRecord, TriggerRecord, latest_attempt
 from actium.stores.responses import action_response, execution_response, trigger_response
 from actium.tracing.spans import Trace
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from actium.errors import InvalidInputError
 from actium.models.execution import ExecutionStatus
 from actium.stores.base_store import BaseStore
-from actium.stores.records import Pruned
+from actium.stores.upkeep import Pruned
 
 BATCH = 500
 """How many rows of a table are deleted in one transaction; workers and publishers go on between two of them."""

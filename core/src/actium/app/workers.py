@@ -9,7 +9,7 @@ from weakref import WeakSet
 from actium.event_hub.offers import Offer
 from actium.event_hub.worker import Worker
 from actium.process_copies import ProcessLock
-from actium.stores.records import Along
+from actium.stores.claims import Along
 
 _everyones: WeakSet[Workers] = WeakSet()
 _changing = ProcessLock()

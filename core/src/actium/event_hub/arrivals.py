@@ -13,7 +13,7 @@ from actium.event_hub.inbox import Inbox
 from actium.event_hub.offers import Promise, Room
 from actium.event_hub.registration import Registration
 from actium.event_hub.run import Run
-from actium.stores.records import Claim, Ending
+from actium.stores.claims import Claim, Ending
 
 logger = logging.getLogger("actium.worker")
 

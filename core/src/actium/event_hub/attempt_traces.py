@@ -14,7 +14,8 @@ from actium.models.execution import ExecutionStatus
 from actium.models.tracing import TraceMode
 from actium.running import RunningAttempt
 from actium.stores.base_store import BaseStore
-from actium.stores.records import Claim, EventRecord, ExecutionRecord, Outcome, TriggerRecord
+from actium.stores.claims import Claim, Outcome
+from actium.stores.records import EventRecord, ExecutionRecord, TriggerRecord
 from actium.tracing.application import ApplicationTracing
 from actium.tracing.noted_attempt import NotedAttempt
 from actium.tracing.recorder import Entered, OpenSpan, Recording, Unrecorded

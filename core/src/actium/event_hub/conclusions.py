@@ -12,7 +12,7 @@ from uuid import UUID
 from actium.event_hub.endings import Endings
 from actium.event_hub.execution import ExecutionRunner
 from actium.event_hub.under_way import RunsUnderWay
-from actium.stores.records import Claim, Ending
+from actium.stores.claims import Claim, Ending
 
 logger = logging.getLogger("actium.worker")
 

@@ -11,7 +11,7 @@ from actium.event_hub.run import Run
 from actium.event_hub.threads import RunThreads
 from actium.event_hub.under_way import RunsUnderWay
 from actium.stores.base_store import BaseStore
-from actium.stores.records import Ending
+from actium.stores.claims import Ending
 
 
 class Deliveries:

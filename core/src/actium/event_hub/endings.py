@@ -13,7 +13,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from actium import process_copies
-from actium.stores.records import Claim
+from actium.stores.claims import Claim
 
 Ended: TypeAlias = Mapping[UUID, Claim | None]
 """Executions an attempt of which has ended, with how that was claimed; None where another may follow."""

@@ -26,15 +26,9 @@ from actium.plugins.publishing import Publishing
 from actium.plugins.relay import Observers
 from actium.running import caused, current_execution
 from actium.stores.base_store import BaseStore, StaleTriggersError
-from actium.stores.records import (
-    Along,
-    EventDraft,
-    EventRecord,
-    ExecutionRecord,
-    Recorded,
-    RecordedEvent,
-    TriggerRecord,
-)
+from actium.stores.claims import Along
+from actium.stores.publications import EventDraft, Recorded, RecordedEvent
+from actium.stores.records import EventRecord, ExecutionRecord, TriggerRecord
 from actium.stores.responses import event_of, execution_response, trigger_response
 
 _USUAL_ATTRIBUTES: Final = {"specversion": "1.0"}

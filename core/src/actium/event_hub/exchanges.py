@@ -13,7 +13,7 @@ from actium.event_hub.offers import Room
 from actium.event_hub.outbox import Outbox
 from actium.event_hub.registration import Registration
 from actium.stores.base_store import BaseStore
-from actium.stores.records import Claim, Ending, Exchange
+from actium.stores.claims import Claim, Ending, Exchange
 
 logger = logging.getLogger("actium.worker")
 

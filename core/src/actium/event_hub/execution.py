@@ -21,7 +21,8 @@ from actium.models.tracing import TraceMode
 from actium.plugins.relay import Observers
 from actium.running import RunningAttempt
 from actium.stores.base_store import BaseStore
-from actium.stores.records import Claim, EventRecord, ExecutionRecord
+from actium.stores.claims import Claim
+from actium.stores.records import EventRecord, ExecutionRecord
 from actium.stores.responses import execution_response
 from actium.tracing.application import NOT_TRACED, ApplicationTracing
 

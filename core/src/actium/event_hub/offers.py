@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from actium.stores.records import Along, Claim, Ending
+from actium.stores.claims import Along, Claim, Ending
 
 _PATIENCE = 2.0
 """How many times as long as running what is to be stored may take, its storer waits for room."""

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from actium.stores.records import Ending
+from actium.stores.claims import Ending
 
 _LATE = 1.0
 """Seconds after which an errand is not counted on any more, as its thread may have been interrupted on the way."""

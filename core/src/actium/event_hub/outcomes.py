@@ -17,7 +17,8 @@ from actium.isolation.errors import UnstorableResultError
 from actium.isolation.transported_errors import child_traceback
 from actium.models.execution import ExecutionStatus
 from actium.models.run_policy import MAX_SECONDS, RunPolicy
-from actium.stores.records import ExecutionRecord, Outcome
+from actium.stores.claims import Outcome
+from actium.stores.records import ExecutionRecord
 
 MAX_RESULT_BYTES = 1_048_576
 """How large a result may be, written as JSON."""

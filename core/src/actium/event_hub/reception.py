@@ -15,7 +15,7 @@ from actium.event_hub.outbox import Errand, Outbox, lead_on
 from actium.event_hub.pace import Pace
 from actium.event_hub.registration import Registration
 from actium.running import current_execution
-from actium.stores.records import Along, Claim, Ending
+from actium.stores.claims import Along, Claim, Ending
 
 logger = logging.getLogger("actium.worker")
 

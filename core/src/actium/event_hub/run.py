@@ -27,8 +27,9 @@ from actium.models.execution import ExecutionStatus
 from actium.models.plain_json import copied
 from actium.models.run_policy import RunPolicy
 from actium.running import RunningAttempt, belonging_to, forget_running, note_running
+from actium.stores.claims import Claim, Ending, Outcome
 from actium.stores.obstacles import obstacle_of
-from actium.stores.records import ActionRecord, Claim, Ending, ExecutionRecord, Outcome
+from actium.stores.records import ActionRecord, ExecutionRecord
 from actium.stores.responses import execution_response
 from actium.tracing.recorder import current as current_span
 

@@ -17,7 +17,8 @@ from uuid import UUID
 from actium.errors import WorkerLostError
 from actium.event_hub import outcomes
 from actium.stores.base_store import BaseStore
-from actium.stores.records import Ending, ExecutionRecord
+from actium.stores.claims import Ending
+from actium.stores.records import ExecutionRecord
 
 AttemptKey: TypeAlias = tuple[UUID, int]
 

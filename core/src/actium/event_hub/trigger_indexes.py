@@ -10,7 +10,8 @@ from actium.event_hub.matching import Match, MatchIndex
 from actium.filters import parse_filters
 from actium.models.event import ContextAttributes, Event
 from actium.stores.base_store import BaseStore
-from actium.stores.records import ExecutionDraft, TriggerRecord
+from actium.stores.publications import ExecutionDraft
+from actium.stores.records import TriggerRecord
 
 
 class TriggerIndexes:

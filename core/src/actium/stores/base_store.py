@@ -18,29 +18,24 @@ from actium.errors import ConflictError
 from actium.models.base import DEFAULT_PROJECT
 from actium.models.execution import ExecutionStatus
 from actium.models.page import DEFAULT_PAGE_SIZE, Condition, LogicalOperator
+from actium.stores.claims import Along, Ending, Exchange
+from actium.stores.publications import EventDraft, Recorded, TriggerChanges
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
-    Along,
     AttemptRecord,
-    Ending,
-    EventDraft,
     EventRecord,
-    Exchange,
     ExecutionRecord,
-    Pruned,
     Record,
-    Recorded,
     Reference,
     ResourceRecord,
     RevisionRecord,
-    StoreProblem,
     TokenRecord,
     TraceRecord,
-    TriggerChanges,
     TriggerRecord,
     WorkerRecord,
 )
+from actium.stores.upkeep import Pruned, StoreProblem
 
 SHORTEST_ID_PREFIX = 4
 """Characters that the beginning of an id needs; with fewer, a mistyped name would be taken for somebody else's id."""

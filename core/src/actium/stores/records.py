@@ -5,7 +5,6 @@ Times are aware and in UTC. Records hold plain JSON values where a plugin or a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -139,21 +138,6 @@ class TriggerRecord:
     updated: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TriggerChanges:
-    """What happened to triggers since a generation.
-
-    Attributes:
-        generation: Grows with every change to any trigger.
-        changed: Triggers that are new or different, as they are now.
-        removed: Triggers that are gone.
-    """
-
-    generation: int
-    changed: tuple[TriggerRecord, ...]
-    removed: tuple[UUID, ...]
-
-
 class EventRecord(NamedTuple):
     """An event. Like executions it passes in great numbers: a tuple is made in a fraction of the time of a dataclass.
 
@@ -174,64 +158,6 @@ class EventRecord(NamedTuple):
     received: datetime
     attributes: dict[str, Any]
     data: Any
-
-
-class ExecutionDraft(NamedTuple):
-    """An execution to store as ``pending``, but for its id; the store pins the action's revision and service account.
-
-    Attributes:
-        problem: Why it cannot be run; such an execution is stored as ``failed`` at once.
-    """
-
-    action_id: UUID
-    trigger_id: UUID | None = None
-    problem: str | None = None
-
-
-class EventDraft(NamedTuple):
-    """An event to store, with what it matched.
-
-    Attributes:
-        event: The event; when it is ``received`` is for the store to say.
-        executions: One execution a matching trigger. Events that match the same may share it.
-        execution_ids: Their ids, in the same order.
-        generation: The generation of triggers that it was matched with.
-        cause: The execution that it says has caused it, None for none.
-        is_replay: Whether the event is stored already, and its executions are to be added to those that it has.
-    """
-
-    event: EventRecord
-    executions: Sequence[ExecutionDraft]
-    execution_ids: tuple[UUID, ...]
-    generation: int
-    cause: UUID | None = None
-    is_replay: bool = False
-
-
-class RecordedEvent(NamedTuple):
-    """What became of an event in the store.
-
-    Attributes:
-        id: The stored event.
-        execution_ids: Its executions, in the order of the drafts.
-        duplicate: Whether the event was known already; nothing was written then.
-    """
-
-    id: UUID
-    execution_ids: tuple[UUID, ...]
-    duplicate: bool
-
-
-class Recorded(NamedTuple):
-    """What became of several events in the store.
-
-    Attributes:
-        events: What became of each, in the order of the drafts.
-        claims: Those of their new executions that the worker has that was named.
-    """
-
-    events: tuple[RecordedEvent, ...]
-    claims: Sequence[Claim] = ()
 
 
 class ExecutionRecord(NamedTuple):
@@ -321,56 +247,6 @@ def latest_attempt(execution: ExecutionRecord) -> AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How an attempt ended.
-
-    Attributes:
-        status: How the attempt ended, a final one.
-        reason: Why, in a sentence.
-        result: What the handler returned, as JSON.
-        error: ``type``, ``message`` and ``traceback``, or None.
-        next_attempt: When the execution is to be tried again; None where this is the end of it.
-        is_returned: Whether the attempt was given back rather than made, so that it does not count.
-    """
-
-    status: ExecutionStatus
-    reason: str | None = None
-    result: Any = None
-    error: dict[str, Any] | None = None
-    next_attempt: datetime | None = None
-    is_returned: bool = False
-
-
-class Ending(NamedTuple):
-    """The end of an attempt, as its worker tells the store.
-
-    Attributes:
-        claimed: The execution as it was claimed. Its worker and attempt are the fencing token: the store refuses what
-            another attempt has overtaken.
-        trace: What is to be kept of how it went, JSON; None for nothing.
-    """
-
-    claimed: ExecutionRecord
-    outcome: Outcome
-    trace: str | None = None
-
-
-@dataclass(slots=True)
-class Along:
-    """Ends of attempts that may be recorded along with new events, in their transaction.
-
-    Attributes:
-        take: Gives them; called once at most, in the transaction.
-        endings: What was taken.
-        accepted: For each of these, whether it was recorded; it was not where another attempt has taken over.
-    """
-
-    take: Callable[[], Sequence[Ending]]
-    endings: Sequence[Ending] = ()
-    accepted: tuple[bool, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TraceRecord:
     """What was kept of how an attempt went.
 
@@ -381,37 +257,6 @@ class TraceRecord:
 
     attempt: int
     trace: dict[str, Any]
-
-
-class Claim(NamedTuple):
-    """An execution that a worker is to run, with what it needs for that, all of one moment.
-
-    Attributes:
-        execution: It, ``running``.
-        event: The event that led to it.
-        account: On whose behalf it acts; None where that was deleted.
-        obstacle: Why it is not to be run after all, which is no failure; None as a rule.
-    """
-
-    execution: ExecutionRecord
-    event: EventRecord | None
-    account: AccountRecord | None
-    obstacle: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """What a worker gets for what it has done.
-
-    Attributes:
-        accepted: For each ending, whether it was recorded; it was not where another attempt has taken over.
-        claims: What to run next.
-        next_due: When the next execution that waits for its time may be claimed; None where none waits.
-    """
-
-    accepted: tuple[bool, ...]
-    claims: tuple[Claim, ...]
-    next_due: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,25 +278,6 @@ class WorkerRecord:
     lease: float
     beat: int
     started: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pruned:
-    """How many rows were deleted."""
-
-    executions: int = 0
-    events: int = 0
-    tokens: int = 0
-
-    def __add__(self, other: Pruned) -> Pruned:
-        return Pruned(
-            executions=self.executions + other.executions,
-            events=self.events + other.events,
-            tokens=self.tokens + other.tokens,
-        )
-
-    def __bool__(self) -> bool:
-        return bool(self.executions or self.events or self.tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -502,18 +328,3 @@ Record = TypeVar(
     ResourceRecord,
 )
 """The records that are looked up and listed by the same verbs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreProblem:
-    """Something that a store's self-check found.
-
-    Attributes:
-        where: A table, or the file.
-        problem: What is wrong.
-        remedy: What `BaseStore.mend` does about it, as in ``count them again``; None where only a backup helps.
-    """
-
-    where: str
-    problem: str
-    remedy: str | None = None

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from operator import attrgetter
 
-from actium.stores.records import EventRecord, ExecutionRecord, StoreProblem
+from actium.stores.records import EventRecord, ExecutionRecord
 from actium.stores.sqlite.migrations import COUNTED
+from actium.stores.upkeep import StoreProblem
 
 _THERE = " UNION ALL ".join(
     f"SELECT '{table}' AS counted, project, count(*) AS number FROM {table} GROUP BY project" for table in COUNTED

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from actium.errors import ConflictError
-from actium.stores.records import EventDraft, EventRecord
+from actium.stores.publications import EventDraft
+from actium.stores.records import EventRecord
 from actium.stores.sqlite.rows import insert_many, read_one
 from actium.stores.sqlite.tables import EVENTS, json_text, plain_text
 

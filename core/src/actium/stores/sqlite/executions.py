@@ -15,12 +15,8 @@ from actium.errors import ConflictError, NotReadyError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.stores.drafts import Target, kind_of
-from actium.stores.records import (
-    ActionRecord,
-    AttemptRecord,
-    ExecutionRecord,
-    TriggerChanges,
-)
+from actium.stores.publications import TriggerChanges
+from actium.stores.records import ActionRecord, AttemptRecord, ExecutionRecord
 from actium.stores.sqlite import turns
 from actium.stores.sqlite.rows import read_all, read_one
 from actium.stores.sqlite.tables import ACTIONS, ATTEMPTS, EVENTS, EXECUTIONS, TRIGGERS, json_text, time_text

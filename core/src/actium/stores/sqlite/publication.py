@@ -17,17 +17,10 @@ from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.models.run_policy import ConcurrencyMode
 from actium.stores.base_store import StaleTriggersError
+from actium.stores.claims import Claim
 from actium.stores.drafts import Pattern, Target
-from actium.stores.records import (
-    AccountRecord,
-    Claim,
-    EventDraft,
-    EventRecord,
-    ExecutionDraft,
-    ExecutionRecord,
-    Recorded,
-    RecordedEvent,
-)
+from actium.stores.publications import EventDraft, ExecutionDraft, Recorded, RecordedEvent
+from actium.stores.records import AccountRecord, EventRecord, ExecutionRecord
 from actium.stores.sqlite import counts, turns
 from actium.stores.sqlite.events import first_executions, store_events, store_given_event
 from actium.stores.sqlite.executions import must_wait, target_of, trigger_generation

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from actium.models.execution import ExecutionStatus
-from actium.stores.records import Pruned
 from actium.stores.sqlite.tables import json_text, time_text
+from actium.stores.upkeep import Pruned
 
 _NEEDED = "EXISTS (SELECT 1 FROM executions WHERE event_id = events.id)"
 

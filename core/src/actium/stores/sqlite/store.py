@@ -14,26 +14,20 @@ from actium.errors import InUseError, InvalidInputError, NotReadyError
 from actium.models.action import ActionStatus
 from actium.models.execution import ExecutionStatus
 from actium.stores.base_store import BaseStore, Query, RecordPage
+from actium.stores.claims import Along, Ending, Exchange
+from actium.stores.publications import EventDraft, Recorded, TriggerChanges
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
-    Along,
     AttemptRecord,
-    Ending,
-    EventDraft,
     EventRecord,
-    Exchange,
     ExecutionRecord,
-    Pruned,
     Record,
-    Recorded,
     Reference,
     ResourceRecord,
     RevisionRecord,
-    StoreProblem,
     TokenRecord,
     TraceRecord,
-    TriggerChanges,
     TriggerRecord,
     WorkerRecord,
 )
@@ -54,6 +48,7 @@ from actium.stores.sqlite.tables import (
     table_of,
     time_text,
 )
+from actium.stores.upkeep import Pruned, StoreProblem
 from actium.stores.urls import sqlite_url
 
 

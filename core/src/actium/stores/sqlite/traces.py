@@ -7,7 +7,8 @@ import sqlite3
 from collections.abc import Iterable
 from uuid import UUID
 
-from actium.stores.records import Ending, TraceRecord
+from actium.stores.claims import Ending
+from actium.stores.records import TraceRecord
 
 
 def keep(connection: sqlite3.Connection, endings: Iterable[Ending]) -> None:

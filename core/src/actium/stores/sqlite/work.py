@@ -20,19 +20,9 @@ from actium.errors import WorkerLostError
 from actium.models.execution import ExecutionStatus
 from actium.models.ids import id_text
 from actium.models.run_policy import MAX_LOSSES, ROOM_WITHIN
+from actium.stores.claims import Along, Claim, Ending, Exchange, Outcome
 from actium.stores.obstacles import obstacle_of
-from actium.stores.records import (
-    AccountRecord,
-    ActionRecord,
-    Along,
-    Claim,
-    Ending,
-    EventRecord,
-    Exchange,
-    ExecutionRecord,
-    Outcome,
-    WorkerRecord,
-)
+from actium.stores.records import AccountRecord, ActionRecord, EventRecord, ExecutionRecord, WorkerRecord
 from actium.stores.sqlite import traces, turns
 from actium.stores.sqlite.rows import read_all, read_many
 from actium.stores.sqlite.tables import (

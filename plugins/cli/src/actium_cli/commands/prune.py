@@ -13,7 +13,7 @@ from actium_cli.durations import parse_duration
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from actium.stores.records import Pruned
+    from actium.stores.upkeep import Pruned
 
 PANEL = "Look after an installation"
 app = typer.Typer()

@@ -20,17 +20,9 @@ from actium.errors import (
 )
 from actium.models import ActionStatus, ExecutionStatus
 from actium.stores.base_store import BaseStore, Query, StaleTriggersError
-from actium.stores.records import (
-    AccountRecord,
-    ActionRecord,
-    Along,
-    Ending,
-    EventDraft,
-    EventRecord,
-    ExecutionDraft,
-    ExecutionRecord,
-    Outcome,
-)
+from actium.stores.claims import Along, Ending, Outcome
+from actium.stores.publications import EventDraft, ExecutionDraft
+from actium.stores.records import AccountRecord, ActionRecord, EventRecord, ExecutionRecord
 from actium.stores.steps import MAX_STEP_CHARACTERS, MAX_STEPS, bounded
 from pytest_actium.stores.subject import (
     StoreSubject,

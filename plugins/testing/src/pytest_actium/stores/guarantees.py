@@ -17,13 +17,8 @@ from actium.errors import (
 )
 from actium.models import ExecutionStatus
 from actium.stores.base_store import BaseStore, Query, RecordPage
-from actium.stores.records import (
-    AccountRecord,
-    ActionRecord,
-    Ending,
-    ExecutionRecord,
-    Outcome,
-)
+from actium.stores.claims import Ending, Outcome
+from actium.stores.records import AccountRecord, ActionRecord, ExecutionRecord
 from pytest_actium.stores.subject import (
     StoreSubject,
     account_record,

@@ -14,16 +14,13 @@ from hypothesis import HealthCheck, settings
 
 from actium.models import ActionStatus
 from actium.stores.base_store import BaseStore
+from actium.stores.claims import Ending, Outcome
+from actium.stores.publications import EventDraft, ExecutionDraft, RecordedEvent
 from actium.stores.records import (
     AccountRecord,
     ActionRecord,
-    Ending,
-    EventDraft,
     EventRecord,
-    ExecutionDraft,
     ExecutionRecord,
-    Outcome,
-    RecordedEvent,
     ResourceRecord,
     TriggerRecord,
     WorkerRecord,
