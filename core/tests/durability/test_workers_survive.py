@@ -7,11 +7,13 @@ import gc
 import math
 import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,6 +45,19 @@ def working(app: Actium, **options: Any) -> Iterator[Worker]:
 def flavor_of(app: Actium, key: str, run: Callable[..., Any]) -> str:
     app.flavors.register(action_flavor(key)(run))
     return key
+
+
+def exit_code_of(child: int) -> int | None:
+    """How a copy of this process ended; None where it has not in time."""
+    until = time.monotonic() + SECONDS / 3
+    while time.monotonic() < until:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
 
 
 class Boom(BaseException):
@@ -412,15 +427,7 @@ def test_a_fork_closes_what_it_did_not_open(app: Actium) -> None:
                 os._exit(0)
             finally:
                 os._exit(1)
-        until = time.monotonic() + SECONDS / 2
-        ended, status = 0, -1
-        while not ended and time.monotonic() < until:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            time.sleep(0.01)
-        if not ended:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
-        assert (ended, status) == (child, 0)
+        assert exit_code_of(child) == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -443,3 +450,73 @@ def test_a_copy_that_a_handler_forks_off_records_nothing(app: Actium, create: Cr
         if os.getpid() != original:
             os._exit(0)
     assert app.executions.get(execution.id).result == "the original"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_copy_that_a_handler_forks_off_in_a_thread_runs_nothing_else(
+    app: Actium, create: CreateAction, tmp_path: Path, concurrency: int
+) -> None:
+    """What waits for a thread of the worker is the parent's, and the copy ends when its handler has returned."""
+    ran_by = tmp_path / "ran-by"
+    ran_by.touch()
+
+    def forking(config: ActionConfig) -> str:
+        child = os.fork()
+        if child == 0:
+            return "the copy"
+        assert exit_code_of(child) == 0
+        return "the original"
+
+    def noting(config: ActionConfig) -> str:
+        with ran_by.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return "noted"
+
+    first = create("first", flavor=flavor_of(app, "test.forking", forking))
+    then = create("then", flavor=flavor_of(app, "test.noting", noting))
+    executions = [app.actions.run(action.id) for action in [first, then, then, then] * 3]
+    with working(app, concurrency=concurrency):
+        ended = [app.executions.wait(execution.id, SECONDS) for execution in executions]
+    assert [one.result for one in ended] == ["the original", "noted", "noted", "noted"] * 3
+    assert ran_by.read_text().split() == [str(os.getpid())] * 9
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("goes_on", [False, True], ids=["returns", "awaits"])
+def test_a_copy_that_a_coroutine_forks_off_leaves_the_others_alone(
+    app: Actium, create: CreateAction, tmp_path: Path, *, goes_on: bool
+) -> None:
+    """It runs none of the coroutines that wait on the same loop, and does not keep that from waking for them."""
+    ran_by = tmp_path / "ran-by"
+    ran_by.touch()
+    children: list[int] = []
+
+    async def forking(config: ActionConfig) -> str:
+        passed = asyncio.get_running_loop().create_future()
+        child = os.fork()
+        if child:
+            children.append(child)
+            passed.set_result(None)
+        if child or goes_on:
+            await passed
+        return "the original" if child else "the copy"
+
+    async def noting(config: ActionConfig) -> str:
+        await asyncio.sleep(0.2)
+        with ran_by.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return "noted"
+
+    waiting = create("waiting", flavor=flavor_of(app, "test.noting", noting))
+    first = create("first", flavor=flavor_of(app, "test.forking", forking))
+    with working(app, concurrency=4):
+        executions = [app.actions.run(action.id) for action in [waiting, waiting, first, waiting]]
+        ended = [app.executions.wait(execution.id, SECONDS) for execution in executions]
+        assert [one.result for one in ended] == ["noted", "noted", "the original", "noted"]
+        assert [exit_code_of(child) for child in children] == [0]
+        after = app.executions.wait(app.actions.run(waiting.id).id, SECONDS)  # by a wake-up of the loop, no timer of it
+        assert after.result == "noted"
+    assert ran_by.read_text().split() == [str(os.getpid())] * 4

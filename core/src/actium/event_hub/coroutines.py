@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -15,18 +16,26 @@ T = TypeVar("T")
 
 logger = logging.getLogger("actium.coroutines")
 
+_LEFT_ALONE: list[asyncio.AbstractEventLoop] = []
+"""Loops of a parent process. To close one here, be it as garbage, would deafen the parent's."""
+
 
 class SharedLoop:
     """An event loop in a daemon thread, started at its first use. Nothing that runs on it can end it."""
 
     def __init__(self) -> None:
-        self._begin_anew()
+        self._begin()
         process_copies.begin_with(self, SharedLoop._begin_anew)
 
-    def _begin_anew(self) -> None:
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+
+    def _begin_anew(self) -> None:
+        if self._loop is not None and self._thread is not None and self._thread.ident == threading.get_ident():
+            self._loop.stop()  # a coroutine has forked: what else waits on the loop is the parent's
+        self._begin()
 
     def run(self, awaitable: Awaitable[T]) -> T:
         """Await something on the loop, and wait for it in this thread. Interrupting the wait cancels it.
@@ -79,25 +88,36 @@ class SharedLoop:
 
 
 def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:
-    with asyncio.Runner() as runner:
-        loop = runner.get_loop()
-        started.set_result(loop)
+    process, runner = os.getpid(), asyncio.Runner()
+    loop = runner.get_loop()
+    started.set_result(loop)
+    try:
         while True:
             try:
                 loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:  # from a task that a handler has left behind
+                if os.getpid() != process:
+                    return
                 logger.error("A task on the shared event loop raised %s; the loop goes on.", type(error).__name__)
             else:
                 return
+    finally:
+        if os.getpid() == process:
+            runner.close()
+        else:
+            _LEFT_ALONE.append(loop)
 
 
 async def _carried(
     awaitable: Awaitable[T], on_result: Callable[[T], object], on_error: Callable[[BaseException], object]
 ) -> None:
     """Carry out what is raised as a value: what would end the loop must not be raised there."""
+    process = os.getpid()
     try:
         result = await awaitable
     except BaseException as error:
         on_error(error)
     else:
         on_result(result)
+    if os.getpid() != process:
+        raise SystemExit  # at once: what is to follow on this loop is the parent's

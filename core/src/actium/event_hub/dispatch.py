@@ -84,6 +84,12 @@ class Dispatch:
         for run in self._taken_back():
             run.return_unmade()
 
+    def leave_to_parent(self) -> None:
+        """In a copy of the process: run nothing more, wherever the thread is that goes on in the copy."""
+        self.is_stopping = True
+        self._here = deque()
+        self._threads.leave_to_parent()
+
     def lose(self) -> None:
         """Others have taken over; what still runs here goes on unheard, and is asked to end."""
         self._taken_back()

@@ -87,6 +87,12 @@ class RunThreads:
                 self._load -= 1
             self.start_as_needed()
 
+    def leave_to_parent(self) -> None:
+        """In a copy of the process: run nothing more, and let the thread end that goes on in the copy, if it is one."""
+        self._lock = threading.Lock()
+        self._waiting = queue.SimpleQueue()
+        self._waiting.put(None)
+
     def close(self) -> None:
         """Let the threads end; those that run something do so after it."""
         with self._lock:

@@ -95,11 +95,15 @@ class Worker:
         self._working = ProcessLock()
         self._is_awaited = True
         self._stop_at: float | None = None
-        self._begin_anew()
+        self._begin()
         process_copies.begin_with(self, Worker._begin_anew)
 
     def _begin_anew(self) -> None:
         """What the process that forked has begun is its own affair, also where a handler has forked this one off."""
+        self._dispatch.leave_to_parent()
+        self._begin()
+
+    def _begin(self) -> None:
         store, endings, inbox, pace = self._runner.store, self._endings, Inbox(), Pace(self._concurrency)
         self._inbox, self._pace = inbox, pace
         self._outbox = outbox = Outbox()
