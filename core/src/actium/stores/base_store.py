@@ -301,7 +301,7 @@ class BaseStore(ABC):
 
     @abstractmethod
     def trigger_changes(self, since: int) -> TriggerChanges:
-        """What happened to triggers after a generation; 0 gives all triggers there are.
+        """What happened to triggers after a generation, all of one moment; 0 gives all triggers there are.
 
         A generation that has not come yet gives nothing, and the present generation.
         """

@@ -32,15 +32,19 @@ def trigger_generation(connection: sqlite3.Connection) -> int:
 def trigger_changes(connection: sqlite3.Connection, since: int) -> TriggerChanges:
     """See `BaseStore.trigger_changes`."""
     columns = ", ".join(f"triggers.{column}" for column in TRIGGERS.columns)
+    # One statement, so that all is of one moment: a generation newer than the changes would hide what is between.
     rows = connection.execute(
-        f"SELECT generation, trigger_id, {columns} FROM trigger_changes LEFT JOIN triggers ON id = trigger_id "
-        "WHERE generation > ? ORDER BY generation",
+        f"SELECT latest.generation, trigger_id, {columns} FROM "
+        "(SELECT ifnull(max(generation), 0) AS generation FROM trigger_changes) AS latest "
+        "LEFT JOIN trigger_changes ON trigger_changes.generation > ? LEFT JOIN triggers ON id = trigger_id "
+        "ORDER BY trigger_changes.generation",
         (since,),
-    ).fetchall()  # one statement, so that the changes and the triggers are of one moment
+    ).fetchall()
+    changes = [row for row in rows if row[1] is not None]
     return TriggerChanges(
-        generation=rows[-1][0] if rows else trigger_generation(connection),
-        changed=tuple(TRIGGERS.read(row[2:]) for row in rows if row[2] is not None),
-        removed=tuple(UUID(row[1]) for row in rows if row[2] is None),
+        generation=rows[0][0],
+        changed=tuple(TRIGGERS.read(row[2:]) for row in changes if row[2] is not None),
+        removed=tuple(UUID(row[1]) for row in changes if row[2] is None),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -67,6 +68,21 @@ class TriggerRules(StoreSubject):
         since = store.trigger_changes(first.generation)
         assert (since.changed, since.removed) == ((changed,), (two.id,))
         assert store.trigger_changes(since.generation).generation == since.generation > first.generation
+
+    def test_triggers_who_follows_them_misses_none(self, store: BaseStore, action: ActionRecord) -> None:
+        """Who asks again and again for what is new has seen all that others stored meanwhile: each is told once."""
+        triggers = [trigger_record(action, f"number {number}") for number in range(100)]
+        seen: list[UUID] = []
+        generation, is_over = 0, False
+        with ThreadPoolExecutor(1) as thread:
+            stored = thread.submit(lambda: [store.insert_trigger(each) for each in triggers])
+            while not is_over:
+                is_over = stored.done()  # before it is asked: what comes after that is seen
+                changes = store.trigger_changes(generation)
+                generation = changes.generation
+                seen += [each.id for each in changes.changed]
+        assert stored.exception() is None
+        assert seen == [each.id for each in triggers]
 
     def test_triggers_refusals(self, store: BaseStore, action: ActionRecord) -> None:
         """A taken name, an old version, a missing trigger and a missing action are refused."""
