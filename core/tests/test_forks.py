@@ -67,9 +67,9 @@ def outlived(*applications, before=lambda: None, after):
 """
 
 
-def output_of(program: str, file: Path) -> str:
-    """What a program of its own prints; it must not fail, nor last."""
-    source = BEGINNING + textwrap.dedent(program)
+def output_of(program: str, file: Path, *, first: str = "") -> str:
+    """What a program of its own prints; it must not fail, nor last. What comes first in it comes before all imports."""
+    source = textwrap.dedent(first) + BEGINNING + textwrap.dedent(program)
     done = subprocess.run(
         [sys.executable, "-c", source, str(file)], capture_output=True, text=True, timeout=SECONDS, check=False
     )
@@ -426,3 +426,115 @@ def test_what_a_signal_raises_while_a_fork_waits_ends_the_program(tmp_path: Path
         print(error.code, repr(error.__cause__))
     """
     assert output_of(program, tmp_path / "actium.db") == "7 SystemExit(7)\n"
+
+
+def test_a_copy_waits_for_nobody_who_uses_sqlite_for_something_else(tmp_path: Path) -> None:
+    """Locks inside SQLite may be held by any thread when a process forks, and stay so in the copy."""
+    program = """
+    import sqlite3
+
+    publish("/parent")
+    app.events.list()  # readers are open, too
+
+    def count():
+        other = sqlite3.connect(":memory:", check_same_thread=False)
+        numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+        while True:
+            other.execute(f"{numbers} SELECT count(DISTINCT 'number ' || i) FROM n").fetchone()
+
+    threading.Thread(target=count, daemon=True).start()
+    for _ in range(60):
+        time.sleep(0.001)
+        child = forked(lambda: None)
+        until = time.monotonic() + 10
+        while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < until:
+            time.sleep(0.0005)
+        if time.monotonic() >= until:
+            os.kill(child, 9)
+            print("a copy hangs")
+            break
+        publish("/parent")
+    print(app.events.list().total)
+    """
+    assert output_of(program, tmp_path / "actium.db") == "61\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="what is open is not listed here")
+def test_a_copy_inherits_nothing_that_is_open(tmp_path: Path) -> None:
+    """Not while other threads read, write, and open and close stores of the same file either."""
+    program = """
+    publish("/parent")
+    goes_on = True
+
+    def use():
+        while goes_on:
+            publish("/thread")
+            app.events.list()
+
+    def open_and_close():
+        while goes_on:
+            with Actium(f"sqlite:///{sys.argv[1]}") as another:
+                another.events.list()
+
+    def inherited():
+        files = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+        assert not [one for one in files if os.path.exists(one) and sys.argv[1] in os.readlink(one)]
+
+    threads = [threading.Thread(target=use) for _ in range(2)] + [threading.Thread(target=open_and_close)]
+    for thread in threads:
+        thread.start()
+    codes = {code_of(forked(inherited)) for _ in range(40)}
+    goes_on = False
+    for thread in threads:
+        thread.join()
+    print(codes, app.store.check())
+    """
+    assert output_of(program, tmp_path / "actium.db") == "{0} ()\n"
+
+
+def test_a_fork_that_waits_for_who_waits_for_it_goes_on(tmp_path: Path) -> None:
+    """A program may keep a lock of its own over forks, as `logging` does, and publish while it has that."""
+    first = """
+    import os, threading
+
+    lock = threading.Lock()
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    """
+    program = """
+    from actium.stores.sqlite import readers, writer
+
+    forks.LONGEST_REST, writer._LONGEST_FORK, readers._LONGEST_FORK = 0.1, 0.2, 0.2
+    has_it = threading.Event()
+
+    def use():
+        with lock:
+            has_it.set()
+            while not app.store._database._writer._rests:
+                time.sleep(0.0001)
+            publish("/thread")
+            app.events.list()
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    has_it.wait()
+    print(code_of(forked(lambda: publish("/copy"))))
+    thread.join()
+    print(app.events.list().total, app.store.check())
+    """
+    assert output_of(program, tmp_path / "actium.db", first=first) in {"0\n2 ()\n", "2\n1 ()\n"}
+
+
+def test_a_file_that_was_deleted_is_not_made_anew(tmp_path: Path) -> None:
+    """What a parent opens again after a fork is the file that it had."""
+    program = """
+    publish("/parent")
+    os.unlink(sys.argv[1])
+    assert code_of(forked(lambda: None)) == 0
+    for use in (app.events.list, lambda: publish("/parent")):
+        try:
+            use()
+        except StoreError as error:
+            print("refused")
+    print(os.path.exists(sys.argv[1]))
+    """
+    assert output_of(program, tmp_path / "actium.db") == "refused\nrefused\nFalse\n"

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from actium.errors import StoreBusyError
 from actium.stores.sqlite.writer import MOST_TOGETHER, Writer
+
+sys.path.insert(0, str(Path(__file__).parent))
+from interrupting import Interruption  # beside this file, as other processes use it too
 
 SECONDS = 30.0
 
@@ -69,10 +74,19 @@ class Bench:
         assert isinstance(self.writer.connection, CountingConnection)
         return self.writer.connection
 
-    def put(self, *numbers: int) -> None:
+    def put(self, *numbers: int, fails: bool = False, meanwhile: Callable[[], object] = lambda: None) -> None:
         with self.writer.transaction() as connection:
             for number in numbers:
                 connection.execute("INSERT INTO numbers VALUES (?)", (number,))
+            meanwhile()
+            if fails:
+                raise ValueError
+
+    def wait_for_waiting(self) -> None:
+        """Wait until somebody waits to write."""
+        until = time.monotonic() + SECONDS
+        while not self.writer.waiting and time.monotonic() < until:
+            time.sleep(0.0005)
 
     def has(self, number: int) -> bool:
         return number in self.numbers()
@@ -287,3 +301,98 @@ def test_whatever_returns_is_there_and_whatever_raises_is_not(bench: Bench) -> N
     kept = [batch for batch, returned in zip(batches, has_returned, strict=True) if returned]
     assert bench.numbers() == {number for batch in kept for number in batch}
     assert bench.connection.commits <= len(kept)
+
+
+FILES = "writer.py", "threading.py"
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["others wait behind it", "behind another"])
+@pytest.mark.parametrize("fails", [False, True], ids=["as it should", "and fails"])
+def test_an_interruption_anywhere_in_a_group(bench: Bench, *, is_first: bool, fails: bool) -> None:
+    """Who is interrupted has stored all or nothing, and nothing where it failed; the other is told soon what is so."""
+    number, where = 0, "before"
+    while where is not None:
+        number += 1
+        own, others = (4 * number, 4 * number + 1), (4 * number + 2, 4 * number + 3)
+        other = Other(bench, others, is_first=not is_first)
+        interruption = Interruption(number, FILES)
+        with suppress(KeyboardInterrupt, ValueError), interruption.awaited():
+            bench.put(*own, fails=fails, meanwhile=other.let_wait if is_first else lambda: None)
+        where = interruption.where
+        assert other.is_over(), where
+        there = bench.numbers()
+        assert len(there & {*own}) in ({0} if fails else {0, 2}), where
+        assert len(there & {*others}) == (2 if other.told == "stored" else 0), (where, other.told)
+        bench.put(-1 - number)
+        assert bench.writer.is_at_rest, where
+    assert number > 10
+
+
+class Other:
+    """Another thread that puts numbers: before this one, which then waits behind it, or as soon as it is let.
+
+    Attributes:
+        told: ``stored``, or what was raised.
+    """
+
+    def __init__(self, bench: Bench, numbers: tuple[int, ...], *, is_first: bool) -> None:
+        self.told = ""
+        self._bench = bench
+        self._is_let_go = False
+        self._may_begin, self._has_begun = threading.Lock(), threading.Lock()  # no interruption leaves these halfway
+        self._has_begun.acquire()
+        if not is_first:
+            self._may_begin.acquire()
+        self._thread = threading.Thread(target=self._put, args=[numbers, is_first], daemon=True)
+        self._thread.start()
+        if is_first:
+            assert self._has_begun.acquire(timeout=SECONDS)
+
+    def let_wait(self) -> None:
+        self._may_begin.release()
+        self._bench.wait_for_waiting()
+
+    def is_over(self) -> bool:
+        """Whether it is, at once, be there someone who waits behind it or not."""
+        self._is_let_go = True
+        if self._may_begin.locked():
+            self._may_begin.release()
+        self._thread.join(2)
+        return not self._thread.is_alive()
+
+    def _put(self, numbers: tuple[int, ...], is_first: bool) -> None:
+        def hold() -> None:
+            self._has_begun.release()
+            while not self._bench.writer.waiting and not self._is_let_go:
+                time.sleep(0.0005)
+
+        if not is_first:
+            self._may_begin.acquire(timeout=SECONDS)
+        try:
+            self._bench.put(*numbers, meanwhile=hold if is_first else lambda: None)
+        except Exception as error:
+            self.told = repr(error)
+        else:
+            self.told = "stored"
+
+
+def test_who_waits_for_a_slow_commit_is_told_what_became_of_it(bench: Bench) -> None:
+    """However long the others take, nobody is told that it was too long of what is being stored."""
+    bench.writer = Writer(bench.connect, busy_seconds=0.1)
+    is_in, told = threading.Event(), []
+
+    def hold() -> None:
+        is_in.set()
+        bench.wait_for_waiting()
+
+    def first() -> None:
+        bench.put(1, meanwhile=hold)
+        told.append("stored")
+
+    thread = threading.Thread(target=first, daemon=True)
+    thread.start()
+    assert is_in.wait(SECONDS)
+    bench.put(2, meanwhile=lambda: time.sleep(0.5))
+    thread.join(SECONDS)
+    assert told == ["stored"]
+    assert bench.numbers() >= {1, 2}

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -590,6 +591,22 @@ class TestProcesses:
             code = f"from actium.stores import open_store; open_store({url!r}).put_setting('a', 1)"
             openers = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(6)]
             assert [opener.wait(60) for opener in openers] == [0] * 6
+
+    def test_whoever_comes_first_changes_the_journal(self, tmp_path: Path) -> None:
+        """Of several that find a new file at one moment none is told that the others write for too long."""
+
+        def write_ahead(turn: int, here: threading.Barrier) -> None:
+            database = Database(tmp_path / f"{turn}.db")
+            with database._writer.held():  # so that nobody is late for having to open it
+                here.wait()
+            database.write_ahead()
+            database.close()
+
+        with ThreadPoolExecutor(6) as threads:
+            for turn in range(150):
+                here = threading.Barrier(6)
+                for done in [threads.submit(write_ahead, turn, here) for _ in range(6)]:
+                    done.result()
 
     @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
     def test_a_killed_process_leaves_nothing_half_written(self, url: str) -> None:

@@ -24,6 +24,9 @@ from actium.stores.sqlite.writer import Writer
 BUSY_SECONDS = 30.0
 _OLDEST_SQLITE = (3, 34, 0)
 _STATEMENTS_CACHED = 256
+_LOOK_AGAIN_AFTER = 0.005
+"""Seconds to leave the file to another that changes its journal."""
+
 _LEFT_ALONE: list[sqlite3.Connection] = []
 """What a parent process uses; it lasts as long as this process."""
 
@@ -108,7 +111,19 @@ class Database:
         with self.wording, self._writer.held() as connection:
             (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
             if mode != "wal":
+                self._change_journal(connection)
+
+    def _change_journal(self, connection: sqlite3.Connection) -> None:
+        until = time.monotonic() + self._busy_seconds
+        while True:
+            try:
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            except sqlite3.OperationalError as error:  # of two that do so at one time, SQLite refuses one at once
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                    raise
+                time.sleep(_LOOK_AGAIN_AFTER)
+            else:
+                return
 
     def close(self) -> None:
         """Close all connections, those in use as soon as they are given back."""
@@ -128,10 +143,13 @@ class Database:
         return self._writer.is_at_rest and self._readers.is_at_rest
 
     def rest(self, seconds: float) -> None:
-        """Let nobody write or read until `go_on` is called; see `actium.stores.sqlite.forks`."""
+        """Let nobody write or read until `go_on`, and close what is open; see `actium.stores.sqlite.forks`."""
         until = time.monotonic() + seconds
         self._writer.rest(seconds)
         self._readers.rest(max(0.0, until - time.monotonic()))
+        if self.is_at_rest and self._path is not None:  # what is in memory ends with its connection
+            for connection in self._abandoned():
+                connection.close()
 
     def go_on(self) -> None:
         """Let others write and read again, after `rest`."""
@@ -145,17 +163,21 @@ class Database:
             closes: Whether to close them. Where they were in use, that would undo in the file what the parent writes,
                 and the file cannot be used here.
         """
-        inherited = [*filter(None, [self._writer.abandon()]), *self._readers.abandon()]
-        if closes:
+        inherited = self._abandoned()
+        if closes and self._path is not None:
             try:
                 for connection in inherited:
                     connection.close()
             except sqlite3.Error:  # it still holds what the parent holds, as far as SQLite knows
                 closes = False
-        if not closes:
+        if not closes or self._path is None:
             _LEFT_ALONE.extend(inherited)
         self._is_lost |= not closes or (self._path is None and bool(inherited))
         self._writer, self._readers = self._new_connections()
+
+    def _abandoned(self) -> list[sqlite3.Connection]:
+        """All connections, which are used no more."""
+        return [*filter(None, [self._writer.abandon()]), *self._readers.abandon()]
 
     def _new_connections(self) -> tuple[Writer, Readers]:
         writer = Writer(self._connect_to_write, busy_seconds=self._busy_seconds)
@@ -168,7 +190,8 @@ class Database:
         if self._read_only:
             connection.close()
             raise self.wording.read_only()
-        self._file = None if self._path is None else self._path.stat()
+        if self._file is None and self._path is not None:  # else it is the one that was opened first
+            self._file = self._path.stat()
         connection.execute("PRAGMA temp_store = MEMORY")
         return connection
 
@@ -206,7 +229,7 @@ class Database:
         location = f"file:{quote(str(self._path))}"
         if self._read_only:
             return self._connected(f"{location}?immutable=1")
-        connection = self._connected(location)
+        connection = self._connected(f"{location}?mode=rw" if self._opened else location)  # it is made only once
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")

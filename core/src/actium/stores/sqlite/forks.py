@@ -5,9 +5,10 @@ what its parent does. If somebody wrote at that moment, the copy waits for a wri
 takes no locks of its own then, its parent removes the log when it closes the file, with what the copy has written
 since (https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_).
 
-So nobody writes or reads while the process forks, and the copy closes all that it has inherited at once, while it has
-one thread only: with the last connection of a file SQLite forgets the locks of the parent, and as nothing is under way,
-closing changes nothing that the parent has.
+So nobody writes or reads while the process forks, and what is open is closed before, by the parent: with the last
+connection of a file SQLite forgets its locks. Both open the file anew. The copy has nothing to close, for which it
+would need locks inside SQLite that other threads of the parent may have held, whatever they used SQLite for. A copy
+that was made without Python's knowledge closes what it has inherited, while it has one thread only.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Rests(Protocol):
         """Whether nothing is under way."""
 
     def rest(self, seconds: float) -> None:
-        """Begin nothing until `go_on` is called, and wait for what is under way, but not for longer than that."""
+        """Begin nothing until `go_on` is called. Wait for what is under way, but not for longer; close what is open."""
 
     def go_on(self) -> None:
         """Begin again, in the process that has forked."""
@@ -128,7 +129,7 @@ def _go_on_at_last() -> None:
 def _begin_anew() -> None:
     global _forking, _in_use
     _forking = threading.RLock()
-    in_use = {one.place for one in _resting if not one.is_at_rest} if _in_use is None else _in_use
+    in_use = {one.place for one in _resting if not one.is_at_rest} | (_in_use or set())
     for one in list(_resting):
         one.begin_anew(closes=one.place not in in_use)
     _in_use = None

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from types import TracebackType
 from weakref import WeakSet
 
+from actium.stores.sqlite.forks import LONGEST_REST
 from actium.stores.sqlite.wording import Wording
 
 _LOOK_AFTER = 0.001
 """Seconds between looks whether a fork is over, or what it waits for."""
+
+_LONGEST_FORK = 2 * LONGEST_REST
+"""Seconds that a fork is waited for: one that takes longer waits for something that who waits for it here has."""
 
 
 class Readers:
@@ -38,8 +42,13 @@ class Readers:
     def close(self) -> None:
         """Close the connections, those in use as soon as they are given back."""
         self._is_closed = True
-        while self._free:
-            self._free.pop().close()
+        block = self.block()
+        try:
+            self._begin(block)  # no process forks while something is closed
+            while self._free:
+                self._free.pop().close()
+        finally:
+            self._blocks.discard(block)
 
     @property
     def is_at_rest(self) -> bool:
@@ -65,12 +74,8 @@ class Readers:
 
     def lend(self, block: _Block) -> sqlite3.Connection:
         """A connection for a block, which gives it back."""
-        self._blocks.add(block)  # before it is looked whether to wait: whoever sees none lets nobody begin
         try:
-            while self._rests:
-                self._blocks.discard(block)
-                time.sleep(_LOOK_AFTER)
-                self._blocks.add(block)
+            self._begin(block)
             try:
                 (block.connection,) = map(self._free.pop, [-1])
             except IndexError:
@@ -79,6 +84,15 @@ class Readers:
         except BaseException:
             self._blocks.discard(block)
             raise
+
+    def _begin(self, block: _Block) -> None:
+        """Count a block as one that uses connections, while no process forks."""
+        self._blocks.add(block)  # before it is looked whether to wait: whoever sees none lets nobody begin
+        until = time.monotonic() + _LONGEST_FORK if self._rests else 0.0
+        while self._rests and time.monotonic() < until:
+            self._blocks.discard(block)
+            time.sleep(_LOOK_AFTER)
+            self._blocks.add(block)
 
     def take_back(self, block: _Block) -> None:
         """Keep a block's connection for the next one."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from weakref import WeakSet
 
 from actium.errors import StoreBusyError
+from actium.stores.sqlite.forks import LONGEST_REST
 
 MOST_TOGETHER = 64
 """How many transactions are committed together at most; those that wait longest wait for no more."""
@@ -22,6 +23,12 @@ MOST_TOGETHER = 64
 
 _LOOK_AFTER = 0.001
 """Seconds between looks whether a fork is over, or what it waits for."""
+
+_LONGEST_FORK = 2 * LONGEST_REST
+"""Seconds that a fork is waited for: one that takes longer waits for something that who waits for it here has."""
+
+_LOOK_AFTER_GROUP = 0.02
+"""Seconds between looks whether a group is still looked after by who is to commit it."""
 
 
 class _Turn:
@@ -31,18 +38,30 @@ class _Turn:
 
 
 class _Group:
-    """Transactions that are committed together."""
+    """Transactions that are committed together.
 
-    __slots__ = ("error", "is_over", "members")
+    Attributes:
+        members: How many have ended well.
+        is_over: Whether it is decided what became of them.
+        error: What has kept them from being committed, which they are told.
+        is_given_up: Whether who was to commit them was interrupted before that.
+        gates: Locks of those who wait for it, which are let go when it is over.
+    """
+
+    __slots__ = ("error", "gates", "is_given_up", "is_over", "members")
 
     def __init__(self) -> None:
         self.members = 0
+        self.is_over = False
         self.error: BaseException | None = None
-        self.is_over = threading.Event()
+        self.is_given_up = False
+        self.gates: list[threading.Lock] = []
 
-    def end(self, error: BaseException | None = None) -> None:
-        self.error = error
-        self.is_over.set()
+    def fail(self, error: BaseException) -> None:
+        """Tell those who wait that nothing of it is stored."""
+        self.error, self.is_over = error, True
+        for gate in self.gates:
+            gate.release()
 
 
 class Writer:
@@ -61,6 +80,7 @@ class Writer:
         self._counting = threading.Lock()
         self._waiting: WeakSet[_Turn] = WeakSet()
         self._is_left_open = False
+        self._is_in_member = False
         self._is_used = False
         self._rests = False
         self._group: _Group | None = None
@@ -100,10 +120,12 @@ class Writer:
                 self._undo(group, error)
                 raise
             self._complete(group)
-        while not group.is_over.wait(self._busy_seconds):
-            self._look_after(group)
+        if not group.is_over:
+            self._wait_for(group)
         if group.error is not None:
             raise group.error
+        if group.is_given_up:
+            raise sqlite3.OperationalError("who was to commit it was interrupted")
 
     def close(self) -> None:
         """Close the connection, once what is being written is."""
@@ -135,29 +157,38 @@ class Writer:
         return connection
 
     # A signal's handler may raise behind every call of a builtin, and where a function of Python begins. So the lock is
-    # let go by a builtin in a `finally` of its own, and nothing is called between having it and the `try`.
+    # let go by a builtin in a `finally` of its own, nothing is called between having it and the `try`, and what an
+    # interruption leaves undone is put in order before anything else is done with the connection.
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, *, waits: bool = True) -> Iterator[bool]:
+        """Use the connection, when the others do so no more; without waiting, whether they do not."""
         has_it, turn = False, _Turn()
         try:
-            try:
-                with self._counting:
-                    self._waiting.add(turn)
-                (has_it,) = map(self._lock.acquire, [True], [self._busy_seconds])  # unpacking is no call
-            finally:
-                self._wait_no_longer(turn, has_it=has_it)
-            if not has_it:
-                raise StoreBusyError(
-                    f"Others in this process have written to the store for more than {self._busy_seconds:g} s.",
-                    hint="Try again; if it lasts, publish less at once.",
-                )
-            self._wait_for_forks()
-            yield
+            if waits:
+                try:
+                    with self._counting:
+                        self._waiting.add(turn)
+                    (has_it,) = map(self._lock.acquire, [True], [self._busy_seconds])  # unpacking is no call
+                finally:
+                    self._wait_no_longer(turn, has_it=has_it)
+                if not has_it:
+                    raise StoreBusyError(
+                        f"Others in this process have written to the store for more than {self._busy_seconds:g} s.",
+                        hint="Try again; if it lasts, publish less at once.",
+                    )
+            else:
+                (has_it,) = map(self._lock.acquire, [False])
+            if has_it:
+                self._wait_for_forks()
+            yield has_it
         finally:
             if has_it:
                 try:
                     self._leave_in_order()
+                except BaseException:
+                    self._leave_in_order()  # it was interrupted, and nobody may come who would do this later
+                    raise
                 finally:
                     self._is_used = False
                     self._lock.release()
@@ -174,50 +205,75 @@ class Writer:
 
     def _wait_for_forks(self) -> None:
         self._is_used = True  # before it is looked whether to wait: who forks looks for it after asking for that
-        while self._rests:
+        until = time.monotonic() + _LONGEST_FORK if self._rests else 0.0
+        while self._rests and time.monotonic() < until:
             self._commit()  # a group that was left open for who comes here
             self._is_used = False
             time.sleep(_LOOK_AFTER)
             self._is_used = True
 
-    def _leave_in_order(self) -> None:
-        if self._group is None or not self._group.members:
-            self._roll_back()  # what nobody counts on: who began it was interrupted
-            self._group = None
-        self._commit_unless_awaited()
+    def _wait_for(self, group: _Group) -> None:
+        """Wait until it is decided what became of a group, and see to it where nobody else does."""
+        gate = threading.Lock()
+        gate.acquire()
+        group.gates.append(gate)
+        while not group.is_over:
+            if gate.acquire(timeout=_LOOK_AFTER_GROUP):
+                continue
+            with self._turn(waits=False) as has_it:  # which commits what was left to someone who does not come
+                if has_it and self._group is not group and not group.is_over:
+                    group.fail(
+                        sqlite3.OperationalError("nobody knows whether it was committed: who did so was interrupted")
+                    )
 
     def _begin(self) -> _Group:
-        if self._group is not None and not self.connection.in_transaction:
-            self._group.end(sqlite3.OperationalError("the transaction was ended by another one of its group"))
-            self._group = None
+        self._put_in_order()
+        connection = self.connection
         if self._group is None:
-            self.connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE")
             self._group = _Group()
-        elif self._group.members:
-            self.connection.execute("SAVEPOINT member")
+        else:
+            connection.execute("SAVEPOINT member")
+            self._is_in_member = True
         return self._group
 
     def _complete(self, group: _Group) -> None:
         if group.members:
+            self._is_in_member = False
             self.connection.execute("RELEASE member")
         group.members += 1
 
     def _undo(self, group: _Group, error: BaseException) -> None:
-        connection = self.connection
-        if not connection.in_transaction:  # what failed has ended the transaction, and all that was in it is gone
-            self._group = None
-            group.end(error)
-        elif group.members:
-            connection.execute("ROLLBACK TO member")
-            connection.execute("RELEASE member")
+        if not self.connection.in_transaction:  # what failed has ended the transaction, and all that was in it is gone
+            self._group, self._is_in_member = None, False
+            group.fail(error)
         else:
-            self._group = None
+            self._put_in_order()
+
+    def _put_in_order(self) -> None:
+        """Undo what is in the transaction and belongs to nobody who has ended well."""
+        connection, group = self._open, self._group
+        if connection is None:
+            return
+        if not connection.in_transaction:
+            self._group, self._is_in_member = None, False
+            if group is not None:
+                group.fail(sqlite3.OperationalError("the transaction was ended by another one of its group"))
+        elif group is None or not group.members:
             connection.execute("ROLLBACK")
-            group.end()
+            self._group = None
+        elif self._is_in_member:
+            connection.execute("ROLLBACK TO member")
+            self._is_in_member = False
+            connection.execute("RELEASE member")
+
+    def _leave_in_order(self) -> None:
+        self._put_in_order()
+        self._commit_unless_awaited()
 
     def _commit_unless_awaited(self) -> None:
         group = self._group
-        if group is None or not group.members:
+        if group is None:
             return
         with self._counting:
             self._is_left_open = len(self._waiting) > 0 and group.members < MOST_TOGETHER
@@ -226,33 +282,19 @@ class Writer:
         self._commit()
 
     def _commit(self) -> None:
-        group = self._group
-        if group is None or not group.members:
-            self._group = None
+        self._put_in_order()
+        connection, group = self._open, self._group
+        if connection is None or group is None:
             return
         told: BaseException | None = None
         try:
-            self.connection.execute("COMMIT")
+            connection.execute("COMMIT")
         except sqlite3.Error as error:
             told = error
-            self._roll_back()
-        except BaseException:  # an interruption of this thread is no affair of the others
-            if self.connection.in_transaction:
-                told = sqlite3.OperationalError("who was to commit it was interrupted")
-            self._roll_back()
-            raise
-        finally:
-            self._group = None
-            group.end(told)
-
-    def _roll_back(self) -> None:
-        if self._open is not None and self._open.in_transaction:
-            self._open.execute("ROLLBACK")
-
-    def _look_after(self, group: _Group) -> None:
-        """Commit a group that was left to someone who does not come; one that is forgotten is told so."""
-        with self._turn():
-            if self._group is not group and not group.is_over.is_set():
-                group.end(
-                    sqlite3.OperationalError("nobody knows whether it was committed: who was to do so was interrupted")
-                )
+        finally:  # nothing is called before it is decided: an interruption must not keep from the others what is so
+            group.is_given_up = told is None and connection.in_transaction
+            group.error, group.is_over, self._group = told, True, None
+            for gate in group.gates:
+                gate.release()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
