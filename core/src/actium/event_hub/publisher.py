@@ -167,9 +167,20 @@ def _tell_all(waiting: Sequence[_Waiting], outcomes: Sequence[PublishedEvent | B
 
 def _tell(told: list[tuple[_Waiting, PublishedEvent | BaseException]]) -> None:
     for waiting, outcome in told:
-        if waiting.published.done():
-            continue  # nobody waits any more
-        if isinstance(outcome, BaseException):
-            waiting.published.set_exception(outcome)
-        else:
-            waiting.published.set_result(outcome)
+        try:
+            _tell_one(waiting.published, outcome)
+        except Exception:  # the others are to be told all the same
+            logger.exception("Who has published the event %s is not told of it.", waiting.begun.event.id)
+
+
+def _tell_one(published: asyncio.Future[PublishedEvent], outcome: PublishedEvent | BaseException) -> None:
+    if published.done():
+        return  # nobody waits any more
+    if isinstance(outcome, StopIteration):  # which no coroutine can raise
+        error = RuntimeError("What was to store the event has raised StopIteration.")
+        error.__cause__ = outcome
+        published.set_exception(error)
+    elif isinstance(outcome, BaseException):
+        published.set_exception(outcome)
+    else:
+        published.set_result(outcome)
