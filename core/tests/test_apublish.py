@@ -194,6 +194,56 @@ def test_all_are_told_of_what_nobody_has_foreseen(
         assert watching.told == [TypeError] * 3
 
 
+def test_all_are_told_of_what_no_coroutine_can_raise(app: Actium, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A StopIteration would end whoever awaits as if it were done; so it comes as the cause of an error."""
+
+    def stop(drafts: Sequence[EventDraft], **options: Any) -> Recorded:
+        raise StopIteration
+
+    async def publish_all() -> list[PublishedEvent | BaseException]:
+        async with asyncio.timeout(LONG):
+            return await asyncio.gather(*(app.events.apublish(arrived()) for _ in range(3)), return_exceptions=True)
+
+    monkeypatch.setattr(app.store, "record_events", stop)
+    outcomes = asyncio.run(publish_all())
+    assert [type(one) for one in outcomes] == [RuntimeError] * 3
+    assert all(isinstance(one, RuntimeError) and isinstance(one.__cause__, StopIteration) for one in outcomes)
+
+
+def test_who_cannot_be_told_keeps_nobody_else_waiting(
+    app: Actium, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those who wait in the same loop are told all the same, and it is logged."""
+
+    all_have_come, record_events, made = threading.Event(), app.store.record_events, itertools.count()
+
+    class Refusing(asyncio.Future[PublishedEvent]):
+        """The future of a loop that another package has made."""
+
+        def set_result(self, result: PublishedEvent) -> None:
+            raise OverflowError
+
+    def stored(drafts: Sequence[EventDraft], **options: Any) -> Recorded:
+        all_have_come.wait(LONG)
+        return record_events(drafts, **options)
+
+    async def publish_all() -> None:
+        loop = asyncio.get_running_loop()
+        create_future = loop.create_future
+        monkeypatch.setattr(loop, "create_future", lambda: Refusing(loop=loop) if next(made) == 1 else create_future())
+        one, refusing, *others = [asyncio.ensure_future(app.events.apublish(arrived())) for _ in range(5)]
+        await asyncio.sleep(0)
+        all_have_come.set()
+        async with asyncio.timeout(LONG):
+            await asyncio.gather(one, *others)
+        refusing.cancel()
+
+    monkeypatch.setattr(app.store, "record_events", stored)
+    asyncio.run(publish_all())
+    assert app.events.list().total == 5
+    assert [record.name for record in caplog.records] == ["actium.publisher"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_copy_of_the_process_has_a_thread_of_its_own(app: Actium) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from actium import ActionConfig, Actium, Event, ExecutionStatus, action_flavor
 from actium.errors import StoreError
+from actium.event_hub import in_turn
 from actium.event_hub.outbox import Outbox
 from actium.event_hub.worker import Worker
 from actium.models import ActionResponse, EventFilter, TriggerRequest
@@ -21,6 +24,25 @@ from actium.models import ActionResponse, EventFilter, TriggerRequest
 CreateAction = Callable[..., ActionResponse]
 Working = Callable[..., AbstractContextManager[Worker]]
 SECONDS = 30.0
+
+AT_THE_END = """
+import atexit, sys, threading
+
+from actium import Actium, Event
+
+app = Actium(sys.argv[1])
+
+def publish():
+    if sys.argv[2] == "thread":
+        threading.main_thread().join()
+    print(len(app.events.publish_many(Event(type="a.b", source="/s") for _ in range(300))))
+
+if sys.argv[2] == "thread":
+    threading.Thread(target=publish).start()
+else:
+    atexit.register(publish)
+"""
+"""Publishes when the program's main thread is done."""
 
 
 @pytest.fixture
@@ -213,6 +235,53 @@ class TestInTurn:
             triggered.events.publish_many(events())
         assert stored(triggered) == {str(number) for number in range(256)}
         assert len(made) <= 128 * 6
+
+    @pytest.mark.parametrize(
+        ("error", "told"), [(OSError("the file ends here"), StoreError), (KeyboardInterrupt(), KeyboardInterrupt)]
+    )
+    def test_what_fails_first_is_told_unless_its_publisher_is_interrupted(
+        self, triggered: Actium, monkeypatch: pytest.MonkeyPatch, error: BaseException, told: type[BaseException]
+    ) -> None:
+        """A transaction that fails counts before events behind it that cannot be made; Ctrl-C is never lost."""
+        is_over = threading.Event()
+
+        def failing(drafts: Any, **options: Any) -> Any:
+            is_over.wait(SECONDS)
+            raise StoreError("The disk is full.", hint="Free some.")
+
+        def events() -> Iterator[Event]:
+            yield from (event() for _ in range(200))
+            is_over.set()
+            raise error
+
+        monkeypatch.setattr(triggered.store, "record_events", failing)
+        with pytest.raises(told):
+            triggered.events.publish_many(events())
+        assert stored(triggered) == set()
+
+    @pytest.mark.parametrize("refused", ["the first", "the second"])
+    def test_all_is_stored_where_no_thread_is_to_be_had(
+        self, app: Actium, monkeypatch: pytest.MonkeyPatch, refused: str
+    ) -> None:
+        """Then the caller stores by itself, or the thread that was to start the other one; no errand is left open."""
+
+        def refuse(*arguments: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        worker = app.worker()
+        if refused == "the first":
+            monkeypatch.setattr(in_turn, "start_new_thread", refuse)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        published = app.events.publish_many(event(str(number)) for number in range(300))
+        assert [app.events.get(one.id).name for one in published[::50]] == [str(number) for number in range(0, 300, 50)]
+        assert not worker._outbox.will_be_taken
+
+    @pytest.mark.parametrize("at", ["thread", "atexit"])
+    def test_all_is_stored_at_the_end_of_a_program(self, url: str, at: str) -> None:
+        """What a thread publishes that outlives the main thread, and what is published when the program ends."""
+        program = [sys.executable, "-c", AT_THE_END, url, at]
+        ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+        assert (ended.stdout.strip(), ended.stderr) == ("300", "")
 
     def test_a_handler_that_publishes_many_is_named_as_their_cause(self, app: Actium, create: CreateAction) -> None:
         """Events of later transactions, too, which another thread stores, belong to the execution that publishes."""

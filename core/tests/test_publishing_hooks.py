@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from actium import Actium, Event, action_flavor, hookimpl
-from actium.errors import PluginError
+from actium.errors import PluginError, StoreClosedError
+from actium.event_hub.event_hub import EventHub
 from actium.models import ActionRequest, EventFilter, PublishedEvent, ServiceAccountRequest, TriggerRequest
 
 request: contextvars.ContextVar[str] = contextvars.ContextVar("request", default="none")
@@ -171,6 +172,117 @@ def test_is_told_when_the_store_fails(url: str) -> None:
         with pytest.raises(Exception, match="closed") as caught:
             app.events.publish(arrived())
     assert wrapper.outcomes == {"1": caught.value}
+
+
+class Odd(BaseException):
+    """What no hook plugin is expected to raise."""
+
+
+def odd(name: str) -> Wrapper:
+    """A wrapper that raises what nobody expects, when it is told what became of one event."""
+
+    def after(published: PublishedEvent) -> None:
+        if wrapper.outcomes[name] is published:
+            raise Odd(name)
+
+    wrapper = Wrapper(add(), after)
+    wrapper.outcomes[name] = None
+    return wrapper
+
+
+class Refusing:
+    """A hook plugin that raises what nobody expects where an event is not stored.
+
+    Attributes:
+        told: What has kept the events from being stored, by their ids.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.told: dict[str, BaseException] = {}
+
+    @hookimpl(wrapper=True)
+    def publish_event(self, event: Event) -> Any:
+        try:
+            return (yield)
+        except BaseException as error:
+            self.told[event.id] = error
+            if event.id == self._name:
+                raise Odd(event.id) from error
+            raise
+
+
+class Seeing:
+    """A hook plugin that is told of events."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    @hookimpl
+    def event_published(self, event: Event) -> None:
+        self.seen.append(event.id)
+        if event.id == "1":
+            raise Odd(event.id)
+
+
+async def published_together(app: Actium, *names: str) -> list[Any]:
+    """Publish in coroutines; what became of each of their events."""
+    publishing = [asyncio.ensure_future(app.events.apublish(arrived(each))) for each in names]
+    await asyncio.wait(publishing, timeout=30)
+    return [one.exception() or one.result() for one in publishing]
+
+
+def test_what_is_odd_is_told_to_its_own_coroutine_only(url: str) -> None:
+    """Whatever a wrapper raises after its yield, the others and their hooks are told what became of their events."""
+    wrapper = odd("2")
+    with Actium(url, hooks=[wrapper]) as app:
+        one, two, three = asyncio.run(published_together(app, "1", "2", "3"))
+        assert stored(app) == {"1", "2", "3"}
+    assert (one, three) == (wrapper.outcomes["1"], wrapper.outcomes["3"])
+    assert isinstance(two, Odd)
+
+
+def test_what_is_odd_is_raised_when_all_hooks_are_told(url: str) -> None:
+    """Of events that are published in one transaction, all hooks and observers are told before the first one counts."""
+    wrapper, seeing = odd("2"), Seeing()
+    with Actium(url, hooks=[wrapper, seeing]) as app:
+        with pytest.raises(Odd, match="1"):
+            app.events.publish_many(map(arrived, "123"))
+        assert stored(app) == {"1", "2", "3"}
+    assert {name: type(became) for name, became in wrapper.outcomes.items()} == dict.fromkeys("123", PublishedEvent)
+    assert seeing.seen == ["1", "2", "3"]
+
+
+def test_what_is_odd_keeps_nobody_from_being_told_of_a_failure(url: str) -> None:
+    """Each coroutine gets what keeps its event from being stored, or what its own hook makes of that."""
+    refusing = Refusing("2")
+    with Actium(url, hooks=[refusing]) as app:
+        app.store.close()
+        one, two, three = asyncio.run(published_together(app, "1", "2", "3"))
+        assert refusing.told == {"1": one, "2": two.__cause__, "3": three}
+        assert isinstance(one, StoreClosedError)
+        assert isinstance(two, Odd)
+        with pytest.raises(Odd, match="2"):
+            app.events.publish_many(map(arrived, "123"))
+        assert list(refusing.told) == ["1", "2", "3"]
+
+
+def test_what_is_odd_keeps_nobody_waiting_when_all_is_given_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what coroutines have published may not be stored for what nobody has foreseen, the same holds."""
+    refusing = Refusing("2")
+    monkeypatch.setattr(EventHub, "store_events", lambda *arguments: None)
+    with Actium(url, hooks=[refusing]) as app:
+        one, two, three = asyncio.run(published_together(app, "1", "2", "3"))
+    assert list(refusing.told) == ["1", "2", "3"]
+    assert [type(each) for each in (one, two, three)] == [TypeError, Odd, TypeError]
+
+
+def test_what_is_odd_keeps_nobody_from_being_told_of_a_refusal(url: str) -> None:
+    """Nor where another event of the transaction is refused."""
+    refusing = Refusing("1")
+    with Actium(url, hooks=[refusing, Wrapper(refuse("3"))]) as app, pytest.raises(Odd, match="1"):
+        app.events.publish_many(map(arrived, "123"))
+    assert set(refusing.told) >= {"1", "2"}
 
 
 def noop() -> Any:

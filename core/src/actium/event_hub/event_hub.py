@@ -31,6 +31,9 @@ from actium.stores.publications import EventDraft, Recorded, RecordedEvent
 from actium.stores.records import EventRecord, ExecutionRecord, TriggerRecord
 from actium.stores.responses import event_of, execution_response, trigger_response
 
+Outcome = PublishedEvent | BaseException
+"""What became of an event, or what its publisher is to be told in place of that."""
+
 _USUAL_ATTRIBUTES: Final = {"specversion": "1.0"}
 """The further attributes of most events: one object, for a store writes what a transaction's rows share only once."""
 
@@ -99,7 +102,7 @@ class EventHub(BaseEventHub):
     def publish_event(self, event: Event, project: str = DEFAULT_PROJECT) -> PublishedEvent:
         """See `BaseEventHub.publish_event`."""
         if self._are_observed:
-            return self.store_events(self.begin([event]), project)[0]
+            return _published_all(self.store_events(self.begin([event]), project))[0]
         return _published(self._store_drafts(self._drafts([caused(event)], project), project)[0])
 
     def publish_events(self, events: Sequence[Event], project: str = DEFAULT_PROJECT) -> PublishedEvents:
@@ -133,22 +136,24 @@ class EventHub(BaseEventHub):
                 begun.append(entered)  # at once, for those before one that is refused are told
         return begun
 
-    def store_events(self, begun: Sequence[Publishing], project: str) -> list[PublishedEvent]:
-        """Store events that were begun with, in one transaction; from any thread."""
-        events = [one.event for one in begun]
-        with _told_of_failure(begun):
+    def store_events(self, begun: Sequence[Publishing], project: str) -> list[Outcome]:
+        """Store events that were begun with, in one transaction; from any thread.
+
+        Returns:
+            What to tell the publisher of each, now that all hook plugins know how their events have ended. It raises
+            nothing of what keeps events from being stored, or of what hook plugins raise.
+        """
+        try:
+            events = [one.event for one in begun]
             recorded = self._store_drafts(self._drafts(events, project), project)
-        published = list(map(_published, recorded))
+        except BaseException as error:
+            return [one.fail(error) for one in begun]
         with _closed_at_last(begun):
-            for publishing, became in zip(begun, published, strict=True):
-                publishing.end(became)
+            outcomes = [one.end(_published(became)) for one, became in zip(begun, recorded, strict=True)]
             observers = self._observers()
             if observers.see_events:
-                for publishing, one in zip(begun, recorded, strict=True):
-                    if not one.duplicate:
-                        with publishing.told():
-                            observers.event_published(publishing.event, one.execution_ids)
-        return published
+                outcomes = [_observed(observers, *each) for each in zip(begun, recorded, outcomes, strict=True)]
+        return outcomes
 
     def replay_event(self, event_id: UUID) -> PublishedEvent:
         """See `BaseEventHub.replay_event`."""
@@ -172,8 +177,7 @@ class EventHub(BaseEventHub):
             )
         self._on_stored()
         with _closed_at_last(begun):
-            for publishing in begun:
-                publishing.end(_given(execution, record))
+            _raise_first([publishing.end(_given(execution, record)) for publishing in begun])
         if record is not None and execution.event_id is not None and execution.event_id != record.id:
             record = self._store.get(EventRecord, execution.event_id)  # known already; that is what the handler gets
         return execution_response(execution, event=record)
@@ -185,7 +189,7 @@ class EventHub(BaseEventHub):
         return observers.publishing.is_wrapped or observers.see_events
 
     def _publish_observed(self, events: Sequence[Event], project: str) -> PublishedEvents:
-        published = self.store_events(self.begin(events), project)
+        published = _published_all(self.store_events(self.begin(events), project))
         return PublishedEvents((one.id, one.executions, one.duplicate) for one in published)
 
     def _publish_drafts(self, drafts: Sequence[EventDraft], project: str) -> PublishedEvents:
@@ -273,14 +277,42 @@ def _given(execution: ExecutionRecord, record: EventRecord | None) -> PublishedE
     return assembled(PublishedEvent, fields)
 
 
+def _published_all(outcomes: Sequence[Outcome]) -> list[PublishedEvent]:
+    """What became of events that have one publisher.
+
+    Raises:
+        BaseException: What that is to be told, first.
+    """
+    _raise_first(outcomes)
+    return [one for one in outcomes if not isinstance(one, BaseException)]
+
+
+def _raise_first(outcomes: Sequence[Outcome]) -> None:
+    """Raise what the publisher of them all is to be told; Ctrl-C and the like are not lost behind an `Exception`."""
+    raised = [one for one in outcomes if isinstance(one, BaseException)]
+    for error in sorted(raised, key=lambda one: isinstance(one, Exception)):
+        raise error
+
+
+def _observed(observers: Observers, publishing: Publishing, recorded: RecordedEvent, outcome: Outcome) -> Outcome:
+    """Tell observers of an event that is stored; what to tell its publisher after that."""
+    if recorded.duplicate:
+        return outcome
+    try:
+        with publishing.told():
+            observers.event_published(publishing.event, recorded.execution_ids)
+    except BaseException as error:
+        return error
+    return outcome
+
+
 @contextmanager
 def _told_of_failure(begun: Sequence[Publishing]) -> Iterator[None]:
     """Tell the hooks around events what keeps them from being stored."""
     try:
         yield
     except BaseException as error:
-        for publishing in begun:
-            publishing.fail(error)
+        _raise_first([error, *(publishing.fail(error) for publishing in begun)])
         raise
 
 

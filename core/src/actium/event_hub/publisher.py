@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 from actium import process_copies
 from actium.errors import StoreBusyError
-from actium.event_hub.event_hub import EventHub
+from actium.event_hub.event_hub import EventHub, Outcome
 from actium.models.event import Event
 from actium.models.published import PublishedEvent
 from actium.plugins.publishing import Publishing
@@ -63,7 +63,10 @@ class Publisher:
         waiting = _Waiting(begun, project, loop, published, since)
         if self._will_store(waiting):
             return await published
-        return self._hub.store_events([begun], project)[0]
+        (outcome,) = self._hub.store_events([begun], project)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
 
     def close(self) -> None:
         """End the thread, when what it stores is stored; whoever publishes then finds by itself what has closed."""
@@ -84,10 +87,10 @@ class Publisher:
                 if not self._waiting:  # the others are stored, or given up, by who takes up the first one's order
                     self._orders.put(True)
                 self._waiting.append(waiting)  # last: to order what does not come harms nobody
+            return True
         except BaseException as error:  # there is no further thread, the program ends, or this was interrupted
-            self._withdraw(waiting, error)
-            raise
-        return True
+            told = self._withdraw(waiting, error)
+        raise told
 
     def _start_as_needed(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -100,13 +103,12 @@ class Publisher:
             self._store()
         self._orders.put(False)  # where who started a thread was interrupted at that, there is another one
 
-    def _withdraw(self, waiting: _Waiting, error: BaseException) -> None:
-        """Store an event no more, unless that is under way."""
+    def _withdraw(self, waiting: _Waiting, error: BaseException) -> BaseException:
+        """Store an event no more, unless that is under way; what to tell its publisher."""
         with self._lock:
             is_under_way = waiting in self._under_way
             self._waiting = [one for one in self._waiting if one is not waiting]
-        if not is_under_way:
-            waiting.begun.fail(error)
+        return error if is_under_way else waiting.begun.fail(error)
 
     def _store(self) -> None:
         """Store what waits, until nobody does."""
@@ -119,22 +121,17 @@ class Publisher:
 
     def _store_together(self, some: list[_Waiting]) -> None:
         began = time.monotonic()
-        outcomes: Sequence[PublishedEvent | BaseException]
-        try:
-            outcomes = self._hub.store_events([one.begun for one in some], some[0].project)
-        except BaseException as error:  # each of them is told
-            if isinstance(error, StoreBusyError):
-                some += self._given_up(error, before=began)
-            outcomes = [error] * len(some)
+        outcomes = self._hub.store_events([one.begun for one in some], some[0].project)
+        busy = next((one for one in outcomes if isinstance(one, StoreBusyError)), None)
         _tell_all(some, outcomes)
+        if busy is not None:
+            _fail_all(self._given_up(before=began), busy)
 
     def _give_up(self, error: BaseException) -> None:
         """Tell those whose events were under way, and all who wait, of what keeps theirs from being stored."""
         with self._lock:
             waiting, self._waiting = [*self._under_way, *self._waiting], []
-        for one in waiting:
-            one.begun.fail(error)
-        _tell_all(waiting, [error] * len(waiting))
+        _fail_all(waiting, error)
 
     def _next(self) -> list[_Waiting]:
         """What is to be stored next, all of one project; nothing where nobody waits."""
@@ -146,18 +143,21 @@ class Publisher:
             self._under_way = some
         return some
 
-    def _given_up(self, error: StoreBusyError, *, before: float) -> list[_Waiting]:
+    def _given_up(self, *, before: float) -> list[_Waiting]:
         """Who has waited as long as those who were told that the store is busy; to wait for it again would be twice."""
         with self._lock:
             some = [one for one in self._waiting if one.since <= before]
             self._waiting = [one for one in self._waiting if one.since > before]
-        for one in some:
-            one.begun.fail(error)
         return some
 
 
-def _tell_all(waiting: Sequence[_Waiting], outcomes: Sequence[PublishedEvent | BaseException]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, PublishedEvent | BaseException]]] = {}
+def _fail_all(waiting: Sequence[_Waiting], error: BaseException) -> None:
+    """Tell hooks and publishers what keeps their events from being stored."""
+    _tell_all(waiting, [one.begun.fail(error) for one in waiting])
+
+
+def _tell_all(waiting: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, Outcome]]] = {}
     for one, outcome in zip(waiting, outcomes, strict=True):
         by_loop.setdefault(one.loop, []).append((one, outcome))
     for loop, told in by_loop.items():
@@ -165,11 +165,22 @@ def _tell_all(waiting: Sequence[_Waiting], outcomes: Sequence[PublishedEvent | B
             loop.call_soon_threadsafe(_tell, told)
 
 
-def _tell(told: list[tuple[_Waiting, PublishedEvent | BaseException]]) -> None:
+def _tell(told: list[tuple[_Waiting, Outcome]]) -> None:
     for waiting, outcome in told:
-        if waiting.published.done():
-            continue  # nobody waits any more
-        if isinstance(outcome, BaseException):
-            waiting.published.set_exception(outcome)
-        else:
-            waiting.published.set_result(outcome)
+        try:
+            _tell_one(waiting.published, outcome)
+        except Exception:  # the others are to be told all the same
+            logger.exception("Who has published the event %s is not told of it.", waiting.begun.event.id)
+
+
+def _tell_one(published: asyncio.Future[PublishedEvent], outcome: Outcome) -> None:
+    if published.done():
+        return  # nobody waits any more
+    if isinstance(outcome, StopIteration):  # which no coroutine can raise
+        error = RuntimeError("What was to store the event has raised StopIteration.")
+        error.__cause__ = outcome
+        published.set_exception(error)
+    elif isinstance(outcome, BaseException):
+        published.set_exception(outcome)
+    else:
+        published.set_result(outcome)

@@ -228,7 +228,8 @@ class EventHooks:
 
         A wrapper that raises before its ``yield`` refuses the event and all that would be stored together with it, and
         the publisher gets the exception. What is durable stays: one that raises after its ``yield`` is logged, and
-        what it returns changes nothing. What keeps the event from being stored arrives at the ``yield``.
+        what it returns changes nothing. What keeps the event from being stored arrives at the ``yield``. What is no
+        ``Exception``, such as Ctrl-C, is raised to the publisher of that event, when the hooks around others are told.
 
         Args:
             event: The event, with what has caused it. To be left as it is.

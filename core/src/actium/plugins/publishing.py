@@ -66,8 +66,8 @@ class PublishingHooks:
             try:
                 return Publishing(_extended(event, extensions), call, trace)
             except PluginError as error:
-                Publishing(event, call, trace).fail(error)
-                raise
+                told = Publishing(event, call, trace).fail(error)
+            raise told
         except BaseException as error:
             if trace is not None:
                 trace.end(None, error)
@@ -112,6 +112,9 @@ def _manager(hook_plugins: Sequence[HookPlugin]) -> pluggy.PluginManager:
 class Publishing:
     """An event that is being published.
 
+    Hook plugins may raise anything when they are told how it ended. An ``Exception`` is logged; anything else, such as
+    Ctrl-C or ``asyncio.CancelledError``, is for its publisher, and is returned, for others are to be told before.
+
     Attributes:
         event: The event, with what hook plugins have added.
     """
@@ -130,13 +133,16 @@ class Publishing:
         self._call = call
         self._trace = trace
 
-    def end(self, published: PublishedEvent) -> None:
-        """Tell the hooks what became of it."""
-        call, self._call = self._call, None
-        if call is not None:
-            self._leave(lambda: call.send(published))
+    def end(self, published: PublishedEvent) -> PublishedEvent | BaseException:
+        """Tell the hooks what became of it.
+
+        Returns:
+            What its publisher is to be told.
+        """
+        raised = self._leave(lambda call: call.send(published))
         if self._trace is not None:
             self._trace.end(published)
+        return published if raised is None else raised
 
     def told(self) -> AbstractContextManager[None]:
         """What runs inside tells observers of it."""
@@ -148,27 +154,34 @@ class Publishing:
         if trace is not None:
             trace.close()
 
-    def fail(self, error: BaseException) -> None:
-        """Tell the hooks what keeps it from being stored; harmless when they know how it ended."""
-        call, self._call = self._call, None
-        if call is not None:
-            self._leave(lambda: call.throw(error), unless=error)
+    def fail(self, error: BaseException) -> BaseException:
+        """Tell the hooks what keeps it from being stored; harmless when they know how it ended.
+
+        Returns:
+            What its publisher is to be told.
+        """
+        raised = self._leave(lambda call: call.throw(error), unless=error)
         if self._trace is not None:
             self._trace.end(None, error)
         self.close()
+        return error if raised is None else raised
 
-    def _leave(self, resume: Callable[[], object], *, unless: BaseException | None = None) -> None:
+    def _leave(self, resume: Callable[[Call], object], *, unless: BaseException | None = None) -> BaseException | None:
+        """Leave the hooks, once; what they raise that is for the publisher."""
+        call, self._call = self._call, None
+        if call is None:
+            return None
         try:
             with nullcontext() if self._trace is None else self._trace.inside_hook():
-                resume()
+                resume(call)
         except StopIteration:
-            return
+            return None
         except (Exception, SystemExit, GeneratorExit) as error:  # what happened stays as it is
             if error is not unless:
                 logger.exception("A hook plugin raised in publish_event, after the event %s.", self.event.id)
         except BaseException as error:
-            if error is not unless:
-                raise
+            return error
+        return None
 
 
 class _Answering:
