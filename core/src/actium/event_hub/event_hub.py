@@ -31,8 +31,8 @@ from actium.stores.publications import EventDraft, Recorded, RecordedEvent
 from actium.stores.records import EventRecord, ExecutionRecord, TriggerRecord
 from actium.stores.responses import event_of, execution_response, trigger_response
 
-Outcome = PublishedEvent | BaseException
-"""What became of an event, or what its publisher is to be told in place of that."""
+Answer = PublishedEvent | BaseException
+"""What the publisher of an event gets: what became of it, or what to raise."""
 
 _USUAL_ATTRIBUTES: Final = {"specversion": "1.0"}
 """The further attributes of most events: one object, for a store writes what a transaction's rows share only once."""
@@ -136,7 +136,7 @@ class EventHub(BaseEventHub):
                 begun.append(entered)  # at once, for those before one that is refused are told
         return begun
 
-    def store_events(self, begun: Sequence[Publishing], project: str) -> list[Outcome]:
+    def store_events(self, begun: Sequence[Publishing], project: str) -> list[Answer]:
         """Store events that were begun with, in one transaction; from any thread.
 
         Returns:
@@ -149,11 +149,11 @@ class EventHub(BaseEventHub):
         except BaseException as error:
             return [one.fail(error) for one in begun]
         with _closed_at_last(begun):
-            outcomes = [one.end(_published(became)) for one, became in zip(begun, recorded, strict=True)]
+            answers = [one.end(_published(became)) for one, became in zip(begun, recorded, strict=True)]
             observers = self._observers()
             if observers.see_events:
-                outcomes = [_observed(observers, *each) for each in zip(begun, recorded, outcomes, strict=True)]
-        return outcomes
+                answers = [_observed(observers, *each) for each in zip(begun, recorded, answers, strict=True)]
+        return answers
 
     def replay_event(self, event_id: UUID) -> PublishedEvent:
         """See `BaseEventHub.replay_event`."""
@@ -277,33 +277,33 @@ def _given(execution: ExecutionRecord, record: EventRecord | None) -> PublishedE
     return assembled(PublishedEvent, fields)
 
 
-def _published_all(outcomes: Sequence[Outcome]) -> list[PublishedEvent]:
+def _published_all(answers: Sequence[Answer]) -> list[PublishedEvent]:
     """What became of events that have one publisher.
 
     Raises:
         BaseException: What that is to be told, first.
     """
-    _raise_first(outcomes)
-    return [one for one in outcomes if not isinstance(one, BaseException)]
+    _raise_first(answers)
+    return [one for one in answers if not isinstance(one, BaseException)]
 
 
-def _raise_first(outcomes: Sequence[Outcome]) -> None:
+def _raise_first(answers: Sequence[Answer]) -> None:
     """Raise what the publisher of them all is to be told; Ctrl-C and the like are not lost behind an `Exception`."""
-    raised = [one for one in outcomes if isinstance(one, BaseException)]
+    raised = [one for one in answers if isinstance(one, BaseException)]
     for error in sorted(raised, key=lambda one: isinstance(one, Exception)):
         raise error
 
 
-def _observed(observers: Observers, publishing: Publishing, recorded: RecordedEvent, outcome: Outcome) -> Outcome:
+def _observed(observers: Observers, publishing: Publishing, recorded: RecordedEvent, answer: Answer) -> Answer:
     """Tell observers of an event that is stored; what to tell its publisher after that."""
     if recorded.duplicate:
-        return outcome
+        return answer
     try:
         with publishing.told():
             observers.event_published(publishing.event, recorded.execution_ids)
     except BaseException as error:
         return error
-    return outcome
+    return answer
 
 
 @contextmanager

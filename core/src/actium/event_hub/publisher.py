@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 from actium import process_copies
 from actium.errors import StoreBusyError
-from actium.event_hub.event_hub import EventHub, Outcome
+from actium.event_hub.event_hub import Answer, EventHub
 from actium.models.event import Event
 from actium.models.published import PublishedEvent
 from actium.plugins.publishing import Publishing
@@ -63,10 +63,10 @@ class Publisher:
         waiting = _Waiting(begun, project, loop, published, since)
         if self._will_store(waiting):
             return await published
-        (outcome,) = self._hub.store_events([begun], project)
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+        (answer,) = self._hub.store_events([begun], project)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
     def close(self) -> None:
         """End the thread, when what it stores is stored; whoever publishes then finds by itself what has closed."""
@@ -121,9 +121,9 @@ class Publisher:
 
     def _store_together(self, some: list[_Waiting]) -> None:
         began = time.monotonic()
-        outcomes = self._hub.store_events([one.begun for one in some], some[0].project)
-        busy = next((one for one in outcomes if isinstance(one, StoreBusyError)), None)
-        _tell_all(some, outcomes)
+        answers = self._hub.store_events([one.begun for one in some], some[0].project)
+        busy = next((one for one in answers if isinstance(one, StoreBusyError)), None)
+        _tell_all(some, answers)
         if busy is not None:
             _fail_all(self._given_up(before=began), busy)
 
@@ -156,31 +156,31 @@ def _fail_all(waiting: Sequence[_Waiting], error: BaseException) -> None:
     _tell_all(waiting, [one.begun.fail(error) for one in waiting])
 
 
-def _tell_all(waiting: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, Outcome]]] = {}
-    for one, outcome in zip(waiting, outcomes, strict=True):
-        by_loop.setdefault(one.loop, []).append((one, outcome))
+def _tell_all(waiting: Sequence[_Waiting], answers: Sequence[Answer]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, Answer]]] = {}
+    for one, answer in zip(waiting, answers, strict=True):
+        by_loop.setdefault(one.loop, []).append((one, answer))
     for loop, told in by_loop.items():
         with contextlib.suppress(RuntimeError):  # it is closed, and nobody waits any more
             loop.call_soon_threadsafe(_tell, told)
 
 
-def _tell(told: list[tuple[_Waiting, Outcome]]) -> None:
-    for waiting, outcome in told:
+def _tell(told: list[tuple[_Waiting, Answer]]) -> None:
+    for waiting, answer in told:
         try:
-            _tell_one(waiting.published, outcome)
+            _tell_one(waiting.published, answer)
         except Exception:  # the others are to be told all the same
             logger.exception("Who has published the event %s is not told of it.", waiting.begun.event.id)
 
 
-def _tell_one(published: asyncio.Future[PublishedEvent], outcome: Outcome) -> None:
+def _tell_one(published: asyncio.Future[PublishedEvent], answer: Answer) -> None:
     if published.done():
         return  # nobody waits any more
-    if isinstance(outcome, StopIteration):  # which no coroutine can raise
+    if isinstance(answer, StopIteration):  # which no coroutine can raise
         error = RuntimeError("What was to store the event has raised StopIteration.")
-        error.__cause__ = outcome
+        error.__cause__ = answer
         published.set_exception(error)
-    elif isinstance(outcome, BaseException):
-        published.set_exception(outcome)
+    elif isinstance(answer, BaseException):
+        published.set_exception(answer)
     else:
-        published.set_result(outcome)
+        published.set_result(answer)
