@@ -538,3 +538,34 @@ def test_a_file_that_was_deleted_is_not_made_anew(tmp_path: Path) -> None:
     print(os.path.exists(sys.argv[1]))
     """
     assert output_of(program, tmp_path / "actium.db") == "refused\nrefused\nFalse\n"
+
+
+@pytest.mark.parametrize("sigint", ["lambda *_: print('SIGINT')", "signal.default_int_handler"])
+def test_what_another_signal_raises_is_not_taken_for_ctrl_c(tmp_path: Path, sigint: str) -> None:
+    """SIGTERM's handler may raise `KeyboardInterrupt`: the program gets that, and SIGINT's handler is not called."""
+    program = f"""
+    import signal
+
+    def end(*_):
+        raise KeyboardInterrupt("asked to end")
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, {sigint})
+    begun = threading.Event()
+
+    def use():
+        with app.store._database.writing():
+            begun.set()
+            time.sleep(1)
+
+    threading.Thread(target=use).start()
+    begun.wait(30)
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    try:
+        child = forked(lambda: publish("/copy"))
+        for _ in range(1000):
+            time.sleep(0.01)
+    except KeyboardInterrupt as error:
+        print(error)
+    """
+    assert output_of(program, tmp_path / "actium.db") == "asked to end\n"

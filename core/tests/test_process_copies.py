@@ -66,6 +66,7 @@ for flavor in (quick, waiting, later):
 
 
 def forked(run, fork=os.fork):
+    faulthandler.cancel_dump_traceback_later()  # in a copy of a copy: its own would wait for its parent's for ever
     child = fork()
     if child == 0:
         faulthandler.dump_traceback_later(15, exit=True)  # in place of hanging
@@ -96,9 +97,9 @@ def together(run, number=6):
 """
 
 
-def output_of(program: str, file: Path) -> str:
-    """What a program of its own prints; it must not fail, nor last."""
-    source = BEGINNING + textwrap.dedent(program)
+def output_of(program: str, file: Path, *, first: str = "") -> str:
+    """What a program of its own prints, which does something first; it must not fail, nor last."""
+    source = first + BEGINNING + textwrap.dedent(program)
     done = subprocess.run(
         [sys.executable, "-c", source, str(file)], capture_output=True, text=True, timeout=SECONDS, check=False
     )
@@ -370,6 +371,90 @@ def test_one_that_python_knows_nothing_of_is_noticed(tmp_path: Path) -> None:
     app.close()
     """
     assert output_of(program, tmp_path / "actium.db") == "{0}\n62\n"
+
+
+def test_one_with_the_number_of_its_parent_begins_anew(tmp_path: Path) -> None:
+    """The first process of a PID namespace may have the number that its parent has in another one."""
+    program = """
+    number = os.getpid()
+    os.getpid = lambda: number
+
+    def use():
+        before = connection()
+        apublish()
+        assert connection() is not before
+
+    def connection():
+        return app.store._database._writer._open
+
+    apublish()
+    print(forked(use), forked(lambda: os._exit(forked(use))))
+    apublish()
+    print(app.events.list().total, app.store.check())
+    app.close()
+    """
+    assert output_of(program, tmp_path / "actium.db") == "0 0\n4 ()\n"
+
+
+def test_one_with_the_number_of_its_parent_waits_for_no_thread_of_it(tmp_path: Path) -> None:
+    """The parent, a copy itself, may have been beginning anew when it forked."""
+    program = """
+    import ctypes
+    from actium import process_copies
+
+    begins, goes_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def begin_anew(self):
+            if not begins.is_set():
+                begins.set()
+                goes_on.wait(30)
+
+    def use():
+        number = os.getpid()
+        os.getpid = lambda: number
+        beginning = threading.Thread(target=apublish)
+        beginning.start()
+        assert begins.wait(10)
+        code = forked(apublish)
+        goes_on.set()
+        beginning.join()
+        os._exit(code)
+
+    slow = Slow()
+    process_copies.begin_with(slow, Slow.begin_anew)
+    print(forked(use, fork=ctypes.PyDLL(None).fork))
+    print(app.events.list().total, app.store.check())
+    app.close()
+    """
+    assert output_of(program, tmp_path / "actium.db") == "0\n2 ()\n"
+
+
+def test_begins_anew_once_where_others_come_first(tmp_path: Path) -> None:
+    """A hook that somebody registered before Actium's may use the copy; what that has begun is kept."""
+    program = """
+    from actium import process_copies
+
+    class Counted:
+        times = 0
+
+        def begin_anew(self):
+            self.times += 1
+
+    counted = Counted()
+    process_copies.begin_with(counted, Counted.begin_anew)
+    apublish()
+    comes_first.append(apublish)
+
+    def use():
+        apublish()
+        assert counted.times == 1, counted.times
+
+    print(forked(use), app.events.list().total)
+    app.close()
+    """
+    first = "import os\ncomes_first = []\nos.register_at_fork(after_in_child=lambda: [use() for use in comes_first])\n"
+    assert output_of(program, tmp_path / "actium.db", first=first) == "0 3\n"
 
 
 def test_an_interrupted_beginning_is_made_up_for(tmp_path: Path) -> None:

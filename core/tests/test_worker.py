@@ -391,6 +391,21 @@ class TestChains:
         (copy,) = app.events.list(EventFilter(type="com.example.copy"), hydrate=True).items
         assert copy.event.extensions() == {"correlationid": "order-7", "causationid": str(first.executions[0])}
 
+    def test_an_event_that_is_handed_on_by_hand_is_the_same(self, app: Actium, create: CreateAction) -> None:
+        """A handler may run another action with the event that it was run for; what causes that is no part of it."""
+        other = create("other")
+
+        def run(config: ActionConfig, trigger_execution: TriggerExecutionResponse, handler: Any) -> str:
+            assert trigger_execution.event is not None
+            return str(handler.event_hub.trigger_action(other.id, trigger_execution.event).id)
+
+        on_everything(app, create(flavor=flavor_of(app, "test.handing", run)))
+        published = app.events.publish(arrived(correlationid="order-7"))
+        app.worker().run_until_idle()
+        handed = app.executions.get(app.executions.get(published.executions[0]).result)
+        assert handed.event == app.events.get(published.id).event
+        assert handed.event.extensions() == {"correlationid": "order-7"}
+
 
 class TestWaiting:
     def test_ends_with_the_execution(self, app: Actium, create: CreateAction) -> None:

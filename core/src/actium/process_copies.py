@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -26,7 +27,17 @@ _beginnings: WeakKeyDictionary[Any, Callable[[Any], None]] = WeakKeyDictionary()
 _turns: dict[int, threading.RLock] = {}
 """Whose turn it is to begin anew, by process: that of another one may be held here for ever."""
 
-_process = os.getpid()
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Process:
+    """A process, as itself: a copy is another one, also where a PID namespace gives it the number of its parent."""
+
+    number: int
+
+
+_NONE = Process(0)
+
+_here = _parent = Process(os.getpid())
 
 
 def begin_with(one: T, begin_anew: Callable[[T], None]) -> None:
@@ -42,8 +53,14 @@ def begin_with(one: T, begin_anew: Callable[[T], None]) -> None:
 
 def notice() -> None:
     """Begin anew where this is a copy, and has not: it was made without Python's knowledge, or interrupted at that."""
-    if _process != os.getpid():
+    if _here.number != os.getpid():
         _begin_anew()
+
+
+def this_process() -> Process:
+    """This process, which has begun anew where it is a copy."""
+    notice()
+    return _here
 
 
 class ProcessLock:
@@ -67,10 +84,10 @@ class ProcessLock:
 
 
 def _begin_anew() -> None:
-    global _process
-    process = os.getpid()
-    with _turns.setdefault(process, threading.RLock()):
-        if _process == process:
+    global _here
+    number = os.getpid()
+    with _turns.setdefault(number, threading.RLock()):
+        if _here.number == number:
             return  # another thread was here first, and has done so
         for reference in _beginnings.keyrefs():  # a list, as what is made meanwhile needs no beginning anew
             one = reference()
@@ -79,8 +96,22 @@ def _begin_anew() -> None:
                     _beginnings[one](one)
             except Exception:  # the others are to begin all the same
                 logger.exception("Something of this copy of a process cannot begin anew.")
-        _process = process
+        _here = Process(number)
+
+
+def _note_parent() -> None:
+    global _parent
+    _parent = _here
+
+
+def _begin_as_copy() -> None:
+    """Begin anew whatever the number of this process is, unless a hook before this one has used what begins anew."""
+    global _here
+    if _here is _parent:
+        _turns.clear()  # a thread that is not here may have that of the same number
+        _here = _NONE
+    notice()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(before=_note_parent, after_in_child=_begin_as_copy)

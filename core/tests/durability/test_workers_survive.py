@@ -486,10 +486,23 @@ def test_a_copy_that_a_handler_forks_off_in_a_thread_runs_nothing_else(
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.parametrize("goes_on", [False, True], ids=["returns", "awaits"])
+@pytest.mark.parametrize("is_numbered_alike", [False, True], ids=["its own number", "its parent's number"])
 def test_a_copy_that_a_coroutine_forks_off_leaves_the_others_alone(
-    app: Actium, create: CreateAction, tmp_path: Path, *, goes_on: bool
+    app: Actium,
+    create: CreateAction,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    goes_on: bool,
+    is_numbered_alike: bool,
 ) -> None:
-    """It runs none of the coroutines that wait on the same loop, and does not keep that from waking for them."""
+    """It runs none of the coroutines that wait on the same loop, and does not keep that from waking for them.
+
+    So does one that has the number of its parent, as the first process of a PID namespace may.
+    """
+    number = os.getpid()
+    if is_numbered_alike:
+        monkeypatch.setattr(os, "getpid", lambda: number)
     ran_by = tmp_path / "ran-by"
     ran_by.touch()
     children: list[int] = []

@@ -62,6 +62,11 @@ FORK = (
         print(child)
 """
 )
+FORK_WITH_ITS_NUMBER = """
+    import os
+    number = os.getpid()
+    os.getpid = lambda: number
+""" + FORK.replace("print(child)", "print(number)")
 
 
 def started(code: str, file: Path) -> subprocess.Popen[str]:
@@ -258,10 +263,11 @@ def test_a_process_that_was_killed_keeps_nobody_from_its_file(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-def test_a_forked_process_writes_beside_its_parent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", [FORK, FORK_WITH_ITS_NUMBER], ids=["its own number", "its parent's number"])
+def test_a_forked_process_writes_beside_its_parent(tmp_path: Path, code: str) -> None:
     """It has the file open as its parent has, and yet does not write between its parent's lines."""
     file = tmp_path / "a.json"
-    child = started_and_ended(FORK, file)
+    child = started_and_ended(code, file)
     assert len(names(file)) == 2 * COUNT
     assert len(names(tmp_path / f"a.{child}.json")) == COUNT
 

@@ -129,11 +129,12 @@ class Actions:
 
         Args:
             reference: The action's id, name, or a unique beginning of either.
-            event: What the handler is to be given as event, if anything.
+            event: What the handler is to be given as event, if anything; see `BaseEventHub.trigger_action`.
 
         Raises:
             NotFoundError, AmbiguousReferenceError: None, or several fit.
             NotReadyError: It is being created or deleted.
+            ConflictError: The event is known, and says something else.
         """
         if event is not None:
             expect(event, Event)

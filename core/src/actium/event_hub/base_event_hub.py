@@ -136,7 +136,15 @@ class BaseEventHub(ABC):
     ) -> TriggerExecutionResponse:
         """Store an execution by hand; a worker runs it as any other.
 
+        Args:
+            action_id: What to run.
+            event: What it is given; None for nothing. One that is known, such as a handler's own, is given as
+                it is stored.
+            project: The action's project.
+
         Raises:
             NotFoundError: There is no such action in the project.
             NotReadyError: The action has no usable revision yet, or is being deleted.
+            ConflictError: The event is known, and says something else; how it came about (``causationid``,
+                ``correlationid``, ``traceparent``, ``tracestate``) makes no difference.
         """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -88,7 +87,7 @@ class SharedLoop:
 
 
 def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:
-    process, runner = os.getpid(), asyncio.Runner()
+    process, runner = process_copies.this_process(), asyncio.Runner()
     loop = runner.get_loop()
     started.set_result(loop)
     try:
@@ -96,13 +95,13 @@ def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:
             try:
                 loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:  # from a task that a handler has left behind
-                if os.getpid() != process:
+                if process_copies.this_process() is not process:
                     return
                 logger.error("A task on the shared event loop raised %s; the loop goes on.", type(error).__name__)
             else:
                 return
     finally:
-        if os.getpid() == process:
+        if process_copies.this_process() is process:
             runner.close()
         else:
             _LEFT_ALONE.append(loop)
@@ -112,12 +111,12 @@ async def _carried(
     awaitable: Awaitable[T], on_result: Callable[[T], object], on_error: Callable[[BaseException], object]
 ) -> None:
     """Carry out what is raised as a value: what would end the loop must not be raised there."""
-    process = os.getpid()
+    process = process_copies.this_process()
     try:
         result = await awaitable
     except BaseException as error:
         on_error(error)
     else:
         on_result(result)
-    if os.getpid() != process:
+    if process_copies.this_process() is not process:
         raise SystemExit  # at once: what is to follow on this loop is the parent's

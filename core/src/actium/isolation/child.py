@@ -112,7 +112,7 @@ class Child:
     """Runs the orders that come in, one at a time."""
 
     def __init__(self, connection: Connection, settings: ChildSettings) -> None:
-        self._process = os.getpid()
+        self._process = process_copies.this_process()
         self._connection = connection
         self._settings = settings
         self._orders: SimpleQueue[tuple[Run, Message] | None] = SimpleQueue()
@@ -166,7 +166,7 @@ class Child:
                 answer |= _succeeded(result, secrets)
             except BaseException as error:  # also SystemExit and KeyboardInterrupt: a failed run, told to the parent
                 answer |= {"error": packed(error, secrets)}
-        if os.getpid() != self._process:
+        if process_copies.this_process() is not self._process:
             _end_the_copy()
         if self._terminated:
             raise Terminated

@@ -7,6 +7,9 @@ import re
 CONTEXT_ATTRIBUTES = ("id", "source", "specversion", "type", "datacontenttype", "dataschema", "subject", "time")
 """The attributes that CloudEvents 1.0 defines; all others are extensions."""
 
+ORIGIN_ATTRIBUTES = ("causationid", "correlationid", "traceparent", "tracestate")
+"""Extensions of CloudEvents that say how an event came about, and not what happened: they are added on its way."""
+
 _NAME = re.compile(r"[a-z0-9]{1,64}")
 _SHORTEST_CORRECTED = 4
 

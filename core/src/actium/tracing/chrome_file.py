@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from actium.process_copies import Process, this_process
 from actium.tracing.chrome import ChromeEvents
 from actium.tracing.spans import Trace
 
@@ -30,13 +31,13 @@ logger = logging.getLogger("actium.tracing")
 _END = b"\n]\n"
 _BEYOND = 2**31 - 2
 
-_files: dict[tuple[int, Path], ChromeFile] = {}
+_files: dict[tuple[Process, Path], ChromeFile] = {}
 """Those of this process, and of the process that it was forked from."""
 
 
 def chrome_file(path: Path) -> ChromeFile:
     """The file of a path in this process; beside it where this was forked from a process that writes there."""
-    process, path = os.getpid(), path.absolute()
+    process, path = this_process(), path.absolute()
     found = _files.get((process, path))
     if found is None:
         is_inherited = any(path == other for _, other in tuple(_files))

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from actium.errors import ConflictError
+from actium.models.attributes import ORIGIN_ATTRIBUTES
 from actium.stores.publications import EventDraft
 from actium.stores.records import EventRecord
 from actium.stores.sqlite.rows import insert_many, read_one
@@ -144,7 +145,12 @@ def _events_there(connection: sqlite3.Connection, names: Sequence[EventName]) ->
 
 
 def _check_same(known: EventRecord, event: EventRecord) -> None:
-    """An event that is known runs as it is stored; one that says something else would not do what its giver expects."""
+    """An event that is known runs as it is stored; one that says something else would not do what its giver expects.
+
+    Where Actium and hook plugins have said how it came about, such as which execution gives it, makes no difference.
+    Further extension attributes do, also those of a hook plugin: it has to add the same ones each time.
+    """
+    known, event = _without_origin(known), _without_origin(event)
     differing = [
         name for name in ("type", "subject", "attributes", "data") if getattr(known, name) != getattr(event, name)
     ]
@@ -153,3 +159,8 @@ def _check_same(known: EventRecord, event: EventRecord) -> None:
             f"The event {event.event_id!r} of {event.source!r} is known with another {' and '.join(differing)}.",
             hint="Give it an id of its own, or run the action with the event as it is stored.",
         )
+
+
+def _without_origin(event: EventRecord) -> EventRecord:
+    kept = {name: value for name, value in event.attributes.items() if name not in ORIGIN_ATTRIBUTES}
+    return event._replace(attributes=kept)

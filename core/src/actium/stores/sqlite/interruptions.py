@@ -18,7 +18,8 @@ _A_MOMENT = 0.001
 def raise_later(error: BaseException, *, unless_in: CodeType) -> None:
     """Raise something in this thread as soon as it has left a function.
 
-    Ctrl-C comes as its signal, which also ends what the thread waits for then; anything else when that is over.
+    Ctrl-C comes as its signal where Python's own handler hears that, which also ends what the thread waits for then;
+    anything else, such as what another handler has raised, when that is over.
 
     Args:
         error: What to raise; another of its class is raised, with the same arguments and this one as its cause.
@@ -32,7 +33,8 @@ def _raise(error: BaseException, thread: int, code: CodeType) -> None:
     while _is_in(thread, code):
         time.sleep(_A_MOMENT)
     is_main = thread == threading.main_thread().ident
-    if is_main and isinstance(error, KeyboardInterrupt) and callable(signal.getsignal(signal.SIGINT)):
+    is_as_of_python = type(error) is KeyboardInterrupt and not error.args
+    if is_main and is_as_of_python and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.pthread_kill(thread, signal.SIGINT)
         return
     try:

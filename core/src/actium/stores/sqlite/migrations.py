@@ -478,7 +478,10 @@ _GIVEN_EVENTS: Migration = (
 )
 
 _EVENTS_GIVEN_BEFORE: Migration = (
-    # As far as can be told: with those that were stored at the same time as an execution that no trigger asked for.
+    # As far as can be told: with those that were stored at the same time as an execution that no trigger asked for. In
+    # a file from before `_RECEPTIONS`, which put receptions off to the first execution, that fits others as well, which
+    # were published, led to nothing, and were tried later. Published again, they run once more. To take all of them for
+    # published would be worse: what was only given would then never run.
     """
     UPDATE events SET given = 1 WHERE given = 0 AND EXISTS (
         SELECT 1 FROM executions WHERE event_id = events.id AND created = received AND trigger_id IS NULL

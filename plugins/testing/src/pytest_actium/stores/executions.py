@@ -20,6 +20,7 @@ from actium.errors import (
     VersionConflictError,
 )
 from actium.models import ActionStatus, ExecutionStatus
+from actium.models.attributes import ORIGIN_ATTRIBUTES
 from actium.stores.base_store import BaseStore, Query, StaleTriggersError
 from actium.stores.claims import Along, Ending, Outcome
 from actium.stores.publications import EventDraft, ExecutionDraft
@@ -338,6 +339,20 @@ class ExecutionRules(StoreSubject):
         record(store, event)
         execution = store.insert_execution(uuid4(), action.id, project="default", event=event_record())
         assert (execution.event_id, execution.action_revision, execution.action_name) == (event.id, 1, "greet")
+
+    def test_executions_by_hand_know_an_event_by_what_it_says(self, store: BaseStore, action: ActionRecord) -> None:
+        """One that says something else than is known is refused; how it came about is not part of what it says."""
+        one_way, another = (dict.fromkeys(ORIGIN_ATTRIBUTES, way) for way in ("one way", "another"))
+        event = event_record(subject="s", attributes={"a": "1", **one_way}, data={"b": 2})
+        record(store, event)
+        others = {"type": "x.z"}, {"subject": None}, {"data": {"b": 3}}, {"attributes": {"a": "2", **one_way}}
+        for other in others:
+            with pytest.raises(ConflictError):
+                store.insert_execution(uuid4(), action.id, project="default", event=event._replace(id=uuid4(), **other))
+        for origin in ({}, another):
+            again = event._replace(id=uuid4(), attributes={"a": "1", **origin})
+            assert store.insert_execution(uuid4(), action.id, project="default", event=again).event_id == event.id
+        assert store.get(EventRecord, event.id).attributes == event.attributes
 
     @with_store
     @given(data=anything_in_json, result=anything_in_json, subject=st.none() | st.text("aü€😀 '\"\\%_", min_size=1))
