@@ -378,6 +378,7 @@ class Other:
 
 def test_who_waits_for_a_slow_commit_is_told_what_became_of_it(bench: Bench) -> None:
     """However long the others take, nobody is told that it was too long of what is being stored."""
+    bench.writer.close()
     bench.writer = Writer(bench.connect, busy_seconds=0.1)
     is_in, told = threading.Event(), []
 
