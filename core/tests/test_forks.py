@@ -445,7 +445,7 @@ def test_a_copy_waits_for_nobody_who_uses_sqlite_for_something_else(tmp_path: Pa
     threading.Thread(target=count, daemon=True).start()
     for _ in range(60):
         time.sleep(0.001)
-        child = forked(lambda: None)
+        child = forked(lambda: os.kill(os.getpid(), 9))  # whatever would be done at its end may use SQLite
         until = time.monotonic() + 10
         while os.waitpid(child, os.WNOHANG) == (0, 0) and time.monotonic() < until:
             time.sleep(0.0005)
