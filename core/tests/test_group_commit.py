@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -311,20 +310,24 @@ FILES = "writer.py", "threading.py"
 def test_an_interruption_anywhere_in_a_group(bench: Bench, *, is_first: bool, fails: bool) -> None:
     """Who is interrupted has stored all or nothing, and nothing where it failed; the other is told soon what is so."""
     number, where = 0, "before"
+    raised: list[BaseException] = []  # whoever keeps these keeps what is in their tracebacks, too
     while where is not None:
         number += 1
         own, others = (4 * number, 4 * number + 1), (4 * number + 2, 4 * number + 3)
         other = Other(bench, others, is_first=not is_first)
         interruption = Interruption(number, FILES)
-        with suppress(KeyboardInterrupt, ValueError), interruption.awaited():
-            bench.put(*own, fails=fails, meanwhile=other.let_wait if is_first else lambda: None)
+        try:
+            with interruption.awaited():
+                bench.put(*own, fails=fails, meanwhile=other.let_wait if is_first else lambda: None)
+        except (KeyboardInterrupt, ValueError) as error:
+            raised.append(error)
         where = interruption.where
         assert other.is_over(), where
         there = bench.numbers()
         assert len(there & {*own}) in ({0} if fails else {0, 2}), where
         assert len(there & {*others}) == (2 if other.told == "stored" else 0), (where, other.told)
         bench.put(-1 - number)
-        assert bench.writer.is_at_rest, where
+        assert (bench.writer.is_at_rest, bench.writer.waiting) == (True, 0), where
     assert number > 10
 
 
@@ -379,7 +382,7 @@ class Other:
 def test_who_waits_for_a_slow_commit_is_told_what_became_of_it(bench: Bench) -> None:
     """However long the others take, nobody is told that it was too long of what is being stored."""
     bench.writer.close()
-    bench.writer = Writer(bench.connect, busy_seconds=0.1)
+    bench.writer = Writer(bench.connect, busy_seconds=0.2)
     is_in, told = threading.Event(), []
 
     def hold() -> None:
@@ -393,7 +396,17 @@ def test_who_waits_for_a_slow_commit_is_told_what_became_of_it(bench: Bench) -> 
     thread = threading.Thread(target=first, daemon=True)
     thread.start()
     assert is_in.wait(SECONDS)
-    bench.put(2, meanwhile=lambda: time.sleep(0.5))
+    bench.put(2, meanwhile=lambda: time.sleep(0.6))
     thread.join(SECONDS)
     assert told == ["stored"]
+    assert bench.numbers() >= {1, 2}
+
+
+def test_who_waits_for_others_that_do_not_end_is_told_at_last(bench: Bench) -> None:
+    """Whoever uses the connection for ever keeps nobody for as long who has left a commit to others."""
+    bench.writer.close()
+    bench.writer = Writer(bench.connect, busy_seconds=0.1)
+    other = Other(bench, (1,), is_first=True)
+    bench.put(2, meanwhile=other.is_over)
+    assert "nobody knows" in other.told
     assert bench.numbers() >= {1, 2}

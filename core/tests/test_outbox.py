@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -43,6 +44,30 @@ else:
     atexit.register(publish)
 """
 """Publishes when the program's main thread is done."""
+
+WHILE_PYTHON_ENDS = """
+import sys
+
+from actium import Actium, Event
+
+
+class Buffer:
+    def __init__(self, app):
+        self.app, self.left = app, []
+
+    def __del__(self):
+        try:
+            print(len(self.app.events.publish_many(self.left)), flush=True)
+        except Exception as error:
+            print(type(error).__name__, flush=True)
+
+
+app = Actium(sys.argv[1])
+buffer = Buffer(app)
+app.events.publish_many(Event(type="a.b", source="/s") for _ in range(300))
+buffer.left = [Event(type="a.b", source="/s") for _ in range(300)]
+"""
+"""Publishes what is left when Python throws away what a module has."""
 
 
 @pytest.fixture
@@ -282,6 +307,32 @@ class TestInTurn:
         program = [sys.executable, "-c", AT_THE_END, url, at]
         ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
         assert (ended.stdout.strip(), ended.stderr) == ("300", "")
+
+    def test_what_is_published_while_python_ends_keeps_nobody_waiting(self, url: str) -> None:
+        """It is stored, or refused where the store was closed before; no thread would come that could store it."""
+        program = [sys.executable, "-c", WHILE_PYTHON_ENDS, url]
+        ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+        assert (ended.stdout.strip() in {"300", "StoreClosedError"}, ended.stderr) == (True, "")
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+    @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+    def test_a_copy_leaves_what_makes_the_events(self, triggered: Actium) -> None:
+        """What makes events may fork; a copy that leaves by an exception does not wait for its parent's thread."""
+
+        def events() -> Iterator[Event]:
+            for number in range(300):
+                if number == 200 and not (child := os.fork()):
+                    raise KeyboardInterrupt
+                yield event(str(number))
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+        original = os.getpid()
+        try:
+            published = triggered.events.publish_many(events())
+        finally:
+            if os.getpid() != original:
+                os._exit(7)
+        assert len(published) == 300
 
     def test_a_handler_that_publishes_many_is_named_as_their_cause(self, app: Actium, create: CreateAction) -> None:
         """Events of later transactions, too, which another thread stores, belong to the execution that publishes."""

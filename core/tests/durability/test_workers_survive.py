@@ -433,23 +433,31 @@ def test_a_fork_closes_what_it_did_not_open(app: Actium) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_copy_that_a_handler_forks_off_records_nothing(app: Actium, create: CreateAction) -> None:
-    """Of a handler that forks in its worker's thread and returns twice, the original's result counts."""
+    """Of a handler that forks in its worker's thread and returns twice, the original's result counts.
+
+    The copy returns to who wanted the worker to run, which is no worker there.
+    """
     original = os.getpid()
 
     def forking(config: ActionConfig) -> str:
         child = os.fork()
         if child == 0:
             return "the copy"
-        os.waitpid(child, 0)
+        assert exit_code_of(child) == 0
         return "the original"
 
-    execution = app.actions.run(create(flavor=flavor_of(app, "test.forking", forking)).id)
+    first = app.actions.run(create("first", flavor=flavor_of(app, "test.forking", forking)).id)
+    then = create("then", flavor=flavor_of(app, "test.then", os.getpid))
+    others = [app.actions.run(then.id) for _ in range(20)]
+    number = -1
     try:
-        app.worker().run_until_idle()
+        number = app.worker().run_until_idle()
     finally:
         if os.getpid() != original:
-            os._exit(0)
-    assert app.executions.get(execution.id).result == "the original"
+            os._exit(number)
+    assert number == 21
+    assert app.executions.get(first.id).result == "the original"
+    assert {app.executions.get(one.id).result for one in others} == {original}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -290,8 +290,8 @@ def _published_all(answers: Sequence[Answer]) -> list[PublishedEvent]:
 def _raise_first(answers: Sequence[Answer]) -> None:
     """Raise what the publisher of them all is to be told; Ctrl-C and the like are not lost behind an `Exception`."""
     raised = [one for one in answers if isinstance(one, BaseException)]
-    for error in sorted(raised, key=lambda one: isinstance(one, Exception)):
-        raise error
+    if raised:
+        raise min(raised, key=lambda one: isinstance(one, Exception))
 
 
 def _observed(observers: Observers, publishing: Publishing, recorded: RecordedEvent, answer: Answer) -> Answer:

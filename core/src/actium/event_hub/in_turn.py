@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import itertools
+import sys
 import threading
 from _thread import start_new_thread
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +15,7 @@ from queue import SimpleQueue
 from actium.event_hub.event_hub import EventHub
 from actium.models.event import Event
 from actium.models.published import PublishedEvents
+from actium.process_copies import this_process
 
 _AHEAD = 4
 """How many batches are under way at most."""
@@ -62,14 +64,14 @@ class InTurn:
             Exception: What could not be stored, or could not be made, first; what came before it is stored.
             BaseException: What has interrupted the caller; what was made before that is stored, unless it fails.
         """
-        has_thread = False
+        has_thread, process = False, this_process()
         try:
             has_thread = self._has_begun()
             store = self._hand_over if has_thread else self._store_here
             store(iter(batches))
         finally:
             self._orders.put(None)  # the thread may be there in any case
-            if has_thread:
+            if has_thread and this_process() is process:  # not in a copy that was forked off meanwhile
                 self._ended.get()
         for error in (self._failure, self._unmade):
             if error is not None:
@@ -78,6 +80,8 @@ class InTurn:
 
     def _has_begun(self) -> bool:
         """Start the thread; False where none is to be had, as at the end of a program."""
+        if sys.is_finalizing():  # Python 3.11 would start it, and it would never run
+            return False
         try:
             start_new_thread(self._begin, ())
         except RuntimeError:
@@ -107,7 +111,7 @@ class InTurn:
             if store is None or self._failure is not None:
                 return
             if number >= _AHEAD and (number - _AHEAD) % (_AHEAD - _LEFT) == 0:
-                self._room.get()
+                self._room.get()  # put there whenever so many more are stored; see `_store_in_turn`
             self._orders.put(store)
 
     def _next(self, batches: Iterator[Sequence[Event]]) -> Callable[[], PublishedEvents] | None:

@@ -202,7 +202,7 @@ class Worker:
                 claims = self._exchanges.claim_one(execution_id)
                 for claim in claims:
                     self._dispatch.begin(self._run_of(claim))
-                while self._runs:
+                while self._runs:  # in a copy that a handler has forked off there are none
                     self._turn(limit=0)
             return self._runner.response(execution_id) if claims else None
 
@@ -261,13 +261,15 @@ class Worker:
     def _work(self, *, until_idle: bool) -> int:
         with self._working.here:
             self._attend(is_awaited=until_idle)
-            before = self._conclusions.attempts
+            process, before = process_copies.this_process(), self._conclusions.attempts
             if until_idle and not self.name:  # what workers that are gone have left may be all that is to be done
                 self._registration.renew()
             with self._leaving_nothing():
                 self._room.open()
                 while self._goes_on(until_idle=until_idle) or not self._is_closed():
                     self._turn(limit=self._claimable(), is_patient=not until_idle)
+                    if process_copies.this_process() is not process:  # a handler has forked this one off
+                        return 0
             return self._conclusions.attempts - before
 
     def _attend(self, *, is_awaited: bool) -> None:

@@ -112,8 +112,9 @@ def _manager(hook_plugins: Sequence[HookPlugin]) -> pluggy.PluginManager:
 class Publishing:
     """An event that is being published.
 
-    Hook plugins may raise anything when they are told how it ended. An ``Exception`` is logged; anything else, such as
-    Ctrl-C or ``asyncio.CancelledError``, is for its publisher, and is returned, for others are to be told before.
+    Hook plugins may raise anything when they are told how it ended. An ``Exception`` is logged, and so is what a hook
+    ends itself with, ``SystemExit`` or ``GeneratorExit``. Anything else, such as Ctrl-C or ``asyncio.CancelledError``,
+    is for its publisher, and is returned, for others are to be told before.
 
     Attributes:
         event: The event, with what hook plugins have added.

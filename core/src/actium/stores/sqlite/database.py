@@ -58,6 +58,7 @@ class Database:
         self._closed = False
         self._opened = False
         self._file: os.stat_result | None = None
+        self._temp_store = "MEMORY"
         self._read_only = False
         self._writer, self._readers = self._new_connections()
         self._is_lost = False
@@ -93,13 +94,16 @@ class Database:
         SQLite keeps the pages that a statement changes as they were, to undo it. A statement that stores or ends many
         executions is faster by a tenth where it may keep them in memory; those of a million rows have no place there.
         """
-        with self.wording, self._writer.held() as connection:
-            connection.execute("PRAGMA temp_store = FILE")
+        self._keep_undone_in("FILE")
         try:
             yield
         finally:
-            with self.wording, self._writer.held() as connection:
-                connection.execute("PRAGMA temp_store = MEMORY")
+            self._keep_undone_in("MEMORY")
+
+    def _keep_undone_in(self, place: str) -> None:
+        self._temp_store = place
+        with self.wording, self._writer.held() as connection:
+            connection.execute(f"PRAGMA temp_store = {place}")
 
     def write_ahead(self) -> None:
         """Let readers and the writer work side by side from now on (WAL); the file remembers it.
@@ -192,11 +196,11 @@ class Database:
             raise self.wording.read_only()
         if self._file is None and self._path is not None:  # else it is the one that was opened first
             self._file = self._path.stat()
-        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA temp_store = {self._temp_store}")
         return connection
 
     def _check_file(self) -> None:
-        """Refuse to write to a file that nobody can find any more: what is in it ends with this process."""
+        """Refuse a file that nobody can find any more, as what is in it ends with this process, or one in its place."""
         if self._path is None or self._file is None:
             return
         try:
@@ -226,6 +230,7 @@ class Database:
             return connection
         if not self._path.parent.is_dir():
             raise StoreError(f"There is no folder {str(self._path.parent)!r} for {self.name}.", hint="Make it first.")
+        self._check_file()
         location = f"file:{quote(str(self._path))}"
         if self._read_only:
             return self._connected(f"{location}?immutable=1")

@@ -30,6 +30,12 @@ logger = logging.getLogger("actium.stores")
 LONGEST_REST = 5.0
 """Seconds that a fork waits at most for what is under way."""
 
+LONGEST_FORK = 2 * LONGEST_REST
+"""Seconds that a fork is waited for: one that takes longer waits for something that who waits for it has."""
+
+LOOK_AFTER = 0.001
+"""Seconds between looks whether a fork is over, or what it waits for."""
+
 
 class Rests(Protocol):
     """What can rest. To ask for the same twice is harmless."""

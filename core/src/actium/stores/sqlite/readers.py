@@ -8,14 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from weakref import WeakSet
 
-from actium.stores.sqlite.forks import LONGEST_REST
+from actium.stores.sqlite.forks import LONGEST_FORK, LOOK_AFTER
 from actium.stores.sqlite.wording import Wording
-
-_LOOK_AFTER = 0.001
-"""Seconds between looks whether a fork is over, or what it waits for."""
-
-_LONGEST_FORK = 2 * LONGEST_REST
-"""Seconds that a fork is waited for: one that takes longer waits for something that who waits for it here has."""
 
 
 class Readers:
@@ -60,7 +54,7 @@ class Readers:
         until = time.monotonic() + seconds
         self._rests = True
         while self._blocks and time.monotonic() < until:
-            time.sleep(_LOOK_AFTER)
+            time.sleep(LOOK_AFTER)
 
     def go_on(self) -> None:
         """Let others read again, after `rest`."""
@@ -88,10 +82,10 @@ class Readers:
     def _begin(self, block: _Block) -> None:
         """Count a block as one that uses connections, while no process forks."""
         self._blocks.add(block)  # before it is looked whether to wait: whoever sees none lets nobody begin
-        until = time.monotonic() + _LONGEST_FORK if self._rests else 0.0
+        until = time.monotonic() + LONGEST_FORK if self._rests else 0.0
         while self._rests and time.monotonic() < until:
             self._blocks.discard(block)
-            time.sleep(_LOOK_AFTER)
+            time.sleep(LOOK_AFTER)
             self._blocks.add(block)
 
     def take_back(self, block: _Block) -> None:

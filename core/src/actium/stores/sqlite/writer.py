@@ -12,29 +12,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from weakref import WeakSet
 
 from actium.errors import StoreBusyError
-from actium.stores.sqlite.forks import LONGEST_REST
+from actium.stores.sqlite.forks import LONGEST_FORK, LOOK_AFTER
 
 MOST_TOGETHER = 64
 """How many transactions are committed together at most; those that wait longest wait for no more."""
 
-
-_LOOK_AFTER = 0.001
-"""Seconds between looks whether a fork is over, or what it waits for."""
-
-_LONGEST_FORK = 2 * LONGEST_REST
-"""Seconds that a fork is waited for: one that takes longer waits for something that who waits for it here has."""
+_UNDECIDED = 4
+"""How many times as long as for its turn a transaction waits for its group: nothing is decided meanwhile."""
 
 _LOOK_AFTER_GROUP = 0.02
 """Seconds between looks whether a group is still looked after by who is to commit it."""
-
-
-class _Turn:
-    """Stands for a transaction that waits; one that an interruption has left behind waits no longer."""
-
-    __slots__ = ("__weakref__",)
 
 
 class _Group:
@@ -78,7 +67,7 @@ class Writer:
         self._busy_seconds = busy_seconds
         self._lock = threading.Lock()
         self._counting = threading.Lock()
-        self._waiting: WeakSet[_Turn] = WeakSet()
+        self._waiting: set[object] = set()
         self._is_left_open = False
         self._is_in_member = False
         self._is_used = False
@@ -145,7 +134,7 @@ class Writer:
         until = time.monotonic() + seconds
         self._rests = True
         while not self.is_at_rest and time.monotonic() < until:
-            time.sleep(_LOOK_AFTER)
+            time.sleep(LOOK_AFTER)
 
     def go_on(self) -> None:
         """Let others write again, after `rest`."""
@@ -163,15 +152,15 @@ class Writer:
     @contextmanager
     def _turn(self, *, waits: bool = True) -> Iterator[bool]:
         """Use the connection, when the others do so no more; without waiting, whether they do not."""
-        has_it, turn = False, _Turn()
+        has_it, turn = False, object()
         try:
             if waits:
                 try:
-                    with self._counting:
-                        self._waiting.add(turn)
+                    self._waiting.add(turn)
                     (has_it,) = map(self._lock.acquire, [True], [self._busy_seconds])  # unpacking is no call
                 finally:
-                    self._wait_no_longer(turn, has_it=has_it)
+                    self._waiting.discard(turn)
+                    self._wait_no_longer(has_it=has_it)
                 if not has_it:
                     raise StoreBusyError(
                         f"Others in this process have written to the store for more than {self._busy_seconds:g} s.",
@@ -193,9 +182,8 @@ class Writer:
                     self._is_used = False
                     self._lock.release()
 
-    def _wait_no_longer(self, turn: _Turn, *, has_it: bool) -> None:
+    def _wait_no_longer(self, *, has_it: bool) -> None:
         with self._counting:
-            self._waiting.discard(turn)
             is_left_alone = self._is_left_open and not has_it and not self._waiting
             if has_it or is_left_alone:
                 self._is_left_open = False
@@ -205,11 +193,11 @@ class Writer:
 
     def _wait_for_forks(self) -> None:
         self._is_used = True  # before it is looked whether to wait: who forks looks for it after asking for that
-        until = time.monotonic() + _LONGEST_FORK if self._rests else 0.0
+        until = time.monotonic() + LONGEST_FORK if self._rests else 0.0
         while self._rests and time.monotonic() < until:
             self._commit()  # a group that was left open for who comes here
             self._is_used = False
-            time.sleep(_LOOK_AFTER)
+            time.sleep(LOOK_AFTER)
             self._is_used = True
 
     def _wait_for(self, group: _Group) -> None:
@@ -217,14 +205,21 @@ class Writer:
         gate = threading.Lock()
         gate.acquire()
         group.gates.append(gate)
+        until = time.monotonic() + _UNDECIDED * self._busy_seconds
         while not group.is_over:
             if gate.acquire(timeout=_LOOK_AFTER_GROUP):
                 continue
-            with self._turn(waits=False) as has_it:  # which commits what was left to someone who does not come
-                if has_it and self._group is not group and not group.is_over:
+            with self._turn(waits=False) as has_it:
+                if has_it and self._group is group:
+                    self._commit()  # whoever it was left to does not come
+                elif has_it and not group.is_over:
                     group.fail(
                         sqlite3.OperationalError("nobody knows whether it was committed: who did so was interrupted")
                     )
+            if not has_it and time.monotonic() >= until:
+                raise sqlite3.OperationalError(
+                    "nobody knows whether it will be committed: others do not come to an end"
+                )
 
     def _begin(self) -> _Group:
         self._put_in_order()
