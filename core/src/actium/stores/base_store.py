@@ -364,7 +364,7 @@ class BaseStore(ABC):
             NotFoundError: There is no such action in the project.
             NotReadyError: The action has no usable revision yet, or is being deleted.
             ConflictError: The event is known, and differs in its type, subject, data or attributes. Those that say how
-                it came about (`actium.models.attributes.ORIGIN_ATTRIBUTES`) make no difference.
+                it came about (``actium.models.attributes.ORIGIN_ATTRIBUTES``) make no difference.
         """
 
     @abstractmethod
