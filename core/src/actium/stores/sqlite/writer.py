@@ -209,10 +209,8 @@ class Writer:
         while not group.is_over:
             if gate.acquire(timeout=_LOOK_AFTER_GROUP):
                 continue
-            with self._turn(waits=False) as has_it:
-                if has_it and self._group is group:
-                    self._commit()  # whoever it was left to does not come
-                elif has_it and not group.is_over:
+            with self._turn(waits=False) as has_it:  # which commits what was left to someone who does not come
+                if has_it and self._group is not group and not group.is_over:
                     group.fail(
                         sqlite3.OperationalError("nobody knows whether it was committed: who did so was interrupted")
                     )
