@@ -55,7 +55,7 @@ class Hasty(SQLiteStore):
     def trigger_changes(self, since):
         changes = super().trigger_changes(since)
         sleep(0.002)
-        return changes if changes.changed or changes.removed else replace(changes, generation=self.trigger_generation())
+        return replace(changes, generation=self.trigger_generation())
 
 
 class Alone(SQLiteStore):
