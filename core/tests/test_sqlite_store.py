@@ -595,18 +595,21 @@ class TestProcesses:
     def test_whoever_comes_first_changes_the_journal(self, tmp_path: Path) -> None:
         """Of several that find a new file at one moment none is told that the others write for too long."""
 
-        def write_ahead(turn: int, here: threading.Barrier) -> None:
+        def mode_after(turn: int, here: threading.Barrier) -> str:
             database = Database(tmp_path / f"{turn}.db")
             with database._writer.held():  # so that nobody is late for having to open it
                 here.wait()
             database.write_ahead()
+            with database.reading() as connection:
+                (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
             database.close()
+            return str(mode)
 
         with ThreadPoolExecutor(6) as threads:
             for turn in range(150):
                 here = threading.Barrier(6)
-                for done in [threads.submit(write_ahead, turn, here) for _ in range(6)]:
-                    done.result()
+                changing = [threads.submit(mode_after, turn, here) for _ in range(6)]
+                assert [one.result() for one in changing] == ["wal"] * 6
 
     @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
     def test_a_killed_process_leaves_nothing_half_written(self, url: str) -> None:

@@ -36,8 +36,10 @@ class Process:
 
 
 _NONE = Process(0)
+"""In place of a process that has not begun anew."""
 
 _here = _parent = Process(os.getpid())
+"""This process, and the one that forked last; they are the same in a copy until it has begun anew."""
 
 
 def begin_with(one: T, begin_anew: Callable[[T], None]) -> None:

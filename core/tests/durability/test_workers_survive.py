@@ -60,6 +60,15 @@ def exit_code_of(child: int) -> int | None:
     return None
 
 
+def forking_in_a_thread(config: ActionConfig) -> str:
+    """A handler that forks, and returns in both; the original waits for the copy to end in order."""
+    child = os.fork()
+    if child == 0:
+        return "the copy"
+    assert exit_code_of(child) == 0
+    return "the original"
+
+
 class Boom(BaseException):
     """As libraries for timeouts raise it."""
 
@@ -439,14 +448,7 @@ def test_a_copy_that_a_handler_forks_off_records_nothing(app: Actium, create: Cr
     """
     original = os.getpid()
 
-    def forking(config: ActionConfig) -> str:
-        child = os.fork()
-        if child == 0:
-            return "the copy"
-        assert exit_code_of(child) == 0
-        return "the original"
-
-    first = app.actions.run(create("first", flavor=flavor_of(app, "test.forking", forking)).id)
+    first = app.actions.run(create("first", flavor=flavor_of(app, "test.forking", forking_in_a_thread)).id)
     then = create("then", flavor=flavor_of(app, "test.then", os.getpid))
     others = [app.actions.run(then.id) for _ in range(20)]
     number = -1
@@ -470,19 +472,12 @@ def test_a_copy_that_a_handler_forks_off_in_a_thread_runs_nothing_else(
     ran_by = tmp_path / "ran-by"
     ran_by.touch()
 
-    def forking(config: ActionConfig) -> str:
-        child = os.fork()
-        if child == 0:
-            return "the copy"
-        assert exit_code_of(child) == 0
-        return "the original"
-
     def noting(config: ActionConfig) -> str:
         with ran_by.open("a") as file:
             file.write(f"{os.getpid()}\n")
         return "noted"
 
-    first = create("first", flavor=flavor_of(app, "test.forking", forking))
+    first = create("first", flavor=flavor_of(app, "test.forking", forking_in_a_thread))
     then = create("then", flavor=flavor_of(app, "test.noting", noting))
     executions = [app.actions.run(action.id) for action in [first, then, then, then] * 3]
     with working(app, concurrency=concurrency):
